@@ -195,8 +195,22 @@ impl Column {
         Self::with_nulls(values, pick(&self.nulls.mask, rows))
     }
 
+    /// Integers as the text they are written as; other columns stay as they are.
+    pub(crate) fn integers_as_text(&self) -> Self {
+        let Values::Integer(values) = &self.values else { return self.clone() };
+        let mut text = Text::with_capacity(values.len());
+        for (row, value) in values.iter().enumerate() {
+            if self.is_null(row) {
+                text.push("");
+            } else {
+                text.push(&value.to_string());
+            }
+        }
+        Self { values: Values::Text(text), nulls: self.nulls.clone() }
+    }
+
     /// Adds the rows of `other`; on a clash of types gives the two types' names.
-    fn append(&mut self, other: Self) -> Result<(), (&'static str, &'static str)> {
+    pub(crate) fn append(&mut self, other: Self) -> Result<(), (&'static str, &'static str)> {
         let (before, added) = (self.len(), other.len());
         match (&mut self.values, other.values) {
             (Values::Number(values), Values::Number(more)) => values.extend(more),

@@ -1,0 +1,197 @@
+//! Parquet files, lazily: only the columns and, where the file tells, only the rows asked for.
+//!
+//! polars is built without some of its types. A file that has a column of such a type is read by
+//! its plain Parquet types (what pandas calls a category is then text), and a column that still
+//! cannot be read is an error only if it is asked for.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use polars::prelude::{
+    ArrowDataType, ArrowField, DataFrame, DataType, Expr, IdxSize, LazyFrame, ParquetReader,
+    PlRefPath, PolarsError, PolarsResult, ScanArgsParquet, SerReader,
+};
+
+use crate::error::{Error, ErrorKind};
+
+/// A file whose columns are known and whose rows are not read yet.
+pub(crate) struct ParquetFile {
+    path: PathBuf,
+    columns: Vec<ParquetColumn>,
+    /// Whether the types stored for Arrow readers are passed over.
+    plain_types: bool,
+}
+
+/// A column of a file; `Err` names a type that cannot be read.
+struct ParquetColumn {
+    name: String,
+    dtype: Result<DataType, String>,
+}
+
+impl ParquetFile {
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        File::open(path).map_err(|source| ErrorKind::io(path, source))?;
+        let open = || -> PolarsResult<Self> {
+            let mut columns = columns_of(path, false)?;
+            let plain_types = columns.iter().any(|column| column.dtype.is_err());
+            if plain_types {
+                columns = columns_of(path, true)?;
+            }
+            Ok(Self { path: path.to_owned(), columns, plain_types })
+        };
+        open().map_err(|source| unreadable(path, source).into())
+    }
+
+    /// Names of the columns in the file's order.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.columns.iter().map(|column| column.name.clone()).collect()
+    }
+
+    /// Names of the columns' types.
+    pub(crate) fn type_names(&self) -> impl Iterator<Item = String> {
+        self.columns.iter().map(|column| match &column.dtype {
+            Ok(dtype) => dtype.to_string(),
+            Err(name) => name.clone(),
+        })
+    }
+
+    /// The type of a column, if there is one and it can be read.
+    pub(crate) fn dtype(&self, name: &str) -> Option<&DataType> {
+        let column = self.columns.iter().find(|column| column.name == name)?;
+        column.dtype.as_ref().ok()
+    }
+
+    /// Whether rows can be chosen while the file is read.
+    pub(crate) fn is_filterable(&self) -> bool {
+        !self.plain_types
+    }
+
+    /// These columns, which must be there, of the rows for which the predicate holds.
+    pub(crate) fn read(
+        &self,
+        names: &[String],
+        predicate: Option<&Expr>,
+    ) -> Result<DataFrame, Error> {
+        for name in names {
+            let column = self.columns.iter().find(|column| column.name == *name);
+            if let Some(Err(found)) = column.map(|column| &column.dtype) {
+                return Err(ErrorKind::FileColumnType {
+                    path: self.path.clone(),
+                    column: name.clone(),
+                    expected: "numbers, truth values, text or times",
+                    found: found.clone(),
+                }
+                .into());
+            }
+        }
+        let frame = if self.plain_types { self.eager(names) } else { self.lazy(names, predicate) };
+        frame.map_err(|source| unreadable(&self.path, source).into())
+    }
+
+    /// Positions in the file, from 0, of the rows for which the predicate holds.
+    pub(crate) fn rows_where(&self, predicate: &Expr) -> Result<Vec<IdxSize>, Error> {
+        let mut index = "row".to_owned();
+        while self.columns.iter().any(|column| column.name == index) {
+            index.push('_');
+        }
+        let rows = || -> PolarsResult<Vec<IdxSize>> {
+            let frame = self
+                .scan()?
+                .with_row_index(index.as_str(), None)
+                .filter(predicate.clone())
+                .select([Expr::Column(index.as_str().into())])
+                .collect()?;
+            Ok(frame.column(&index)?.idx()?.into_no_null_iter().collect())
+        };
+        rows().map_err(|source| unreadable(&self.path, source).into())
+    }
+
+    fn lazy(&self, names: &[String], predicate: Option<&Expr>) -> PolarsResult<DataFrame> {
+        let columns: Vec<Expr> =
+            names.iter().map(|name| Expr::Column(name.as_str().into())).collect();
+        let mut scan = self.scan()?;
+        if let Some(predicate) = predicate {
+            scan = scan.filter(predicate.clone());
+        }
+        scan.select(columns).collect()
+    }
+
+    fn scan(&self) -> PolarsResult<LazyFrame> {
+        // The path is one file already: a bracket in its name is no pattern.
+        let args = ScanArgsParquet { glob: false, ..ScanArgsParquet::default() };
+        LazyFrame::scan_parquet(PlRefPath::try_from_path(&self.path)?, args)
+    }
+
+    fn eager(&self, names: &[String]) -> PolarsResult<DataFrame> {
+        let reader = reader(&self.path, true)?;
+        reader.with_columns(Some(names.to_vec())).finish()?.select(names)
+    }
+}
+
+fn columns_of(path: &Path, plain_types: bool) -> PolarsResult<Vec<ParquetColumn>> {
+    let schema = reader(path, plain_types)?.schema()?;
+    let column = |field: &ArrowField| ParquetColumn {
+        name: field.name.to_string(),
+        dtype: readable(field),
+    };
+    Ok(schema.iter_values().map(column).collect())
+}
+
+fn reader(path: &Path, plain_types: bool) -> PolarsResult<ParquetReader<File>> {
+    let mut reader = ParquetReader::new(File::open(path)?);
+    if plain_types {
+        let mut metadata = reader.get_metadata()?.as_ref().clone();
+        metadata.key_value_metadata = None;
+        reader.set_metadata(Arc::new(metadata));
+    }
+    Ok(reader)
+}
+
+/// The type of a column if this build of polars has it. Others would panic in polars.
+fn readable(field: &ArrowField) -> Result<DataType, String> {
+    use ArrowDataType as Arrow;
+    match field.dtype() {
+        Arrow::Null
+        | Arrow::Boolean
+        | Arrow::Int8
+        | Arrow::Int16
+        | Arrow::Int32
+        | Arrow::Int64
+        | Arrow::UInt8
+        | Arrow::UInt16
+        | Arrow::UInt32
+        | Arrow::UInt64
+        | Arrow::Float32
+        | Arrow::Float64
+        | Arrow::Decimal(..)
+        | Arrow::Timestamp(..)
+        | Arrow::Date32
+        | Arrow::Date64
+        | Arrow::Utf8
+        | Arrow::LargeUtf8
+        | Arrow::Utf8View
+        | Arrow::Binary
+        | Arrow::LargeBinary
+        | Arrow::BinaryView
+        | Arrow::FixedSizeBinary(_) => Ok(DataType::from_arrow_field(field)),
+        Arrow::List(inner) | Arrow::LargeList(inner) => {
+            let inner = readable(inner).map_err(|inner| format!("list[{inner}]"))?;
+            Ok(DataType::List(Box::new(inner)))
+        }
+        Arrow::Struct(_) => Err("struct".to_owned()),
+        Arrow::Map(..) => Err("map".to_owned()),
+        Arrow::Dictionary(..) => Err("dictionary".to_owned()),
+        Arrow::Time32(_) | Arrow::Time64(_) => Err("time of day".to_owned()),
+        Arrow::Duration(_) => Err("duration".to_owned()),
+        other => Err(format!("{other:?}")),
+    }
+}
+
+fn unreadable(path: &Path, source: PolarsError) -> ErrorKind {
+    ErrorKind::Unreadable {
+        path: path.to_owned(),
+        format: "Parquet",
+        source: Box::new(source),
+    }
+}

@@ -1,0 +1,213 @@
+//! What an artifact holds, in plain types.
+
+use crate::error::RejectReason;
+use crate::features::Program;
+use crate::model::{Calibration, Model};
+use crate::record::Value;
+use crate::schema::Schema;
+
+/// Everything a score depends on, and where it came from.
+#[derive(Debug, Clone)]
+pub struct Contents {
+    /// Inputs and features.
+    pub schema: Schema,
+    /// How inputs become features.
+    pub program: Program,
+    /// What the learner found.
+    pub model: Model,
+    /// From margin to probability.
+    pub calibration: Calibration,
+    /// Names for ranges of the margin; absent without a calibrate window.
+    pub bands: Option<Bands>,
+    /// Records with the scores they must give; empty in a draft.
+    pub golden: Vec<GoldenRecord>,
+    /// What features and margins looked like in the calibrate window; absent without one.
+    pub reference: Option<Reference>,
+    /// Where the model came from.
+    pub provenance: Provenance,
+}
+
+/// Ranges of the margin, from the lowest up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bands {
+    /// One name more than there are edges.
+    pub names: Vec<String>,
+    /// Non-decreasing margins; a margin equal to an edge lies above it.
+    pub edges: Vec<f64>,
+    /// How the edges were chosen, in words.
+    pub assumptions: String,
+}
+
+/// A record and what scoring it must give, bit for bit.
+#[derive(Debug, Clone)]
+pub struct GoldenRecord {
+    /// One value per input.
+    pub values: Vec<OwnedValue>,
+    /// The score or the rejection.
+    pub expected: Expected,
+}
+
+/// A [`Value`] that owns its text.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum OwnedValue {
+    /// Nothing is known.
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// A number.
+    Number(f64),
+    /// A whole number.
+    Integer(i64),
+    /// Text.
+    Text(String),
+    /// Microseconds since 1970-01-01T00:00:00 UTC.
+    Time(i64),
+}
+
+/// What a golden record must give.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Expected {
+    /// A score with these very bits.
+    Score {
+        /// The margin.
+        margin: f64,
+        /// The probability.
+        probability: f64,
+    },
+    /// A rejection by the policy of the feature at this position.
+    Rejected {
+        /// Position of the feature.
+        feature: u32,
+        /// Why.
+        reason: RejectReason,
+    },
+}
+
+/// Histograms of the calibrate window, which is never down-sampled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reference {
+    /// Rows counted.
+    pub n_rows: u64,
+    /// One histogram per feature, in the schema's order.
+    pub features: Vec<Histogram>,
+    /// The margins.
+    pub margin: Histogram,
+}
+
+/// Counts of values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Histogram {
+    /// Strictly increasing; bin `i` counts `edges[i-1] < x <= edges[i]`. Empty for a category.
+    pub edges: Vec<f64>,
+    /// One more than there are edges; for a category one per code.
+    pub counts: Vec<u64>,
+    /// Missing values.
+    pub missing: u64,
+}
+
+/// Where a model came from. Nothing here depends on a clock, a host, a path or a thread count.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Provenance {
+    /// The model's name.
+    pub model_name: String,
+    /// The exclusive end of the data, in microseconds; none for data without time.
+    pub as_of: Option<i64>,
+    /// The windows that were used, in the order of time.
+    pub windows: Vec<Window>,
+    /// BLAKE3 over the contents of the sources.
+    pub data_fingerprint: [u8; 32],
+    /// The data's columns by role (`label`, `time`, `amount`, `id`, `entity`, `weight`), in order.
+    pub columns: Vec<(String, String)>,
+    /// The resolved configuration as JSON, without paths and thread counts.
+    pub config: String,
+    /// The learner's name.
+    pub learner: String,
+    /// The learner's parameters as JSON.
+    pub parameters: String,
+    /// Version of the trainer.
+    pub code_version: String,
+}
+
+/// A window of the data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// `train`, `stop`, `calibrate` or `test`.
+    pub name: String,
+    /// Inclusive start in microseconds; none when the split is not by time.
+    pub from: Option<i64>,
+    /// Exclusive end in microseconds.
+    pub to: Option<i64>,
+    /// Labelled rows.
+    pub rows: u64,
+    /// Of them frauds.
+    pub frauds: u64,
+}
+
+impl OwnedValue {
+    /// The value, borrowed.
+    pub fn as_value(&self) -> Value<'_> {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(value) => Value::Bool(*value),
+            Self::Number(value) => Value::Number(*value),
+            Self::Integer(value) => Value::Integer(*value),
+            Self::Text(value) => Value::Text(value),
+            Self::Time(value) => Value::Time(*value),
+        }
+    }
+}
+
+impl From<Value<'_>> for OwnedValue {
+    fn from(value: Value<'_>) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(value),
+            Value::Number(value) => Self::Number(value),
+            Value::Integer(value) => Self::Integer(value),
+            Value::Text(value) => Self::Text(value.to_owned()),
+            Value::Time(value) => Self::Time(value),
+        }
+    }
+}
+
+impl Bands {
+    /// The position of the band a margin lies in, 0 for the lowest.
+    pub fn index(&self, margin: f64) -> usize {
+        self.edges.partition_point(|edge| *edge <= margin)
+    }
+
+    pub(super) fn problem(&self) -> Option<&'static str> {
+        if self.edges.is_empty() || self.edges.len() > 64 {
+            return Some("bands should have 1 to 64 edges");
+        }
+        if self.names.len() != self.edges.len().saturating_add(1) {
+            return Some("bands should have one name more than edges");
+        }
+        if self.names.iter().any(|name| name.is_empty() || name.len() > 256) {
+            return Some("a band's name should have 1 to 256 bytes");
+        }
+        if self.edges.iter().any(|edge| !edge.is_finite()) || !self.edges.is_sorted() {
+            return Some("band edges should be finite and in ascending order");
+        }
+        None
+    }
+}
+
+impl Histogram {
+    pub(super) fn problem(&self, categories: Option<u32>) -> Option<&'static str> {
+        let expected = match categories {
+            Some(n_categories) if self.edges.is_empty() => n_categories as usize,
+            Some(_) => return Some("a category's histogram should have no edges"),
+            None => self.edges.len().saturating_add(1),
+        };
+        if self.counts.len() != expected {
+            return Some("a histogram has another number of counts than of bins");
+        }
+        let increasing = self.edges.iter().zip(self.edges.iter().skip(1)).all(|(a, b)| a < b);
+        if !increasing || self.edges.iter().any(|edge| !edge.is_finite()) {
+            return Some("histogram edges should be finite and strictly increasing");
+        }
+        None
+    }
+}

@@ -1,0 +1,240 @@
+//! The only file with byte offsets: the 64-byte header and the section table.
+
+use super::{ArtifactId, MAX_ARTIFACT_BYTES};
+use crate::error::{Error, ErrorKind};
+
+/// The format version this library writes. It is not the crate's version.
+pub const FORMAT_VERSION: u32 = 1;
+/// The oldest format version this library reads.
+pub const OLDEST_READABLE_VERSION: u32 = 1;
+/// Bytes of the header.
+pub const HEADER_BYTES: usize = 64;
+/// Bytes of one entry of the section table.
+pub const SECTION_ENTRY_BYTES: usize = 64;
+
+/// The first bytes of every artifact. A byte above 127 and the line ends show damage by a text
+/// transfer; 1A ends a listing on some terminals.
+const MAGIC: [u8; 8] = [0x89, b'S', b'H', b'R', b'F', 0x0D, 0x0A, 0x1A];
+/// Header flag: a draft, without golden records.
+const DRAFT: u32 = 1;
+/// Section flag: a reader that does not know the section must refuse the artifact.
+const REQUIRED: u16 = 1;
+const MAX_SECTIONS: u32 = 64;
+/// The bytes of the header that the root covers, before the root itself.
+const ROOTED_HEADER_BYTES: usize = 32;
+
+const _: () = assert!(HEADER_BYTES == 8 + 4 + 4 + 8 + 4 + 4 + 32);
+const _: () = assert!(SECTION_ENTRY_BYTES == 4 + 2 + 2 + 8 + 8 + 8 + 32);
+
+/// One line of the section table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) kind: u32,
+    pub(super) version: u16,
+    pub(super) required: bool,
+    pub(super) offset: u64,
+    pub(super) length: u64,
+    pub(super) hash: [u8; 32],
+}
+
+/// Header and table of a file whose frame, root and section hashes are proved.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) id: ArtifactId,
+    pub(super) draft: bool,
+    pub(super) entries: Vec<Entry>,
+}
+
+/// Lays out sections, given as (kind, version, required, content), one after the other.
+pub(super) fn assemble(
+    draft: bool,
+    sections: &[(u32, u16, bool, Vec<u8>)],
+) -> Result<Vec<u8>, Error> {
+    let too_large = |found| Error::from(ErrorKind::TooLarge { limit: MAX_ARTIFACT_BYTES, found });
+    let table_bytes = sections.len().saturating_mul(SECTION_ENTRY_BYTES);
+    let mut offset = HEADER_BYTES.saturating_add(table_bytes) as u64;
+    let mut table = Vec::with_capacity(table_bytes);
+    for (kind, version, required, content) in sections {
+        let length = content.len() as u64;
+        table.extend(kind.to_le_bytes());
+        table.extend(version.to_le_bytes());
+        table.extend(if *required { REQUIRED } else { 0 }.to_le_bytes());
+        table.extend(offset.to_le_bytes());
+        table.extend(length.to_le_bytes());
+        table.extend(0_u64.to_le_bytes());
+        table.extend(blake3::hash(content).as_bytes());
+        offset = offset.checked_add(length).ok_or_else(|| too_large(u64::MAX))?;
+    }
+    if offset > MAX_ARTIFACT_BYTES {
+        return Err(too_large(offset));
+    }
+    let n_sections = u32::try_from(sections.len()).unwrap_or(u32::MAX);
+    let mut header = Vec::with_capacity(HEADER_BYTES);
+    header.extend(MAGIC);
+    header.extend(FORMAT_VERSION.to_le_bytes());
+    header.extend(n_sections.to_le_bytes());
+    header.extend(offset.to_le_bytes());
+    header.extend(if draft { DRAFT } else { 0 }.to_le_bytes());
+    header.extend(0_u32.to_le_bytes());
+    let root = root(&header, &table);
+    let mut bytes = header;
+    bytes.extend(root);
+    bytes.extend(table);
+    for (.., content) in sections {
+        bytes.extend(content);
+    }
+    Ok(bytes)
+}
+
+/// Proves the frame of a file, each step using only what the steps before it proved: size, magic,
+/// version, flags, declared length, table bounds and order, root, section hashes.
+pub(super) fn parse(bytes: &[u8]) -> Result<Frame, Error> {
+    let found = bytes.len() as u64;
+    if found > MAX_ARTIFACT_BYTES {
+        return Err(ErrorKind::TooLarge { limit: MAX_ARTIFACT_BYTES, found }.into());
+    }
+    let mut cursor = Cursor { bytes, position: 0 };
+    if cursor.take::<8>("signature")? != MAGIC {
+        return Err(ErrorKind::Magic.into());
+    }
+    let version = cursor.u32("format version")?;
+    if !(OLDEST_READABLE_VERSION..=FORMAT_VERSION).contains(&version) {
+        return Err(ErrorKind::FormatVersion {
+            found: version,
+            oldest: OLDEST_READABLE_VERSION,
+            newest: FORMAT_VERSION,
+        }
+        .into());
+    }
+    let n_sections = cursor.u32("section count")?;
+    if !(1..=MAX_SECTIONS).contains(&n_sections) {
+        return Err(header_error("the number of sections should be 1 to 64", 12));
+    }
+    let total = cursor.u64("file length")?;
+    if total != found {
+        return Err(Error::at(ErrorKind::Length { what: "file", expected: total, found }, 16));
+    }
+    let flags = cursor.u32("flags")?;
+    if flags & !DRAFT != 0 {
+        return Err(header_error("an unknown flag is set", 24));
+    }
+    if cursor.u32("reserved")? != 0 {
+        return Err(header_error("the reserved bytes should be zero", 28));
+    }
+    let stored_root = cursor.take::<32>("root")?;
+    let entries = (0..n_sections).map(|_| entry(&mut cursor)).collect::<Result<Vec<_>, _>>()?;
+    check_layout(&entries, cursor.position as u64, total)?;
+
+    let header = bytes.get(..ROOTED_HEADER_BYTES).unwrap_or_default();
+    let table = bytes.get(HEADER_BYTES..cursor.position).unwrap_or_default();
+    if root(header, table) != stored_root {
+        return Err(ErrorKind::Checksum { what: "header and section table" }.into());
+    }
+    for entry in &entries {
+        if *blake3::hash(section_bytes(bytes, entry)).as_bytes() != entry.hash {
+            let kind = ErrorKind::Checksum { what: "section's content" };
+            return Err(Error::within(kind, super::section::name(entry.kind)));
+        }
+    }
+    Ok(Frame { id: ArtifactId::from_bytes(stored_root), draft: flags & DRAFT != 0, entries })
+}
+
+/// The content of a section whose bounds [`parse`] proved.
+pub(super) fn section_bytes<'a>(bytes: &'a [u8], entry: &Entry) -> &'a [u8] {
+    let end = entry.offset.saturating_add(entry.length);
+    let range = usize::try_from(entry.offset).ok().zip(usize::try_from(end).ok());
+    range.and_then(|(start, end)| bytes.get(start..end)).unwrap_or_default()
+}
+
+fn root(header: &[u8], table: &[u8]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(header);
+    hasher.update(table);
+    *hasher.finalize().as_bytes()
+}
+
+fn entry(cursor: &mut Cursor<'_>) -> Result<Entry, Error> {
+    let kind = cursor.u32("section kind")?;
+    let version = u16::from_le_bytes(cursor.take("section version")?);
+    let at = cursor.position as u64;
+    let flags = u16::from_le_bytes(cursor.take("section flags")?);
+    if flags & !REQUIRED != 0 {
+        return Err(header_error("an unknown section flag is set", at));
+    }
+    let offset = cursor.u64("section offset")?;
+    let length = cursor.u64("section length")?;
+    let at = cursor.position as u64;
+    if cursor.u64("reserved")? != 0 {
+        return Err(header_error("the reserved bytes of a section should be zero", at));
+    }
+    let hash = cursor.take("section hash")?;
+    Ok(Entry { kind, version, required: flags & REQUIRED != 0, offset, length, hash })
+}
+
+/// Kinds ascend, sections follow one another without gap or overlap and end with the file: a file
+/// has one meaning.
+fn check_layout(entries: &[Entry], start: u64, total: u64) -> Result<(), Error> {
+    let mut expected = start;
+    let mut last_kind = None;
+    for entry in entries {
+        if last_kind.is_some_and(|last| entry.kind <= last) {
+            return Err(ErrorKind::Header {
+                what: "sections should be in ascending order of kind",
+            }
+            .into());
+        }
+        last_kind = Some(entry.kind);
+        if entry.offset != expected {
+            let kind = ErrorKind::Length { what: "section offset", expected, found: entry.offset };
+            return Err(Error::within(kind, super::section::name(entry.kind)));
+        }
+        expected =
+            expected.checked_add(entry.length).filter(|end| *end <= total).ok_or_else(|| {
+                let rest = total.saturating_sub(entry.offset);
+                let kind = ErrorKind::Length {
+                    what: "section length",
+                    expected: rest,
+                    found: entry.length,
+                };
+                Error::within(kind, super::section::name(entry.kind))
+            })?;
+    }
+    if expected != total {
+        let what = "end of the last section";
+        return Err(ErrorKind::Length { what, expected: total, found: expected }.into());
+    }
+    Ok(())
+}
+
+fn header_error(what: &'static str, offset: u64) -> Error {
+    Error::at(ErrorKind::Header { what }, offset)
+}
+
+struct Cursor<'a> {
+    bytes: &'a [u8],
+    position: usize,
+}
+
+impl Cursor<'_> {
+    /// The next `N` bytes, or an error that names the thing that could not be read.
+    fn take<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], Error> {
+        let rest = self.bytes.get(self.position..).unwrap_or_default();
+        let Some(chunk) = rest.first_chunk::<N>() else {
+            let (expected, found) = (N as u64, rest.len() as u64);
+            return Err(Error::at(
+                ErrorKind::Length { what, expected, found },
+                self.position as u64,
+            ));
+        };
+        self.position = self.position.saturating_add(N);
+        Ok(*chunk)
+    }
+
+    fn u32(&mut self, what: &'static str) -> Result<u32, Error> {
+        self.take(what).map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self, what: &'static str) -> Result<u64, Error> {
+        self.take(what).map(u64::from_le_bytes)
+    }
+}

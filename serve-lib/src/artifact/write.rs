@@ -1,0 +1,51 @@
+//! From contents to bytes. The same contents give the same bytes.
+
+use super::contents::Contents;
+use super::section::{self, Body};
+use super::{read, wire};
+use crate::error::{Error, ErrorKind};
+
+/// The bytes of an artifact for scoring.
+///
+/// # Errors
+/// Contents that [`read`](super::read) would refuse: what cannot be read is never written.
+pub fn write(contents: &Contents) -> Result<Vec<u8>, Error> {
+    assemble(contents, false)
+}
+
+/// The bytes of a draft: schema, features, model and calibration, to be opened by a trainer that
+/// computes bands, reference and golden records from it.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_draft(contents: &Contents) -> Result<Vec<u8>, Error> {
+    assemble(contents, true)
+}
+
+fn assemble(contents: &Contents, draft: bool) -> Result<Vec<u8>, Error> {
+    read::check(contents, draft)?;
+    let mut sections = vec![
+        encode::<section::SchemaV1>(&contents.schema)?,
+        encode::<section::ProgramV1>(&contents.program)?,
+        encode::<section::ModelV1>(&contents.model)?,
+        encode::<section::CalibrationV1>(&contents.calibration)?,
+    ];
+    if let Some(bands) = &contents.bands {
+        sections.push(encode::<section::BandsV1>(bands)?);
+    }
+    if !draft {
+        sections.push(encode::<section::GoldenV1>(&contents.golden)?);
+    }
+    if let Some(reference) = &contents.reference {
+        sections.push(encode::<section::ReferenceV1>(reference)?);
+    }
+    sections.push(encode::<section::ProvenanceV1>(&contents.provenance)?);
+    wire::assemble(draft, &sections)
+}
+
+fn encode<B: Body>(content: &B::Content) -> Result<(u32, u16, bool, Vec<u8>), Error> {
+    let section = B::SECTION;
+    let bytes = section::encode::<B>(content)
+        .map_err(|kind: ErrorKind| Error::within(kind, section.name()))?;
+    Ok((section.kind(), section.version(), section.is_required(), bytes))
+}

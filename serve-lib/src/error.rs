@@ -1,0 +1,260 @@
+//! What can go wrong: opening an artifact ([`Error`]) and scoring a record ([`ScoreError`]).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::model::ModelError;
+use crate::schema::SchemaError;
+
+/// Why an artifact was refused. Nothing of it has been used.
+#[derive(Debug, thiserror::Error)]
+#[error("artifact refused{}: {kind}", Place(*section, *offset))]
+pub struct Error {
+    kind: ErrorKind,
+    section: Option<&'static str>,
+    offset: Option<u64>,
+}
+
+impl Error {
+    /// What is wrong.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
+    }
+
+    /// The section in which it was found.
+    pub fn section(&self) -> Option<&'static str> {
+        self.section
+    }
+
+    /// The byte of the file at which it was found.
+    pub fn offset(&self) -> Option<u64> {
+        self.offset
+    }
+
+    pub(crate) fn at(kind: ErrorKind, offset: u64) -> Self {
+        Self { kind, section: None, offset: Some(offset) }
+    }
+
+    pub(crate) fn within(kind: ErrorKind, section: &'static str) -> Self {
+        Self { kind, section: Some(section), offset: None }
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self { kind, section: None, offset: None }
+    }
+}
+
+struct Place(Option<&'static str>, Option<u64>);
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.0, self.1) {
+            (Some(section), _) => write!(f, " in section {section}"),
+            (None, Some(offset)) => write!(f, " at byte {offset}"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+/// The kinds of [`Error`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The file could not be read.
+    #[error("cannot read {}: {reason}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        reason: std::io::Error,
+    },
+    /// The file is larger than any artifact may be.
+    #[error("expected at most {limit} bytes, found {found}")]
+    TooLarge {
+        /// Most bytes allowed.
+        limit: u64,
+        /// The file's size.
+        found: u64,
+    },
+    /// The file does not begin like an artifact.
+    #[error("not a shroff artifact: the first bytes are not its signature")]
+    Magic,
+    /// The file was written by a newer shroff.
+    #[error(
+        "format version {found} is not one this library reads ({oldest} to {newest}); update the library or publish with an older trainer"
+    )]
+    FormatVersion {
+        /// The file's format version.
+        found: u32,
+        /// The oldest version this library reads.
+        oldest: u32,
+        /// The newest version this library reads.
+        newest: u32,
+    },
+    /// The file ends too early or too late, or a length does not add up.
+    #[error("{what}: expected {expected}, found {found}")]
+    Length {
+        /// Which length.
+        what: &'static str,
+        /// What it should be.
+        expected: u64,
+        /// What it is.
+        found: u64,
+    },
+    /// A field of the header or the section table holds what it must not.
+    #[error("{what}")]
+    Header {
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The bytes are not those that were written.
+    #[error("checksum of the {what} does not match: the file is damaged")]
+    Checksum {
+        /// Header and table, or the section's content.
+        what: &'static str,
+    },
+    /// A section that must be understood is not.
+    #[error(
+        "section kind {kind} version {version} is required and unknown to this library; update it"
+    )]
+    UnknownSection {
+        /// The section's kind.
+        kind: u32,
+        /// Its version.
+        version: u16,
+    },
+    /// A required section is not there.
+    #[error("the section is missing")]
+    MissingSection,
+    /// The section's bytes are not an encoding of its content.
+    #[error("the content cannot be decoded: {reason}")]
+    Decode {
+        /// The codec's reason.
+        reason: String,
+    },
+    /// A code stands for nothing.
+    #[error("unknown code {found} for {what}")]
+    Code {
+        /// What the code should name.
+        what: &'static str,
+        /// The code.
+        found: u64,
+    },
+    /// The content contradicts itself.
+    #[error("{what}")]
+    Content {
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The schema or the feature program is not sound.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The model or its calibration is not sound.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A golden record does not score as it did where the model was made.
+    #[error("golden record {row} should give {expected} but gives {found}")]
+    Golden {
+        /// Its position.
+        row: usize,
+        /// What the file promises.
+        expected: String,
+        /// What this library computes.
+        found: String,
+    },
+    /// The artifact is a draft, which only a trainer may open.
+    #[error("this is a draft without golden records; it is not for scoring")]
+    Draft,
+}
+
+/// Why a record was not scored. There is never a made-up score in its place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
+pub struct ScoreError(ScoreErrorKind);
+
+/// The kinds of [`ScoreError`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScoreErrorKind {
+    /// Another number of values than the schema has inputs.
+    #[error("expected a record of {expected} values, found {found}")]
+    RecordLength {
+        /// Inputs of the schema.
+        expected: usize,
+        /// Values given.
+        found: usize,
+    },
+    /// Another number of values than the schema has features.
+    #[error("expected a row of {expected} values, found {found}")]
+    RowLength {
+        /// Features of the schema.
+        expected: usize,
+        /// Values given.
+        found: usize,
+    },
+    /// A value of another type than its input.
+    #[error("input {input:?}: expected {expected}, found {found}")]
+    WrongType {
+        /// The input's name.
+        input: Arc<str>,
+        /// Its type.
+        expected: &'static str,
+        /// The value's type.
+        found: &'static str,
+    },
+    /// The feature's policy rejects such a value.
+    #[error("feature {feature:?}: its policy rejects {reason}")]
+    Rejected {
+        /// The feature's name.
+        feature: Arc<str>,
+        /// What it rejects.
+        reason: RejectReason,
+    },
+}
+
+/// What a policy rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RejectReason {
+    /// A null or NaN.
+    Missing,
+    /// Text that is not in the vocabulary.
+    Unseen,
+    /// A number outside the declared range.
+    OutOfRange,
+}
+
+impl std::fmt::Display for RejectReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "a missing value",
+            Self::Unseen => "a value it has not seen",
+            Self::OutOfRange => "a value out of range",
+        })
+    }
+}
+
+impl ScoreError {
+    /// What went wrong.
+    pub fn kind(&self) -> &ScoreErrorKind {
+        &self.0
+    }
+
+    pub(crate) fn record_length(expected: usize, found: usize) -> Self {
+        Self(ScoreErrorKind::RecordLength { expected, found })
+    }
+
+    pub(crate) fn row_length(expected: usize, found: usize) -> Self {
+        Self(ScoreErrorKind::RowLength { expected, found })
+    }
+
+    pub(crate) fn wrong_type(input: Arc<str>, expected: &'static str, found: &'static str) -> Self {
+        Self(ScoreErrorKind::WrongType { input, expected, found })
+    }
+
+    pub(crate) fn rejected(feature: Arc<str>, reason: RejectReason) -> Self {
+        Self(ScoreErrorKind::Rejected { feature, reason })
+    }
+}

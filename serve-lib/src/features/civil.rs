@@ -1,0 +1,69 @@
+//! Parts of an instant in local time at a fixed offset: hour, weekday, weekend, night.
+
+const MICROS_PER_SEC: i64 = 1_000_000;
+const SECS_PER_DAY: i64 = 86_400;
+
+/// A part of a timestamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TimePart {
+    /// 0 to 23.
+    Hour,
+    /// 0 (Monday) to 6 (Sunday).
+    Weekday,
+    /// 1 on Saturday and Sunday, else 0.
+    Weekend,
+    /// 1 in the hours 0 to 6, that is before 07:00, else 0.
+    Night,
+}
+
+impl TimePart {
+    /// The part of `micros` (since 1970-01-01T00:00:00 UTC) at `utc_offset_secs` east of UTC.
+    pub fn of(self, micros: i64, utc_offset_secs: i32) -> f32 {
+        // Whole seconds first: the sum of two such numbers is far from overflow.
+        let secs = micros.div_euclid(MICROS_PER_SEC) + i64::from(utc_offset_secs);
+        let hour = secs.rem_euclid(SECS_PER_DAY) / 3_600;
+        // 1970-01-01 was a Thursday, weekday 3.
+        let weekday = (secs.div_euclid(SECS_PER_DAY) + 3).rem_euclid(7);
+        let part = match self {
+            Self::Hour => hour,
+            Self::Weekday => weekday,
+            Self::Weekend => i64::from(weekday >= 5),
+            Self::Night => i64::from(hour <= 6),
+        };
+        part as f32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(micros: i64, utc_offset_secs: i32) -> [i32; 4] {
+        [TimePart::Hour, TimePart::Weekday, TimePart::Weekend, TimePart::Night]
+            .map(|part| part.of(micros, utc_offset_secs) as i32)
+    }
+
+    #[test]
+    fn parts_are_those_of_the_calendar() {
+        // `date -u -d @1522540799`: Sat 31 Mar 2018 23:59:59; one second later it is Sunday.
+        assert_eq!(parts(1_522_540_799_000_000, 0), [23, 5, 1, 0]);
+        assert_eq!(parts(1_522_540_800_000_000, 0), [0, 6, 1, 1]);
+        // Two hours further east the same instant is Sunday 02:00.
+        assert_eq!(parts(1_522_540_800_000_000, 7_200), [2, 6, 1, 1]);
+        // Night ends at 07:00:00; Monday 2 April 2018.
+        assert_eq!(parts(1_522_652_399_000_000, 0), [6, 0, 0, 1]);
+        assert_eq!(parts(1_522_652_400_000_000, 0), [7, 0, 0, 0]);
+        // One microsecond before 1970: Wednesday 31 December 1969, 23:59:59.
+        assert_eq!(parts(-1, 0), [23, 2, 0, 0]);
+    }
+
+    #[test]
+    fn extreme_instants_do_not_overflow() {
+        for micros in [i64::MIN, i64::MAX] {
+            for offset in [-86_400, 86_400] {
+                assert!((0.0..24.0).contains(&TimePart::Hour.of(micros, offset)));
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The feature program: a raw record becomes a row of `f32`. The trainer runs this code over
+//! history and the backend runs it on the live request; there is no second implementation.
+
+mod civil;
+mod program;
+
+pub use civil::TimePart;
+pub use program::{Program, Step, Vocabulary};

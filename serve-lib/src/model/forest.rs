@@ -1,0 +1,386 @@
+//! Forests: trees of splits `x <= split_value` or `category in set`, compared in `f32`.
+
+use super::{
+    CategorySet, MAX_DEPTH, MAX_FEATURES, MAX_NODES, MAX_NODES_PER_TREE, MAX_TREES, ModelError,
+    RowType, check_count, check_magnitude,
+};
+use crate::schema::category;
+
+/// Trees whose leaves are added up or averaged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forest {
+    /// What becomes of the leaves.
+    pub aggregation: Aggregation,
+    /// All trees are symmetric: every node of one depth asks the same question.
+    pub symmetric: bool,
+    /// The trees.
+    pub trees: Vec<Tree>,
+}
+
+/// How the leaves a row reaches become its margin.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Aggregation {
+    /// `start + Σ leaf`, a log-odds.
+    Additive {
+        /// The margin before the first tree.
+        start: f64,
+    },
+    /// `Σ leaf / n_trees`, a probability; leaves lie within 0 and 1.
+    Averaged,
+}
+
+/// One tree: node 0 is the root and every child stands after its parent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tree {
+    /// The nodes.
+    pub nodes: Vec<Node>,
+}
+
+/// A node of a tree.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Node {
+    /// The end of a path.
+    Leaf {
+        /// What the tree says.
+        value: f64,
+        /// Weight of the training rows that ended here.
+        cover: f64,
+    },
+    /// A question and two children.
+    Split(Split),
+}
+
+/// An inner node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Split {
+    /// Position in the row.
+    pub feature_index: u32,
+    /// The question; rows for which it holds go left.
+    pub test: SplitTest,
+    /// Where rows with a missing value go.
+    pub default_left: bool,
+    /// The node for rows that pass the test.
+    pub left: u32,
+    /// The node for the others.
+    pub right: u32,
+    /// Weight of the training rows that came by.
+    pub cover: f64,
+    /// How much the split improved the learner's criterion, 0 or more, in the learner's own unit.
+    pub gain: f64,
+}
+
+/// The question of an inner node.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SplitTest {
+    /// `x <= split_value`.
+    AtMost(f32),
+    /// The category's code is in the set.
+    OneOf(CategorySet),
+}
+
+impl Forest {
+    /// The log-odds or mean leaf of a row, one tree at a time: the definition that every faster
+    /// engine must equal bit for bit.
+    ///
+    /// Tree `i` is added to lane `i mod 16` of sixteen `f64` sums; the lanes are then folded in
+    /// halves: `0..8 += 8..16`, `0..4 += 4..8`, `0..2 += 2..4`, `0 += 1`.
+    pub fn margin(&self, row: &[f32]) -> f64 {
+        let mut lanes = [0.0; 16];
+        for (position, tree) in self.trees.iter().enumerate() {
+            lanes[position % 16] += tree.leaf_value(row);
+        }
+        self.aggregation.margin(&lanes, self.trees.len())
+    }
+
+    pub(super) fn check(&self, row: &[RowType]) -> Result<(), ModelError> {
+        check_count("features of the model", row.len(), 1..=MAX_FEATURES)?;
+        check_count("trees", self.trees.len(), 1..=MAX_TREES)?;
+        let n_nodes = self.trees.iter().map(|tree| tree.nodes.len()).sum();
+        check_count("nodes of the forest", n_nodes, 1..=MAX_NODES)?;
+        if let Aggregation::Additive { start } = self.aggregation {
+            check_magnitude("start value", start)?;
+        }
+        for (position, tree) in self.trees.iter().enumerate() {
+            tree.check(position, row, self.aggregation)?;
+            if self.symmetric && !tree.is_symmetric() {
+                let problem = "asks another question than its neighbours in a symmetric forest";
+                return Err(ModelError::Node { tree: position, node: 0, problem });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Aggregation {
+    /// Folds the sixteen lanes of the canonical sum into the margin.
+    #[inline]
+    pub fn margin(self, lanes: &[f64; 16], n_trees: usize) -> f64 {
+        let mut lanes = *lanes;
+        for half in [8, 4, 2, 1] {
+            for lane in 0..half {
+                lanes[lane] += lanes[lane + half];
+            }
+        }
+        match self {
+            Self::Additive { start } => start + lanes[0],
+            Self::Averaged => lanes[0] / n_trees as f64,
+        }
+    }
+}
+
+impl Tree {
+    /// The value of the leaf a row reaches.
+    pub fn leaf_value(&self, row: &[f32]) -> f64 {
+        match &self.nodes[self.leaf_index(row)] {
+            Node::Leaf { value, .. } => *value,
+            Node::Split(_) => unreachable!("a path ends at a leaf"),
+        }
+    }
+
+    /// The node at which a row ends.
+    pub fn leaf_index(&self, row: &[f32]) -> usize {
+        let mut index = 0;
+        while let Node::Split(split) = &self.nodes[index] {
+            index = split.child(row[split.feature_index as usize]) as usize;
+        }
+        index
+    }
+
+    fn check(
+        &self,
+        tree: usize,
+        row: &[RowType],
+        aggregation: Aggregation,
+    ) -> Result<(), ModelError> {
+        check_count("nodes of a tree", self.nodes.len(), 1..=MAX_NODES_PER_TREE)?;
+        // Depth of each node once a parent has named it; a second parent is an error.
+        let mut depths = vec![None; self.nodes.len()];
+        depths[0] = Some(0_usize);
+        for (node, content) in self.nodes.iter().enumerate() {
+            let fail = |problem| Err(ModelError::Node { tree, node, problem });
+            let Some(depth) = depths[node] else {
+                return fail("no node before it names it as a child");
+            };
+            match content {
+                Node::Leaf { value, cover } => {
+                    check_magnitude("leaf value", *value)?;
+                    check_cover(*cover)?;
+                    if aggregation == Aggregation::Averaged && !(0.0..=1.0).contains(value) {
+                        return fail("a leaf of an averaged forest should lie within 0 and 1");
+                    }
+                }
+                Node::Split(split) => {
+                    if let Some(problem) = split.problem(row) {
+                        return fail(problem);
+                    }
+                    check_cover(split.cover)?;
+                    check_magnitude("gain", split.gain)?;
+                    if depth == MAX_DEPTH {
+                        return fail("lies deeper than 64 splits");
+                    }
+                    for child in [split.left, split.right] {
+                        let child = child as usize;
+                        if child <= node {
+                            return fail("a child should stand after its parent");
+                        }
+                        match depths.get_mut(child) {
+                            None => return fail("a child lies outside the tree"),
+                            Some(Some(_)) => return fail("a child has two parents"),
+                            Some(slot) => *slot = Some(depth + 1),
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every node of one depth asks the same question and all leaves lie at the same depth.
+    fn is_symmetric(&self) -> bool {
+        let mut level = vec![0_usize];
+        while let Node::Split(first) = &self.nodes[level[0]] {
+            let mut next = Vec::with_capacity(level.len() * 2);
+            for &index in &level {
+                match &self.nodes[index] {
+                    Node::Split(split) if split.asks_like(first) => {
+                        next.extend([split.left as usize, split.right as usize]);
+                    }
+                    _ => return false,
+                }
+            }
+            level = next;
+        }
+        level.iter().all(|&index| matches!(self.nodes[index], Node::Leaf { .. }))
+    }
+}
+
+impl Split {
+    /// The child that a value leads to.
+    #[inline]
+    pub fn child(&self, value: f32) -> u32 {
+        let left = match &self.test {
+            SplitTest::AtMost(split_value) => {
+                if value.is_nan() {
+                    self.default_left
+                } else {
+                    value <= *split_value
+                }
+            }
+            SplitTest::OneOf(set) => match category(value) {
+                Some(code) if code < set.n_categories() as usize => set.contains(code),
+                _ => self.default_left,
+            },
+        };
+        if left { self.left } else { self.right }
+    }
+
+    fn asks_like(&self, other: &Self) -> bool {
+        self.feature_index == other.feature_index
+            && self.test == other.test
+            && self.default_left == other.default_left
+    }
+
+    fn problem(&self, row: &[RowType]) -> Option<&'static str> {
+        match (row.get(self.feature_index as usize), &self.test) {
+            (None, _) => Some("names a feature that is not in the schema"),
+            (Some(RowType::Numeric), SplitTest::AtMost(value)) => {
+                (!value.is_finite()).then_some("the split value should be finite")
+            }
+            (Some(RowType::Categorical { n_categories }), SplitTest::OneOf(set)) => {
+                if set.n_categories() != *n_categories {
+                    return Some("the category set has another size than the feature's categories");
+                }
+                (!set.is_sound()).then_some("the category set holds a code that is no category")
+            }
+            (Some(RowType::Numeric), SplitTest::OneOf(_)) => {
+                Some("a category set where the feature is numeric")
+            }
+            (Some(RowType::Categorical { .. }), SplitTest::AtMost(_)) => {
+                Some("a split value where the feature is a category")
+            }
+        }
+    }
+}
+
+fn check_cover(cover: f64) -> Result<(), ModelError> {
+    check_magnitude("cover", cover)?;
+    if cover < 0.0 {
+        return Err(ModelError::Range { what: "cover", expected: "0 or more", found: cover });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leaf(value: f64) -> Node {
+        Node::Leaf { value, cover: 1.0 }
+    }
+
+    fn split(feature_index: u32, test: SplitTest, left: u32, right: u32) -> Node {
+        let default_left = true;
+        Node::Split(Split { feature_index, test, default_left, left, right, cover: 2.0, gain: 1.0 })
+    }
+
+    const ROW: [RowType; 2] = [RowType::Numeric, RowType::Categorical { n_categories: 3 }];
+
+    fn tree() -> Tree {
+        let codes = SplitTest::OneOf(CategorySet::new(3, [0, 2]));
+        Tree {
+            nodes: vec![
+                split(0, SplitTest::AtMost(1.5), 1, 2),
+                leaf(0.25),
+                split(1, codes, 3, 4),
+                leaf(0.5),
+                leaf(1.0),
+            ],
+        }
+    }
+
+    fn forest(trees: Vec<Tree>) -> Forest {
+        Forest { aggregation: Aggregation::Averaged, symmetric: false, trees }
+    }
+
+    #[test]
+    #[expect(clippy::float_cmp, reason = "powers of two: the hand calculation is exact")]
+    fn rows_reach_the_leaf_a_person_would_find() {
+        let tree = tree();
+        let above = f32::from_bits(1.5_f32.to_bits() + 1);
+        for (row, leaf) in [
+            ([1.5, 1.0], 0.25),
+            ([above, 0.0], 0.5),
+            ([above, 1.0], 1.0),
+            ([above, 2.0], 0.5),
+            ([f32::NAN, 1.0], 0.25),
+            ([above, f32::NAN], 0.5),
+            ([above, 3.0], 0.5),
+            ([f32::INFINITY, 1.0], 1.0),
+            ([f32::NEG_INFINITY, 1.0], 0.25),
+        ] {
+            assert_eq!(tree.leaf_value(&row), leaf, "row {row:?}");
+        }
+        // (0.25 + 1.0) / 2
+        let pair = forest(vec![tree, Tree { nodes: vec![leaf(1.0)] }]);
+        assert_eq!(pair.margin(&[0.0, 0.0]), 0.625);
+    }
+
+    #[test]
+    fn every_broken_tree_is_refused() {
+        assert_eq!(forest(vec![tree()]).check(&ROW), Ok(()));
+        let number = SplitTest::AtMost(0.0);
+        let stray = SplitTest::OneOf(CategorySet::from_words(3, vec![0b1000]));
+        let broken: Vec<(Vec<Node>, &str)> = vec![
+            (vec![split(0, number.clone(), 1, 1), leaf(0.0)], "a child has two parents"),
+            (
+                vec![split(0, number.clone(), 0, 1), leaf(0.0)],
+                "a child should stand after its parent",
+            ),
+            (vec![split(0, number.clone(), 1, 9), leaf(0.0)], "a child lies outside the tree"),
+            (vec![leaf(0.0), leaf(0.0)], "no node before it names it as a child"),
+            (
+                vec![split(2, number.clone(), 1, 2), leaf(0.0), leaf(0.0)],
+                "names a feature that is not in the schema",
+            ),
+            (
+                vec![split(1, number, 1, 2), leaf(0.0), leaf(0.0)],
+                "a split value where the feature is a category",
+            ),
+            (
+                vec![split(1, stray, 1, 2), leaf(0.0), leaf(0.0)],
+                "the category set holds a code that is no category",
+            ),
+            (
+                vec![split(0, SplitTest::AtMost(f32::NAN), 1, 2), leaf(0.0), leaf(0.0)],
+                "the split value should be finite",
+            ),
+            (vec![leaf(1.5)], "a leaf of an averaged forest should lie within 0 and 1"),
+        ];
+        for (nodes, expected) in broken {
+            match forest(vec![Tree { nodes }]).check(&ROW) {
+                Err(ModelError::Node { problem, .. }) => assert_eq!(problem, expected),
+                other => panic!("expected {expected:?}, found {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded_and_symmetry_is_proved() {
+        let chain = |depth: u32| {
+            let mut nodes = Vec::new();
+            for level in 0..depth {
+                nodes.push(split(0, SplitTest::AtMost(0.0), 2 * level + 1, 2 * level + 2));
+                nodes.push(leaf(0.0));
+            }
+            nodes.push(leaf(0.0));
+            forest(vec![Tree { nodes }])
+        };
+        assert_eq!(chain(64).check(&ROW), Ok(()));
+        assert!(chain(65).check(&ROW).is_err());
+        let lopsided = Forest { symmetric: true, ..forest(vec![tree()]) };
+        assert!(lopsided.check(&ROW).is_err());
+        let even = Forest { symmetric: true, ..chain(1) };
+        assert_eq!(even.check(&ROW), Ok(()));
+    }
+}

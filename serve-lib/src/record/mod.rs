@@ -1,0 +1,65 @@
+//! A transaction as the backend has it: raw values in the order of the schema's inputs.
+
+use crate::schema::InputType;
+
+/// One raw value, borrowed from the caller.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Value<'a> {
+    /// Nothing is known.
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// A number; NaN counts as null.
+    Number(f64),
+    /// A whole number, for an input of type number.
+    Integer(i64),
+    /// Text.
+    Text(&'a str),
+    /// An instant in microseconds since 1970-01-01T00:00:00 UTC.
+    Time(i64),
+}
+
+/// The values of one transaction, one per input of the schema, in its order.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Record<'a> {
+    values: &'a [Value<'a>],
+}
+
+impl<'a> Record<'a> {
+    /// A record of these values.
+    pub fn new(values: &'a [Value<'a>]) -> Self {
+        Self { values }
+    }
+
+    /// The values in order.
+    pub fn values(self) -> &'a [Value<'a>] {
+        self.values
+    }
+}
+
+impl Value<'_> {
+    /// Whether the value suits an input of this type; null suits every type.
+    pub(crate) fn fits(&self, input_type: InputType) -> bool {
+        matches!(
+            (self, input_type),
+            (Self::Null, _)
+                | (Self::Bool(_), InputType::Boolean)
+                | (Self::Number(_) | Self::Integer(_), InputType::Number)
+                | (Self::Text(_), InputType::Text)
+                | (Self::Time(_), InputType::Time)
+        )
+    }
+
+    /// The type's name as messages use it.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "boolean",
+            Self::Number(_) => "number",
+            Self::Integer(_) => "integer",
+            Self::Text(_) => "text",
+            Self::Time(_) => "time",
+        }
+    }
+}

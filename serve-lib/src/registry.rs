@@ -1,0 +1,399 @@
+//! The read side of a registry folder: from a model's name and an alias to a scorer.
+//!
+//! ```text
+//! blobs/b3/<first 2 hex>/<id>.shroff          artifacts, immutable, named by content
+//! models/<name>/versions/00000042.json        one record per published version
+//! models/<name>/events/00000137.json          who moved which alias, when and why
+//! models/<name>/aliases/champion              one line: artifact id, a space, event number
+//! ```
+//!
+//! A backend needs the alias and the blob only; the records are for people and for the trainer.
+//! Writers link and rename whole files into place, so a reader meets the old file or the new one.
+//! Nothing here writes, locks or waits.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use crate::Scorer;
+use crate::artifact::ArtifactId;
+
+/// Most bytes an artifact may have to be read from a registry.
+pub const MAX_ARTIFACT_BYTES: u64 = 256 << 20;
+
+/// A registry folder, for reading.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    root: PathBuf,
+}
+
+impl Registry {
+    /// The registry in the folder `root`, which must be there; it may be empty.
+    ///
+    /// # Errors
+    /// `root` is missing, or not a folder.
+    pub fn open(root: impl Into<PathBuf>) -> Result<Self, RegistryError> {
+        let root = root.into();
+        let metadata = fs::metadata(&root).map_err(|source| io_error(&root, source))?;
+        if !metadata.is_dir() {
+            return Err(RegistryError::NotAFolder { path: root });
+        }
+        Ok(Self { root })
+    }
+
+    /// Opens the artifact an alias names, and says what the alias held.
+    ///
+    /// # Errors
+    /// The alias is not set, or its artifact is missing, refused, or not the one its name says.
+    pub fn load(&self, name: &str, alias: &str) -> Result<(Scorer, AliasTarget), RegistryError> {
+        let target = self.alias(name, alias)?.ok_or_else(|| RegistryError::AliasMissing {
+            model: name.into(),
+            alias: alias.into(),
+        })?;
+        let bytes = self.read_blob(&target.artifact)?;
+        let path = self.blob_path(&target.artifact);
+        let scorer = Scorer::from_bytes(&bytes).map_err(|source| RegistryError::Artifact {
+            path: path.clone(),
+            source: Box::new(source),
+        })?;
+        let found = scorer.id();
+        if found != target.artifact {
+            return Err(RegistryError::WrongArtifact { path, expected: target.artifact, found });
+        }
+        Ok((scorer, target))
+    }
+
+    /// What an alias names now; `None` when it is not set, or the model is not there.
+    ///
+    /// # Errors
+    /// A name that could leave the folder, a file that cannot be read, or one that is not an alias.
+    pub fn alias(&self, name: &str, alias: &str) -> Result<Option<AliasTarget>, RegistryError> {
+        let path = self.alias_path(name, alias)?;
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(io_error(&path, source)),
+        };
+        let mut bytes = Vec::new();
+        file.take(MAX_ALIAS_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|source| io_error(&path, source))?;
+        match AliasTarget::from_bytes(&bytes) {
+            Some(target) => Ok(Some(target)),
+            None => Err(RegistryError::MalformedAlias { path, found: excerpt(&bytes) }),
+        }
+    }
+
+    /// The bytes of an artifact, at most [`MAX_ARTIFACT_BYTES`]; they are not looked into.
+    ///
+    /// # Errors
+    /// The file is missing, unreadable, not a plain file, or too large.
+    pub fn read_blob(&self, artifact: &ArtifactId) -> Result<Vec<u8>, RegistryError> {
+        let path = self.blob_path(artifact);
+        let failed = |source| io_error(&path, source);
+        let file = File::open(&path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(RegistryError::NotAFile { path });
+        }
+        let mut bytes = Vec::new();
+        if metadata.len() <= MAX_ARTIFACT_BYTES {
+            // Asked for before it is proved, but never more than the limit.
+            bytes.reserve_exact(usize::try_from(metadata.len()).unwrap_or(0));
+            file.take(MAX_ARTIFACT_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+        }
+        let found = metadata.len().max(bytes.len() as u64);
+        if found > MAX_ARTIFACT_BYTES {
+            return Err(RegistryError::TooLarge { path, expected: MAX_ARTIFACT_BYTES, found });
+        }
+        Ok(bytes)
+    }
+
+    /// The numbers of a model's versions, ascending; empty when the model is not there.
+    ///
+    /// # Errors
+    /// A name that could leave the folder, or a folder that cannot be listed.
+    pub fn versions(&self, name: &str) -> Result<Vec<u64>, RegistryError> {
+        numbers(&self.model_path(name)?.join("versions"))
+    }
+
+    /// The numbers of a model's events, ascending; empty when the model is not there.
+    ///
+    /// # Errors
+    /// As [`Registry::versions`].
+    pub fn events(&self, name: &str) -> Result<Vec<u64>, RegistryError> {
+        numbers(&self.model_path(name)?.join("events"))
+    }
+
+    /// The folder of the registry.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where an artifact's file is, or would be.
+    pub fn blob_path(&self, artifact: &ArtifactId) -> PathBuf {
+        let id = artifact.to_string();
+        let shard: String = id.chars().take(2).collect();
+        self.root.join("blobs").join("b3").join(shard).join(format!("{id}.shroff"))
+    }
+
+    /// Where a model's folder is, or would be.
+    ///
+    /// # Errors
+    /// A name that does not match `[a-z0-9][a-z0-9._-]{0,63}`.
+    pub fn model_path(&self, name: &str) -> Result<PathBuf, RegistryError> {
+        check_name("model", name)?;
+        Ok(self.root.join("models").join(name))
+    }
+
+    /// Where an alias's file is, or would be.
+    ///
+    /// # Errors
+    /// A model or alias name that does not match `[a-z0-9][a-z0-9._-]{0,63}`.
+    pub fn alias_path(&self, name: &str, alias: &str) -> Result<PathBuf, RegistryError> {
+        check_name("alias", alias)?;
+        Ok(self.model_path(name)?.join("aliases").join(alias))
+    }
+}
+
+/// What an alias names. Displayed as the line of its file, without the line's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AliasTarget {
+    /// The artifact.
+    pub artifact: ArtifactId,
+    /// Number of the event that set the alias; it only grows, also when a model is rolled back.
+    pub event: u64,
+}
+
+impl fmt::Display for AliasTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.artifact, self.event)
+    }
+}
+
+impl AliasTarget {
+    /// Reads the one form that is written. The end of the line must be there: without it, a number
+    /// cut short would still be a number.
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let line = std::str::from_utf8(bytes).ok()?.strip_suffix('\n')?;
+        let (artifact, event) = line.split_once(' ')?;
+        let target =
+            Self { artifact: ArtifactId::from_str(artifact).ok()?, event: event.parse().ok()? };
+        (target.to_string() == line).then_some(target)
+    }
+}
+
+/// Why a registry could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// The name of a model or an alias is not one.
+    #[error(
+        "{what} name should be 1 to 64 of a-z, 0-9, '.', '_' and '-', the first a letter or a \
+         digit, found {found:?}"
+    )]
+    Name {
+        /// Model or alias.
+        what: &'static str,
+        /// The name, cut to 80 characters.
+        found: String,
+    },
+    /// The registry's path is not a folder.
+    #[error("registry should be a folder, found a file at {}", path.display())]
+    NotAFolder {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A folder or such, where an artifact's file should be.
+    #[error("artifact should be a plain file: {}", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The alias is not set.
+    #[error(
+        "model {model:?} has no alias {alias:?}; publish and promote a version first, or check the \
+         names"
+    )]
+    AliasMissing {
+        /// The model.
+        model: String,
+        /// The alias.
+        alias: String,
+    },
+    /// An alias file holds something else.
+    #[error(
+        "alias {} should be one line of 64 lower-case hex digits, a space and an event number, \
+         found {found:?}; promote a version to write it again", path.display()
+    )]
+    MalformedAlias {
+        /// The file.
+        path: PathBuf,
+        /// Its first bytes, escaped.
+        found: String,
+    },
+    /// An artifact's file is too large.
+    #[error("{} should be at most {expected} bytes, found {found}", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit in bytes.
+        expected: u64,
+        /// Bytes found, perhaps more.
+        found: u64,
+    },
+    /// The artifact was refused.
+    #[error("{} cannot be used", path.display())]
+    Artifact {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<crate::Error>,
+    },
+    /// The file holds another artifact than its name says.
+    #[error("{} should hold artifact {expected}, found {found}", path.display())]
+    WrongArtifact {
+        /// The file.
+        path: PathBuf,
+        /// The artifact asked for.
+        expected: ArtifactId,
+        /// The artifact in the file.
+        found: ArtifactId,
+    },
+    /// A file or folder could not be read.
+    #[error("could not read {}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+/// Nothing that passes can name a parent, a hidden file or another folder.
+fn check_name(what: &'static str, name: &str) -> Result<(), RegistryError> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let first = name.bytes().next().is_some_and(plain);
+    let rest = name.bytes().all(|byte| plain(byte) || matches!(byte, b'.' | b'_' | b'-'));
+    if first && rest && name.len() <= MAX_NAME_BYTES {
+        return Ok(());
+    }
+    Err(RegistryError::Name { what, found: name.chars().take(80).collect() })
+}
+
+/// A number is only ever taken by a writer that saw the one before it. A listing may miss files
+/// made while it ran, but one started later must show them: on a gap, list again, until there is
+/// none or it is there to stay.
+fn numbers(folder: &Path) -> Result<Vec<u64>, RegistryError> {
+    let mut previous = Vec::new();
+    loop {
+        let mut found = list_numbers(folder)?;
+        found.sort_unstable();
+        let contiguous = found.iter().zip(1_u64..).all(|(number, expected)| *number == expected);
+        if contiguous || found == previous {
+            return Ok(found);
+        }
+        previous = found;
+    }
+}
+
+/// Other files, such as an editor's copies, are passed over.
+fn list_numbers(folder: &Path) -> Result<Vec<u64>, RegistryError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(io_error(folder, source)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|source| io_error(folder, source))?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        let Some(number) = name.strip_suffix(".json").and_then(|stem| stem.parse().ok()) else {
+            continue;
+        };
+        if name == format!("{number:08}.json") {
+            found.push(number);
+        }
+    }
+    Ok(found)
+}
+
+fn excerpt(bytes: &[u8]) -> String {
+    bytes.iter().take(24).flat_map(|byte| byte.escape_ascii()).map(char::from).collect()
+}
+
+fn io_error(path: &Path, source: io::Error) -> RegistryError {
+    RegistryError::Io { path: path.to_path_buf(), source }
+}
+
+const MAX_NAME_BYTES: usize = 64;
+/// 64 hex digits, a space, 20 digits, the end of the line.
+const MAX_ALIAS_BYTES: u64 = 86;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alias_has_exactly_one_form() {
+        let id = "0123456789abcdef".repeat(4);
+        let line = format!("{id} 137\n");
+        let target = AliasTarget::from_bytes(line.as_bytes()).unwrap();
+        assert_eq!((target.artifact.to_string(), target.event), (id.clone(), 137));
+        assert_eq!(format!("{target}\n"), line);
+        // Every way to cut it short, the lost line end of "13" for "137" among them.
+        for end in 0..line.len() {
+            assert_eq!(AliasTarget::from_bytes(&line.as_bytes()[..end]), None, "{end} bytes");
+        }
+        for other in [
+            format!("{id} 137\r\n"),
+            format!("{id} 137\n\n"),
+            format!("{id}  137\n"),
+            format!(" {id} 137\n"),
+            format!("{id} +137\n"),
+            format!("{id} 0137\n"),
+            format!("{id} -1\n"),
+            format!("{id} 18446744073709551616\n"),
+            format!("{} 137\n", id.to_uppercase()),
+            format!("{id}00 137\n"),
+            format!("{} 137\n", &id[2..]),
+            format!("{id} 137\0\n"),
+        ] {
+            assert_eq!(AliasTarget::from_bytes(other.as_bytes()), None, "{other:?}");
+        }
+        assert_eq!(AliasTarget::from_bytes(b"\xff\xfe 1\n"), None);
+        let longest = AliasTarget { event: u64::MAX, ..target };
+        assert_eq!(format!("{longest}\n").len() as u64, MAX_ALIAS_BYTES);
+    }
+
+    #[test]
+    fn names_stay_inside_the_folder() {
+        let registry = Registry { root: PathBuf::from("r") };
+        for good in ["card-fraud", "7", "a.b_c-d", &"x".repeat(64)] {
+            assert_eq!(registry.model_path(good).unwrap(), Path::new("r/models").join(good));
+        }
+        let long = "x".repeat(65);
+        for bad in [
+            "", ".", "..", "../up", "a/b", "a\\b", "/etc", ".hidden", "-flag", "_x", "Card", "a b",
+            "a\n", "a\0", "é", "c:", &long,
+        ] {
+            assert!(
+                matches!(registry.model_path(bad), Err(RegistryError::Name { .. })),
+                "{bad:?} as a model"
+            );
+            assert!(registry.alias_path("card", bad).is_err(), "{bad:?} as an alias");
+            assert!(registry.alias_path(bad, "champion").is_err(), "{bad:?} with an alias");
+        }
+    }
+
+    #[test]
+    fn a_blob_lies_where_its_id_says() {
+        let registry = Registry { root: PathBuf::from("r") };
+        let id = format!("ab{}", "0".repeat(62));
+        let path = registry.blob_path(&ArtifactId::from_str(&id).unwrap());
+        assert_eq!(path, Path::new("r/blobs/b3/ab").join(format!("{id}.shroff")));
+    }
+}

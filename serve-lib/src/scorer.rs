@@ -1,0 +1,204 @@
+//! The scorer: an artifact made ready to judge one transaction at a time.
+
+use std::path::Path;
+
+use crate::artifact::{
+    self, Artifact, ArtifactId, Bands, Contents, Expected, GoldenRecord, MAX_ARTIFACT_BYTES,
+};
+use crate::engine::Engine;
+use crate::error::{Error, ErrorKind, ScoreError, ScoreErrorKind};
+use crate::record::{Record, Value};
+use crate::schema::{MAX_FEATURES, Schema};
+
+/// A model ready to score. Immutable and `Send + Sync`: share one between all threads.
+///
+/// Scoring never locks, allocates, spawns, reads a clock or a file, or panics.
+#[derive(Debug)]
+pub struct Scorer {
+    id: ArtifactId,
+    contents: Contents,
+    engine: Engine,
+}
+
+/// What the model says of one transaction.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Score {
+    /// The raw score that ranks transactions: a log-odds, or a mean leaf for averaged forests.
+    pub margin: f64,
+    /// The calibrated probability of fraud, within 0 and 1.
+    pub probability: f64,
+    /// Position of the band the margin lies in, 0 for the lowest; none when the artifact has no
+    /// bands. [`Scorer::band_name`] gives its name.
+    pub band: Option<u8>,
+}
+
+impl Scorer {
+    /// Reads an artifact file, proves it whole and scores its golden records.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or anything in it that is not as it should be.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let io = |reason| ErrorKind::Io { path: path.to_owned(), reason };
+        let found = std::fs::metadata(path).map_err(io)?.len();
+        if found > MAX_ARTIFACT_BYTES {
+            return Err(ErrorKind::TooLarge { limit: MAX_ARTIFACT_BYTES, found }.into());
+        }
+        // The whole file goes into memory first, so that what is hashed is what is parsed.
+        Self::from_bytes(&std::fs::read(path).map_err(io)?)
+    }
+
+    /// As [`Scorer::open`], for bytes from elsewhere.
+    ///
+    /// # Errors
+    /// Anything in the bytes that is not as it should be.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let artifact = artifact::read(bytes)?;
+        if artifact.is_draft {
+            return Err(ErrorKind::Draft.into());
+        }
+        let scorer = Self::new(artifact);
+        for (row, golden) in scorer.contents.golden.iter().enumerate() {
+            scorer.check_golden(row, golden)?;
+        }
+        Ok(scorer)
+    }
+
+    /// Opens a draft, which has no golden records yet. For trainers only.
+    ///
+    /// # Errors
+    /// Anything in the bytes that is not as it should be.
+    pub fn from_draft(bytes: &[u8]) -> Result<Self, Error> {
+        artifact::read(bytes).map(Self::new)
+    }
+
+    fn new(artifact: Artifact) -> Self {
+        let engine = Engine::new(&artifact.contents.model);
+        Self { id: artifact.id, contents: artifact.contents, engine }
+    }
+
+    /// Scores a dense row: one `f32` per feature in the schema's order, NaN for missing, category
+    /// codes as numbers. A category code that does not exist counts as missing, an infinite number
+    /// as the greatest finite one.
+    ///
+    /// # Errors
+    /// A row of another length than the schema has features.
+    #[inline]
+    pub fn score(&self, row: &[f32]) -> Result<Score, ScoreError> {
+        let expected = self.contents.schema.features.len();
+        if row.len() != expected {
+            return Err(ScoreError::row_length(expected, row.len()));
+        }
+        let margin = self.engine.margin(row);
+        let probability = self.contents.calibration.probability(margin);
+        // At most 64 edges: the position fits.
+        let band = self.contents.bands.as_ref().map(|bands| bands.index(margin) as u8);
+        Ok(Score { margin, probability, band })
+    }
+
+    /// Scores a raw record: one value per input in the schema's order.
+    ///
+    /// # Errors
+    /// A record of another length, a value of another type than its input, or a value that a
+    /// feature's policy rejects.
+    pub fn score_record(&self, record: Record<'_>) -> Result<Score, ScoreError> {
+        // A row on the stack, of the smallest size that holds it, spares the caller a scratch object.
+        match self.contents.schema.features.len() {
+            0..=64 => self.score_on_stack::<64>(record),
+            65..=512 => self.score_on_stack::<512>(record),
+            _ => self.score_on_stack::<MAX_FEATURES>(record),
+        }
+    }
+
+    fn score_on_stack<const N: usize>(&self, record: Record<'_>) -> Result<Score, ScoreError> {
+        let mut row = [0.0; N];
+        let row = &mut row[..self.contents.schema.features.len()];
+        self.encode(record, row)?;
+        self.score(row)
+    }
+
+    /// Turns a record into the dense row that [`Scorer::score`] takes, in the caller's buffer.
+    ///
+    /// # Errors
+    /// As [`Scorer::score_record`], and for a buffer of another length than the schema has features.
+    pub fn encode(&self, record: Record<'_>, row: &mut [f32]) -> Result<(), ScoreError> {
+        self.contents.program.encode(&self.contents.schema, record, row)
+    }
+
+    /// The artifact's name by content.
+    pub fn id(&self) -> ArtifactId {
+        self.id
+    }
+
+    /// What goes in.
+    pub fn schema(&self) -> &Schema {
+        &self.contents.schema
+    }
+
+    /// Everything the artifact holds.
+    pub fn contents(&self) -> &Contents {
+        &self.contents
+    }
+
+    /// The bands, from the lowest up.
+    pub fn bands(&self) -> Option<&Bands> {
+        self.contents.bands.as_ref()
+    }
+
+    /// The name of the band a score lies in; empty when the artifact has no bands.
+    pub fn band_name(&self, score: Score) -> &str {
+        let bands = self.contents.bands.as_ref().zip(score.band);
+        bands
+            .and_then(|(bands, band)| bands.names.get(usize::from(band)))
+            .map_or("", String::as_str)
+    }
+
+    /// What scoring this record gives, in the terms of a golden record.
+    ///
+    /// # Errors
+    /// A record of another length or with a value of another type: such a record cannot be golden.
+    pub fn golden_outcome(&self, record: Record<'_>) -> Result<Expected, ScoreError> {
+        match self.score_record(record) {
+            Ok(Score { margin, probability, .. }) => Ok(Expected::Score { margin, probability }),
+            Err(error) => match error.kind() {
+                ScoreErrorKind::Rejected { feature, reason } => {
+                    // The name stems from this schema, so it is found.
+                    let feature = self.schema().feature_index(feature).unwrap_or_default() as u32;
+                    Ok(Expected::Rejected { feature, reason: *reason })
+                }
+                _ => Err(error),
+            },
+        }
+    }
+
+    fn check_golden(&self, row: usize, golden: &GoldenRecord) -> Result<(), Error> {
+        let values: Vec<Value<'_>> = golden.values.iter().map(|value| value.as_value()).collect();
+        let found = self.golden_outcome(Record::new(&values));
+        let alike = match (golden.expected, &found) {
+            (
+                Expected::Score { margin, probability },
+                Ok(Expected::Score { margin: found_margin, probability: found_probability }),
+            ) => {
+                margin.to_bits() == found_margin.to_bits()
+                    && probability.to_bits() == found_probability.to_bits()
+            }
+            (expected, Ok(found)) => expected == *found,
+            (_, Err(_)) => false,
+        };
+        if alike {
+            return Ok(());
+        }
+        let found = match found {
+            Ok(outcome) => format!("{outcome:?}"),
+            Err(error) => error.to_string(),
+        };
+        let expected = format!("{:?}", golden.expected);
+        Err(Error::within(ErrorKind::Golden { row, expected, found }, "GOLDEN"))
+    }
+}
+
+/// Shared between threads without a lock.
+const _: () = {
+    const fn shareable<T: Send + Sync>() {}
+    shareable::<Scorer>();
+};

@@ -1,0 +1,205 @@
+//! Platt's sigmoid, by Newton's method.
+
+use super::{CalibrateError, Sizes, counted};
+use crate::metric::Scored;
+
+/// A sigmoid: `p = 1 / (1 + exp(-(slope * log_odds + intercept)))`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Platt {
+    /// Above 0.
+    pub slope: f64,
+    /// Added to the scaled log-odds.
+    pub intercept: f64,
+}
+
+/// Fits Platt's sigmoid, with his smoothed targets, to the optimum: also on data that a threshold
+/// separates. Deterministic.
+///
+/// # Errors
+/// Rows that [`Scored::new`] refuses; only one class; a best slope that is not above 0, since a
+/// calibrator must not turn the order of the scores round.
+///
+/// # Source
+/// Platt, Probabilistic Outputs for Support Vector Machines (1999): targets `(N+ + 1) / (N+ + 2)`
+/// and `1 / (N- + 2)`. Lin, Lin and Weng, A Note on Platt's Probabilistic Outputs (2007), algorithm
+/// 1: Newton steps with backtracking on a form of the loss that neither overflows nor cancels. Here
+/// the scores are standardised first, and the last step is taken when its gain is lost in rounding.
+pub fn fit_platt(
+    log_odds: &[f64],
+    labels: &[bool],
+    weights: Option<&[f64]>,
+) -> Result<Platt, CalibrateError> {
+    let scored = Scored::new(labels, log_odds, weights)?;
+    let sizes = Sizes::of(&scored)?;
+    let fraud_target = (sizes.frauds + 1.0) / (sizes.frauds + 2.0);
+    let legitimate_target = 1.0 / (sizes.legitimate + 2.0);
+
+    let (mut total, mut sum) = (0.0, 0.0);
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    for (_, x, weight) in counted(&scored) {
+        total += weight;
+        sum += weight * x;
+        (low, high) = (x.min(low), x.max(high));
+    }
+    if low >= high {
+        return Err(CalibrateError::NotIncreasing { slope: 0.0 });
+    }
+    let mean = sum / total;
+    let squares: f64 =
+        counted(&scored).map(|(_, x, weight)| weight * (x - mean) * (x - mean)).sum();
+    let deviation = (squares / total).sqrt();
+    let points: Vec<Point> = counted(&scored)
+        .map(|(label, x, weight)| Point {
+            x: (x - mean) / deviation,
+            target: if label { fraud_target } else { legitimate_target },
+            weight,
+        })
+        .collect();
+
+    let start = (0.0, libm::log((sizes.frauds + 1.0) / (sizes.legitimate + 1.0)));
+    let (slope, intercept) = minimise(&points, start)?;
+    let platt = Platt { slope: slope / deviation, intercept: intercept - slope * mean / deviation };
+    if platt.slope > 0.0 {
+        Ok(platt)
+    } else {
+        Err(CalibrateError::NotIncreasing { slope: platt.slope })
+    }
+}
+
+/// A row of the logistic fit.
+struct Point {
+    x: f64,
+    target: f64,
+    weight: f64,
+}
+
+/// Newton's method with backtracking on the weighted cross-entropy; gives slope and intercept.
+fn minimise(points: &[Point], start: (f64, f64)) -> Result<(f64, f64), CalibrateError> {
+    let (mut slope, mut intercept) = start;
+    let mut loss = cross_entropy(points, slope, intercept);
+    let mut decrement = f64::NAN;
+    for _ in 0..MAX_STEPS {
+        let (mut gradient, mut hessian) = ([0.0; 2], [0.0; 3]);
+        for point in points {
+            let z = slope * point.x + intercept;
+            let e = libm::exp(-z.abs());
+            let p = if z >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) };
+            let error = point.weight * (p - point.target);
+            let curvature = point.weight * e / ((1.0 + e) * (1.0 + e));
+            gradient[0] += error * point.x;
+            gradient[1] += error;
+            hessian[0] += curvature * point.x * point.x;
+            hessian[1] += curvature * point.x;
+            hessian[2] += curvature;
+        }
+        // A little on the diagonal keeps the system solvable where every probability is saturated.
+        let ridge = 1e-12 * (hessian[0] + hessian[2]) + f64::MIN_POSITIVE;
+        let [xx, x1, one] = [hessian[0] + ridge, hessian[1], hessian[2] + ridge];
+        let determinant = xx * one - x1 * x1;
+        let step_slope = (x1 * gradient[1] - one * gradient[0]) / determinant;
+        let step_intercept = (x1 * gradient[0] - xx * gradient[1]) / determinant;
+        decrement = -(gradient[0] * step_slope + gradient[1] * step_intercept);
+        if decrement <= SETTLED * loss {
+            // So near the optimum the full step doubles the right digits, but the loss can no
+            // longer show it.
+            return Ok((slope + step_slope, intercept + step_intercept));
+        }
+
+        let mut size = 1.0;
+        loop {
+            let to = (slope + size * step_slope, intercept + size * step_intercept);
+            let found = cross_entropy(points, to.0, to.1);
+            if found < loss - 1e-4 * size * decrement {
+                (slope, intercept) = to;
+                loss = found;
+                break;
+            }
+            size /= 2.0;
+            // Also the way out when a value is not finite, since then no comparison holds.
+            if size < MIN_STEP {
+                return Err(CalibrateError::NotConverged { decrement });
+            }
+        }
+    }
+    Err(CalibrateError::NotConverged { decrement })
+}
+
+/// Sum of `-t ln p - (1 - t) ln(1 - p)`, written so that large scores neither overflow nor cancel.
+fn cross_entropy(points: &[Point], slope: f64, intercept: f64) -> f64 {
+    let loss = |point: &Point| {
+        let z = slope * point.x + intercept;
+        let away = if z >= 0.0 { 1.0 - point.target } else { point.target };
+        point.weight * (away * z.abs() + libm::log1p(libm::exp(-z.abs())))
+    };
+    points.iter().map(loss).sum()
+}
+
+/// Lin, Lin and Weng's limits; a fit takes about ten steps.
+const MAX_STEPS: usize = 100;
+const MIN_STEP: f64 = 1e-10;
+/// Share of the loss below which a promised gain drowns in the rounding of its sum.
+const SETTLED: f64 = 1e-12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::sample::{Rows, close};
+
+    #[test]
+    fn through_two_scores_is_known_in_closed_form() {
+        // Score 0: 1 fraud, 3 legitimate; score 2: 3 frauds, 1 legitimate. Targets 5/6 and 1/6,
+        // whose means are (5/6 + 3/6) / 4 = 1/3 and 2/3. Two parameters meet two means: logit(1/3)
+        // = -ln 2, logit(2/3) = ln 2.
+        let x = [0.0, 0.0, 0.0, 0.0, 2.0, 2.0, 2.0, 2.0];
+        let y = [true, false, false, false, true, true, true, false];
+        let platt = fit_platt(&x, &y, None).unwrap();
+        close(platt.slope, std::f64::consts::LN_2, 1e-13);
+        close(platt.intercept, -std::f64::consts::LN_2, 1e-13);
+    }
+
+    #[test]
+    fn no_gradient_is_left() {
+        for seed in 0..20 {
+            let rows = Rows::seeded(seed, 300);
+            for weights in [None, Some(rows.weights.as_slice())] {
+                let weight = |i: usize| weights.map_or(1.0, |w| w[i]);
+                let size = |label: bool| -> f64 {
+                    (0..300).filter(|&i| rows.labels[i] == label).map(weight).sum()
+                };
+                // Far from standard scores: wide apart and off centre.
+                let x: Vec<f64> = rows.scores.iter().map(|s| 40.0 * s + 1e4).collect();
+                let platt = fit_platt(&x, &rows.labels, weights).unwrap();
+                let (mut gradient, mut along) = (0.0, 0.0);
+                for (i, x) in x.iter().enumerate() {
+                    let target = match rows.labels[i] {
+                        true => (size(true) + 1.0) / (size(true) + 2.0),
+                        false => 1.0 / (size(false) + 2.0),
+                    };
+                    let p = 1.0 / (1.0 + libm::exp(-(platt.slope * x + platt.intercept)));
+                    gradient += weight(i) * (p - target);
+                    along += weight(i) * (p - target) * rows.scores[i];
+                }
+                close(gradient / 300.0, 0.0, 1e-11);
+                close(along / 300.0, 0.0, 1e-11);
+            }
+        }
+    }
+
+    #[test]
+    fn settles_on_separated_and_extreme_scores() {
+        // With one row a side the targets are 2/3 and 1/3: the line runs through -ln 2 at -1 and ln
+        // 2 at 1.
+        let platt = fit_platt(&[-1.0, 1.0], &[false, true], None).unwrap();
+        close(platt.slope, std::f64::consts::LN_2, 1e-13);
+        close(platt.intercept, 0.0, 1e-13);
+
+        // A million to one, far apart: p must reach the targets 2/3 and 1/(n + 2).
+        let n = 1_000_000;
+        let x: Vec<f64> = (0..=n).map(|i| if i < n { -700.0 } else { 700.0 }).collect();
+        let y: Vec<bool> = (0..=n).map(|i| i == n).collect();
+        let platt = fit_platt(&x, &y, None).unwrap();
+        let logit = |p: f64| libm::log(p / (1.0 - p));
+        close(platt.slope * 700.0 + platt.intercept, logit(2.0 / 3.0), 1e-6);
+        close(platt.slope * -700.0 + platt.intercept, logit(1.0 / (n as f64 + 2.0)), 1e-6);
+    }
+}

@@ -1,0 +1,257 @@
+//! The write side of the model registry: a folder, no server.
+//!
+//! ```text
+//! tmp/                                             files on their way into place, and locks
+//! blobs/b3/<2 hex>/<id>.shroff                     artifacts, immutable, named by content
+//! models/<name>/versions/00000042.json             one record a version, never changed
+//! models/<name>/reports/00000042/metrics.json      what the run printed
+//! models/<name>/events/00000137.json               publish, promote, rollback: the audit trail
+//! models/<name>/aliases/{champion,challenger}      artifact id and event number
+//! ```
+//!
+//! **The events are the truth.** An alias is a copy of what they say, so that a reader need not go
+//! through them; it can be lost and is written again from them. Numbers are taken by creating the
+//! file, which only one writer can; the loser looks again at what is there now. No lock is needed
+//! for that; the one there is keeps two writers from crossing while they copy events to aliases.
+//!
+//! **Killed anywhere**, a publish leaves a longer or shorter beginning of: artifact, version record,
+//! report, publish event, promote event, aliases. Each file appears whole, and the alias a reader
+//! looks at comes last: it sees the old version or the new. [`Registry::complete`] adds what is
+//! missing.
+//!
+//! **Champion and challenger.** A version whose verdict is `keep` becomes the challenger. The
+//! challenger is dropped when it, or the same artifact under another number, becomes champion;
+//! otherwise it stays when the champion changes.
+
+mod error;
+mod publish;
+mod record;
+mod standing;
+mod store;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::Error;
+pub use record::{Alias, AsOf, Decision, Event, EventKind, Run, RunKey, Verdict, VersionRecord};
+pub use standing::{Holder, Standing};
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use shroff_serve::Scorer;
+use shroff_serve::artifact::ArtifactId;
+use shroff_serve::registry::Registry as Reader;
+
+use store::Store;
+
+/// Says which artifact some bytes are, having proved that they can be used.
+type Check = dyn Fn(&[u8]) -> Result<ArtifactId, Box<dyn std::error::Error + Send + Sync>>
+    + Send
+    + Sync;
+
+/// A registry folder, for reading and writing. Several processes may use one at once.
+#[derive(Clone)]
+pub struct Registry {
+    reader: Reader,
+    store: Store,
+    check: Arc<Check>,
+}
+
+/// A version and the aliases it holds.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Listed {
+    /// Its record.
+    pub record: VersionRecord,
+    /// Is it the champion?
+    pub champion: bool,
+    /// Is it the challenger?
+    pub challenger: bool,
+}
+
+/// All that is known of one version.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Shown {
+    /// The version and its aliases.
+    pub listed: Listed,
+    /// Its events, oldest first.
+    pub events: Vec<Event>,
+    /// Where its artifact is.
+    pub artifact_path: PathBuf,
+}
+
+impl Registry {
+    /// The registry in the folder `root`, made if it is not there, and proved writable.
+    ///
+    /// # Errors
+    /// `root` is a file, or cannot be made or written.
+    pub fn open_or_create(root: impl AsRef<Path>) -> Result<Self, Error> {
+        let store = Store::create(root.as_ref())?;
+        Ok(Self { reader: Reader::open(root.as_ref())?, store, check: Arc::new(open_scorer) })
+    }
+
+    /// The registry in the folder `root`, which must be there; it may be read-only until
+    /// something is published.
+    ///
+    /// # Errors
+    /// `root` is missing, or not a folder.
+    pub fn open(root: impl AsRef<Path>) -> Result<Self, Error> {
+        let reader = Reader::open(root.as_ref())?;
+        Ok(Self { reader, store: Store::new(root.as_ref()), check: Arc::new(open_scorer) })
+    }
+
+    /// Proves artifacts by `check` rather than by opening a scorer, which also runs the golden rows.
+    #[must_use]
+    pub fn with_check<F>(mut self, check: F) -> Self
+    where
+        F: Fn(&[u8]) -> Result<ArtifactId, Box<dyn std::error::Error + Send + Sync>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.check = Arc::new(check);
+        self
+    }
+
+    /// The read side, as a backend has it.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// The names of the models, in order.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
+    pub fn models(&self) -> Result<Vec<String>, Error> {
+        let mut names = store::folder_names(&self.reader.root().join("models"))?;
+        names.retain(|name| self.reader.model_path(name).is_ok());
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// All versions of a model, oldest first.
+    ///
+    /// # Errors
+    /// No version was ever published, or a record cannot be read.
+    pub fn list(&self, name: &str) -> Result<Vec<Listed>, Error> {
+        let records = self.records(name)?;
+        if records.is_empty() {
+            return Err(Error::ModelMissing { model: name.into(), available: self.models()? });
+        }
+        let standing = self.standing(name)?;
+        Ok(records.into_iter().map(|record| Listed::new(record, &standing)).collect())
+    }
+
+    /// All that is known of one version.
+    ///
+    /// # Errors
+    /// There is no such version, or a record cannot be read.
+    pub fn show(&self, name: &str, version: u64) -> Result<Shown, Error> {
+        let record = self.record(name, version)?;
+        let mut events = self.events(name)?;
+        let standing = Standing::from_events(&events);
+        events.retain(|event| event.version == version);
+        let artifact_path = self.reader.blob_path(&record.run.artifact);
+        Ok(Shown { listed: Listed::new(record, &standing), events, artifact_path })
+    }
+
+    /// All events of a model, oldest first: the audit trail.
+    ///
+    /// # Errors
+    /// A name that is not one, or an event that cannot be read.
+    pub fn events(&self, name: &str) -> Result<Vec<Event>, Error> {
+        let numbers = self.reader.events(name)?;
+        numbers.into_iter().map(|number| self.event(name, number)).collect()
+    }
+
+    /// Champion and challenger, as the events say.
+    ///
+    /// # Errors
+    /// As [`Registry::events`].
+    pub fn standing(&self, name: &str) -> Result<Standing, Error> {
+        Ok(Standing::from_events(&self.events(name)?))
+    }
+
+    /// The version an earlier run with the same key published, if there is one.
+    ///
+    /// # Errors
+    /// A name that is not one, or a record that cannot be read.
+    pub fn find_run(&self, name: &str, key: &RunKey) -> Result<Option<VersionRecord>, Error> {
+        Ok(self.records(name)?.into_iter().find(|record| record.run.run_key == *key))
+    }
+
+    /// One version's record.
+    ///
+    /// # Errors
+    /// There is no such version, or its record cannot be read.
+    pub fn record(&self, name: &str, version: u64) -> Result<VersionRecord, Error> {
+        let available = self.reader.versions(name)?;
+        if !available.contains(&version) {
+            return Err(Error::VersionMissing { model: name.into(), version, available });
+        }
+        self.read_record(name, version)
+    }
+
+    fn records(&self, name: &str) -> Result<Vec<VersionRecord>, Error> {
+        let numbers = self.reader.versions(name)?;
+        numbers.into_iter().map(|number| self.read_record(name, number)).collect()
+    }
+
+    fn read_record(&self, name: &str, number: u64) -> Result<VersionRecord, Error> {
+        let path = self.record_path(name, number)?;
+        let record: VersionRecord = store::read_json(&path)?;
+        check_number(&path, number, record.version)?;
+        Ok(record)
+    }
+
+    fn event(&self, name: &str, number: u64) -> Result<Event, Error> {
+        let path = self.event_path(name, number)?;
+        let event: Event = store::read_json(&path)?;
+        check_number(&path, number, event.event)?;
+        Ok(event)
+    }
+
+    fn record_path(&self, name: &str, number: u64) -> Result<PathBuf, Error> {
+        Ok(self.reader.model_path(name)?.join("versions").join(format!("{number:08}.json")))
+    }
+
+    fn event_path(&self, name: &str, number: u64) -> Result<PathBuf, Error> {
+        Ok(self.reader.model_path(name)?.join("events").join(format!("{number:08}.json")))
+    }
+
+    fn report_path(&self, name: &str, number: u64) -> Result<PathBuf, Error> {
+        let folder = self.reader.model_path(name)?.join("reports").join(format!("{number:08}"));
+        Ok(folder.join("metrics.json"))
+    }
+}
+
+impl Listed {
+    fn new(record: VersionRecord, standing: &Standing) -> Self {
+        let holds = |holder: &Option<Holder>| {
+            holder.as_ref().is_some_and(|holder| holder.version == record.version)
+        };
+        let (champion, challenger) = (holds(&standing.champion), holds(&standing.challenger));
+        Self { record, champion, challenger }
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("root", &self.reader.root()).finish_non_exhaustive()
+    }
+}
+
+fn open_scorer(bytes: &[u8]) -> Result<ArtifactId, Box<dyn std::error::Error + Send + Sync>> {
+    Ok(Scorer::from_bytes(bytes)?.id())
+}
+
+/// A record copied by hand under another number would otherwise count twice.
+fn check_number(path: &Path, expected: u64, found: u64) -> Result<(), Error> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(Error::WrongNumber { path: path.to_path_buf(), expected, found })
+}

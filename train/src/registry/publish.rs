@@ -1,0 +1,317 @@
+//! Publishing, promoting, rolling back: each a row of steps that can stop anywhere and be run again.
+
+use std::io;
+
+use shroff_serve::artifact::ArtifactId;
+use shroff_serve::registry::{AliasTarget, RegistryError as ReadError};
+
+use super::error::Error;
+use super::record::{Alias, Decision, Event, EventKind, Run, VersionRecord};
+use super::standing::Standing;
+use super::store::{Put, to_json};
+use super::Registry;
+
+impl Registry {
+    /// Publishes what a run made, as the next version, and promotes it if its verdict says so and
+    /// `run.parent` is still the champion.
+    ///
+    /// When the run's key was published before, also a moment ago by another process, that
+    /// version is completed and its record returned, verdict and all; `run` is then not looked at
+    /// further.
+    ///
+    /// # Errors
+    /// The bytes are not the artifact the record names, the key was published with another
+    /// artifact, or a file could not be written or read. What was put into place stays and does
+    /// no harm; run again to finish.
+    pub fn publish(&self, name: &str, blob: &[u8], run: Run) -> Result<VersionRecord, Error> {
+        if let Some(record) = self.find_run(name, &run.run_key)? {
+            same_artifact(&record, &run)?;
+        }
+        self.put_blob(&run.artifact, blob)?;
+        let record = self.put_version(name, run)?;
+        self.complete(name, &record)?;
+        Ok(record)
+    }
+
+    /// Does what is left to do for a version found in this registry, and says how the versions
+    /// stand. Does nothing for one that is complete.
+    ///
+    /// A verdict to promote that was not carried out is dropped when the champion moved since:
+    /// the version was never compared with the one that is champion now.
+    ///
+    /// # Errors
+    /// Its artifact is missing or refused, its report was changed, or a file could not be written
+    /// or read.
+    pub fn complete(&self, name: &str, record: &VersionRecord) -> Result<Standing, Error> {
+        self.check_blob(&record.run.artifact)?;
+        self.store.sync_parents(&self.reader.blob_path(&record.run.artifact))?;
+        self.store.sync_parents(&self.record_path(name, record.version)?)?;
+        self.put_report(name, record)?;
+        self.append_event(name, |number, events| Ok(publish_event(record, number, events)))?;
+        self.append_event(name, |number, events| Ok(promote_event(record, number, events)))?;
+        self.rebuild_aliases(name)
+    }
+
+    /// Makes a version the champion, whatever its verdict was. Returns the event that did so: an
+    /// earlier one if it is champion already.
+    ///
+    /// # Errors
+    /// There is no such version, its artifact is missing or refused, or a file could not be
+    /// written or read.
+    pub fn promote(
+        &self,
+        name: &str,
+        version: u64,
+        why: &str,
+        by: &str,
+        at: &str,
+    ) -> Result<Event, Error> {
+        let record = self.record(name, version)?;
+        self.make_champion(name, &record, EventKind::Promote, why, by, at, |_| Ok(()))
+    }
+
+    /// Makes an earlier champion the champion again: `to`, or the one before the present one. A
+    /// second roll back goes one further back.
+    ///
+    /// # Errors
+    /// There is no earlier champion, `to` was not one, the champion moved meanwhile, or as
+    /// [`Registry::promote`].
+    pub fn rollback(
+        &self,
+        name: &str,
+        to: Option<u64>,
+        why: &str,
+        by: &str,
+        at: &str,
+    ) -> Result<Event, Error> {
+        let before = self.standing(name)?;
+        let version = match to {
+            Some(version) if before.champions.contains(&version) => version,
+            Some(version) => return Err(Error::NeverChampion { model: name.into(), version }),
+            None => before
+                .previous_champion()
+                .ok_or_else(|| Error::NoEarlierChampion { model: name.into() })?,
+        };
+        let record = self.record(name, version)?;
+        // "The one before" was decided by what the champion was: it must not be another by now.
+        let unmoved = |now: &Standing| match (before.champion, now.champion) {
+            (Some(expected), Some(found)) if expected.event != found.event => {
+                let (expected, found) = (expected.version, found.version);
+                Err(Error::ChampionMoved { model: name.into(), expected, found })
+            }
+            _ => Ok(()),
+        };
+        self.make_champion(name, &record, EventKind::Rollback, why, by, at, unmoved)
+    }
+
+    /// Writes the aliases again from the events, and says how the versions stand. An alias is
+    /// never moved to an older event.
+    ///
+    /// # Errors
+    /// An alias names an event that is not there, or a file could not be written or read.
+    pub fn rebuild_aliases(&self, name: &str) -> Result<Standing, Error> {
+        let _lock = self.store.lock(name)?;
+        loop {
+            let standing = self.standing(name)?;
+            if standing.event > 0 {
+                // The events must outlive the aliases that name them.
+                self.store.sync_parents(&self.event_path(name, standing.event)?)?;
+            }
+            self.write_alias(name, Alias::Champion, &standing)?;
+            self.write_alias(name, Alias::Challenger, &standing)?;
+            // Without locks, a slower writer may have undone what a newer event did: the one that
+            // sees it last puts it right.
+            let newest = self.reader.events(name)?.last().copied().unwrap_or(0);
+            if newest == standing.event {
+                return Ok(standing);
+            }
+        }
+    }
+
+    fn put_blob(&self, artifact: &ArtifactId, blob: &[u8]) -> Result<(), Error> {
+        let path = self.reader.blob_path(artifact);
+        match self.store.put_new(&path, blob, |found| self.check_bytes(artifact, found))? {
+            Put::Done => Ok(()),
+            Put::Taken => Err(Error::Conflict { path }),
+        }
+    }
+
+    /// The next free number. Whoever loses it to another writer looks at what that one published:
+    /// one key never gets two versions.
+    fn put_version(&self, name: &str, run: Run) -> Result<VersionRecord, Error> {
+        loop {
+            let records = self.records(name)?;
+            if let Some(found) = records.iter().find(|record| record.run.run_key == run.run_key) {
+                same_artifact(found, &run)?;
+                return Ok(found.clone());
+            }
+            let version = records.last().map_or(0, |record| record.version) + 1;
+            let record = VersionRecord { version, run: run.clone() };
+            let path = self.record_path(name, version)?;
+            if self.store.put_new(&path, &to_json(&path, &record)?, |_| Ok(()))? == Put::Done {
+                return Ok(record);
+            }
+        }
+    }
+
+    fn put_report(&self, name: &str, record: &VersionRecord) -> Result<(), Error> {
+        let path = self.report_path(name, record.version)?;
+        let bytes = to_json(&path, &record.run.report)?;
+        match self.store.put_new(&path, &bytes, |_| Ok(()))? {
+            Put::Done => Ok(()),
+            Put::Taken => Err(Error::Conflict { path }),
+        }
+    }
+
+    /// Adds the event that `next` makes, given its number and all events before it, so that it
+    /// always decides by the newest state; asked again when another writer takes the number.
+    fn append_event(
+        &self,
+        name: &str,
+        mut next: impl FnMut(u64, &[Event]) -> Result<Option<Event>, Error>,
+    ) -> Result<Option<Event>, Error> {
+        loop {
+            let events = self.events(name)?;
+            let number = events.last().map_or(0, |event| event.event) + 1;
+            let Some(event) = next(number, &events)? else { return Ok(None) };
+            let path = self.event_path(name, number)?;
+            if self.store.put_new(&path, &to_json(&path, &event)?, |_| Ok(()))? == Put::Done {
+                return Ok(Some(event));
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one event, spelt out")]
+    fn make_champion(
+        &self,
+        name: &str,
+        record: &VersionRecord,
+        kind: EventKind,
+        why: &str,
+        by: &str,
+        at: &str,
+        allowed: impl Fn(&Standing) -> Result<(), Error>,
+    ) -> Result<Event, Error> {
+        self.check_blob(&record.run.artifact)?;
+        let mut present = None;
+        let added = self.append_event(name, |number, events| {
+            let standing = Standing::from_events(events);
+            allowed(&standing)?;
+            let champion = standing.champion.filter(|holder| holder.version == record.version);
+            present = champion.map(|holder| holder.event);
+            Ok((present.is_none()).then(|| Event {
+                event: number,
+                kind,
+                version: record.version,
+                artifact: record.run.artifact,
+                alias: Some(Alias::Champion),
+                at: at.into(),
+                by: by.into(),
+                why: why.into(),
+            }))
+        })?;
+        self.rebuild_aliases(name)?;
+        match (added, present) {
+            (Some(event), _) => Ok(event),
+            (None, number) => self.event(name, number.unwrap_or(0)),
+        }
+    }
+
+    fn write_alias(&self, name: &str, alias: Alias, standing: &Standing) -> Result<(), Error> {
+        let path = self.reader.alias_path(name, alias.as_str())?;
+        let found = match self.reader.alias(name, alias.as_str()) {
+            Ok(found) => found,
+            // Cut short or not: it is only a copy.
+            Err(ReadError::MalformedAlias { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(AliasTarget { event, .. }) = found
+            && event > standing.event
+        {
+            let newest = self.reader.events(name)?.last().copied().unwrap_or(0);
+            if event <= newest {
+                // Written by another for an event newer than this one saw; the caller looks again.
+                return Ok(());
+            }
+            return Err(Error::AliasAhead { path, expected: newest, found: event });
+        }
+        match standing.target(alias) {
+            Some(target) if found == Some(target) => self.store.sync_parents(&path),
+            Some(target) => self.store.replace(&path, format!("{target}\n").as_bytes()),
+            None => self.store.remove(&path),
+        }
+    }
+
+    fn check_blob(&self, artifact: &ArtifactId) -> Result<(), Error> {
+        let bytes = match self.reader.read_blob(artifact) {
+            Ok(bytes) => bytes,
+            Err(ReadError::Io { path, source }) if source.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::BlobMissing { path });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.check_bytes(artifact, &bytes)
+    }
+
+    fn check_bytes(&self, artifact: &ArtifactId, bytes: &[u8]) -> Result<(), Error> {
+        let path = self.reader.blob_path(artifact);
+        match (self.check)(bytes) {
+            Ok(found) if found == *artifact => Ok(()),
+            Ok(found) => Err(Error::WrongArtifact { path, expected: *artifact, found }),
+            Err(source) => Err(Error::Artifact { path, source }),
+        }
+    }
+}
+
+fn same_artifact(record: &VersionRecord, run: &Run) -> Result<(), Error> {
+    if record.run.artifact == run.artifact {
+        return Ok(());
+    }
+    Err(Error::RunConflict {
+        run_key: run.run_key,
+        version: record.version,
+        expected: record.run.artifact,
+        found: run.artifact,
+    })
+}
+
+/// The publish event a version still needs.
+fn publish_event(record: &VersionRecord, number: u64, events: &[Event]) -> Option<Event> {
+    if find(events, record, EventKind::Publish).is_some() {
+        return None;
+    }
+    let kept = record.run.verdict.decision == Decision::Keep;
+    let alias = kept.then_some(Alias::Challenger);
+    Some(event_of(record, number, EventKind::Publish, alias))
+}
+
+/// The promote event a version still needs, if it still may have it.
+fn promote_event(record: &VersionRecord, number: u64, events: &[Event]) -> Option<Event> {
+    let wanted = record.run.verdict.decision == Decision::Promote;
+    if !wanted || find(events, record, EventKind::Promote).is_some() {
+        return None;
+    }
+    let published = find(events, record, EventKind::Publish)?.event;
+    let champion = Standing::from_events(events).champion;
+    let unmoved = champion.is_none_or(|champion| champion.event < published);
+    let compared = champion.map(|champion| champion.version) == record.run.parent;
+    (unmoved && compared)
+        .then(|| event_of(record, number, EventKind::Promote, Some(Alias::Champion)))
+}
+
+fn find<'a>(events: &'a [Event], record: &VersionRecord, kind: EventKind) -> Option<&'a Event> {
+    events.iter().find(|event| event.version == record.version && event.kind == kind)
+}
+
+fn event_of(record: &VersionRecord, number: u64, kind: EventKind, alias: Option<Alias>) -> Event {
+    Event {
+        event: number,
+        kind,
+        version: record.version,
+        artifact: record.run.artifact,
+        alias,
+        at: record.run.created_at.clone(),
+        by: record.run.created_by.clone(),
+        why: record.run.verdict.reason.clone(),
+    }
+}
