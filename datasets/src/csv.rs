@@ -53,8 +53,7 @@ pub(crate) fn read(
             builder.append_option((!value.is_empty()).then_some(value));
         }
     }
-    let columns =
-        builders.into_iter().map(|builder| builder.finish().into_column()).collect();
+    let columns = builders.into_iter().map(|builder| builder.finish().into_column()).collect();
     DataFrame::new(n_rows, columns).map_err(|source| unreadable(path, source).into())
 }
 
@@ -107,8 +106,7 @@ impl<'a> Records<'a> {
             return Err(records.syntax(1, "expected a header with column names, found nothing"));
         }
         records.one_column = fields.len() == 1;
-        let names: Vec<String> =
-            fields.iter().map(|field| field.text(text).into_owned()).collect();
+        let names: Vec<String> = fields.iter().map(|field| field.text(text).into_owned()).collect();
         for (position, name) in names.iter().enumerate() {
             if names[..position].contains(name) {
                 let (path, column) = (path.to_owned(), name.clone());
@@ -221,9 +219,8 @@ mod tests {
     fn parse(contents: impl AsRef<[u8]>) -> Result<(Vec<String>, Rows), String> {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), contents).unwrap();
-        let shorten = |error: Error| {
-            error.to_string().replace(&file.path().display().to_string(), "FILE")
-        };
+        let shorten =
+            |error: Error| error.to_string().replace(&file.path().display().to_string(), "FILE");
         let frame = read(file.path(), |names| Ok((0..names.len()).collect())).map_err(shorten)?;
         let values = frame.columns().iter().map(|column| {
             let text = column.str().unwrap();
@@ -235,7 +232,8 @@ mod tests {
     #[test]
     fn quotes_line_ends_blank_lines_and_a_byte_order_mark() {
         let (names, columns) =
-            parse("\u{feff}a,\"b,\"\"c\"\"\"\r\n1,\"x\r\ny\"\r\n\r\n\n,\"\"\r\n \"2\", é\r").unwrap();
+            parse("\u{feff}a,\"b,\"\"c\"\"\"\r\n1,\"x\r\ny\"\r\n\r\n\n,\"\"\r\n \"2\", é\r")
+                .unwrap();
         assert_eq!(names, ["a", "b,\"c\""]);
         let cell = |text: &str| Some(text.to_owned());
         assert_eq!(columns[0], [cell("1"), None, cell(" \"2\"")]);

@@ -124,7 +124,8 @@ fn append(whole: &mut DataFrame, part: DataFrame, path: &Path) -> Result<(), Err
     for (first, column) in whole.columns().iter().zip(part.columns()) {
         if first.dtype() != column.dtype() {
             let (name, first, here) = (first.name(), first.dtype(), column.dtype());
-            let difference = format!("has {here} in column {name:?} where the first file has {first}");
+            let difference =
+                format!("has {here} in column {name:?} where the first file has {first}");
             return Err(differ(difference).into());
         }
     }
@@ -152,7 +153,8 @@ mod tests {
         assert_eq!((frame.n_rows(), frame.column_names()), (3, vec!["id".into(), "amount".into()]));
 
         let table = frame.table(&[ColumnRequest::new("amount", ColumnKind::Number)]).unwrap();
-        let expected = Column::with_nulls(Values::Number(vec![1.5, 0.0, 3.0]), vec![false, true, false]);
+        let expected =
+            Column::with_nulls(Values::Number(vec![1.5, 0.0, 3.0]), vec![false, true, false]);
         assert_eq!(table.column("amount"), Some(&expected));
         let error = frame.table(&[ColumnRequest::new("id", ColumnKind::Integer)]).unwrap_err();
         let place = at("1.csv").display().to_string();
@@ -166,7 +168,8 @@ mod tests {
             format!("{place}, column \"amount\", data row 1: expected 0 or 1, found 1.50")
         );
 
-        let score = Column::with_nulls(Values::Number(vec![0.1, 1e-7, 0.0]), vec![false, false, true]);
+        let score =
+            Column::with_nulls(Values::Number(vec![0.1, 1e-7, 0.0]), vec![false, false, true]);
         frame.with_column("score", &score).unwrap();
         let error = frame.with_column("score", &score).unwrap_err();
         assert_eq!(error.to_string(), "column \"score\" appears twice");
@@ -206,9 +209,8 @@ mod tests {
     fn files_with_other_columns_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        let table = |name: &str, values| {
-            Table::new(vec![(name.to_owned(), Column::new(values))]).unwrap()
-        };
+        let table =
+            |name: &str, values| Table::new(vec![(name.to_owned(), Column::new(values))]).unwrap();
         write_table(&table("a", Values::Integer(vec![1])), &at("1.parquet")).unwrap();
         let difference = |other: Table| {
             write_table(&other, &at("2.parquet")).unwrap();

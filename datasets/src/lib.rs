@@ -4,14 +4,35 @@
 //! A [`Source`] is a file or a glob; [`Source::read`] gives the columns asked for as a [`Table`],
 //! in the types asked for. A [`Frame`] holds all columns of a source as they are, for tools that
 //! add columns to a user's file. [`write_table`] writes a table.
+//!
+//! ```
+//! use shroff_datasets::{ColumnKind, ColumnRequest, Source, Values};
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("payments.csv");
+//! std::fs::write(&path, "card,at,amount\n7,2018-04-01 00:00:31,9.5\n8,,\n")?;
+//! let payments = Source::new(path.to_string_lossy()).read(
+//!     &[
+//!         ColumnRequest::new("at", ColumnKind::Time),
+//!         ColumnRequest::new("card", ColumnKind::Key),
+//!         ColumnRequest::new("amount", ColumnKind::Number),
+//!     ],
+//!     None,
+//! )?;
+//! assert_eq!(payments.n_rows(), 2);
+//! assert_eq!(payments.column("card").unwrap().values(), &Values::Integer(vec![7, 8]));
+//! assert!(payments.column("amount").unwrap().is_null(1));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
 
+mod cells;
 mod convert;
 mod csv;
 mod error;
 mod frame;
 mod parquet;
 mod read;
+mod rows;
 pub mod simulate;
 mod source;
 pub mod table;

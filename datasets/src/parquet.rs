@@ -1,8 +1,8 @@
 //! Parquet files, lazily: only the columns and, where the file tells, only the rows asked for.
 //!
-//! polars is built without some of its types. A file that has a column of such a type is read by
-//! its plain Parquet types (what pandas calls a category is then text), and a column that still
-//! cannot be read is an error only if it is asked for.
+//! polars is built without some of its types. A file that has a column of such a type is read whole
+//! and by its plain Parquet types, in which what pandas calls a category is text. A column that
+//! still cannot be read, a struct for one, is an error only if it is asked for.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,13 @@ impl ParquetFile {
             let mut columns = columns_of(path, false)?;
             let plain_types = columns.iter().any(|column| column.dtype.is_err());
             if plain_types {
-                columns = columns_of(path, true)?;
+                let plain = columns_of(path, true)?;
+                for (column, plain) in columns.iter_mut().zip(plain) {
+                    // Of the others' plain types nobody could tell what they stood for.
+                    if !matches!(&column.dtype, Err(name) if name != DICTIONARY) {
+                        column.dtype = plain.dtype;
+                    }
+                }
             }
             Ok(Self { path: path.to_owned(), columns, plain_types })
         };
@@ -131,10 +137,8 @@ impl ParquetFile {
 
 fn columns_of(path: &Path, plain_types: bool) -> PolarsResult<Vec<ParquetColumn>> {
     let schema = reader(path, plain_types)?.schema()?;
-    let column = |field: &ArrowField| ParquetColumn {
-        name: field.name.to_string(),
-        dtype: readable(field),
-    };
+    let column =
+        |field: &ArrowField| ParquetColumn { name: field.name.to_string(), dtype: readable(field) };
     Ok(schema.iter_values().map(column).collect())
 }
 
@@ -147,6 +151,9 @@ fn reader(path: &Path, plain_types: bool) -> PolarsResult<ParquetReader<File>> {
     }
     Ok(reader)
 }
+
+/// A type whose values are stored plainly, and only marked for Arrow readers as few and recurring.
+const DICTIONARY: &str = "dictionary";
 
 /// The type of a column if this build of polars has it. Others would panic in polars.
 fn readable(field: &ArrowField) -> Result<DataType, String> {
@@ -181,7 +188,7 @@ fn readable(field: &ArrowField) -> Result<DataType, String> {
         }
         Arrow::Struct(_) => Err("struct".to_owned()),
         Arrow::Map(..) => Err("map".to_owned()),
-        Arrow::Dictionary(..) => Err("dictionary".to_owned()),
+        Arrow::Dictionary(..) => Err(DICTIONARY.to_owned()),
         Arrow::Time32(_) | Arrow::Time64(_) => Err("time of day".to_owned()),
         Arrow::Duration(_) => Err("duration".to_owned()),
         other => Err(format!("{other:?}")),
@@ -189,9 +196,49 @@ fn readable(field: &ArrowField) -> Result<DataType, String> {
 }
 
 fn unreadable(path: &Path, source: PolarsError) -> ErrorKind {
-    ErrorKind::Unreadable {
-        path: path.to_owned(),
-        format: "Parquet",
-        source: Box::new(source),
+    ErrorKind::Unreadable { path: path.to_owned(), format: "Parquet", source: Box::new(source) }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Column, ColumnKind, ColumnRequest, Source, TimeRange, Values};
+
+    /// Written by pyarrow 26: a dictionary, a struct, a timestamp in milliseconds and a duration.
+    const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/dictionary.parquet");
+
+    #[test]
+    fn categories_are_text_and_unknown_types_are_in_nobodys_way() {
+        let source = Source::new(FILE);
+        let named: Vec<_> = source.columns().unwrap();
+        let named: Vec<(&str, &str)> =
+            named.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        assert_eq!(
+            named,
+            [("browser", "str"), ("place", "struct"), ("at", "datetime[ms]"), ("took", "duration")]
+        );
+        let request = [ColumnRequest::new("browser", ColumnKind::Text)];
+        let browser = |text: &[&str], mask: &[bool]| {
+            Column::with_nulls(Values::Text(text.iter().copied().collect()), mask.to_vec())
+        };
+        let all = source.read(&request, None).unwrap();
+        let expected = browser(&["b", "a", "", "b"], &[false, false, true, false]);
+        assert_eq!(all.column("browser"), Some(&expected));
+        let range = TimeRange { column: "at".into(), from: Some(1_000_000), to: Some(3_000_000) };
+        let some = source.read(&request, Some(&range)).unwrap();
+        assert_eq!(some.column("browser"), Some(&browser(&["a", ""], &[false, true])));
+    }
+
+    #[test]
+    fn a_column_of_an_unknown_type_is_refused_when_asked_for() {
+        for (column, found) in [("place", "struct"), ("took", "duration")] {
+            let request = [ColumnRequest::new(column, ColumnKind::Number)];
+            assert_eq!(
+                Source::new(FILE).read(&request, None).unwrap_err().to_string(),
+                format!(
+                    "{FILE}, column \"{column}\": expected numbers, truth values, text or times, \
+                     found type {found}"
+                )
+            );
+        }
     }
 }

@@ -3,19 +3,17 @@
 
 use std::path::Path;
 
-use polars::prelude::{
-    AnyValue, BooleanChunked, DataFrame, DataType, Expr, IdxSize, LiteralValue, NewChunkedArray,
-    Scalar, TimeUnit,
-};
+use polars::prelude::{DataFrame, DataType};
 use rayon::prelude::*;
 
-use crate::convert::{Refusal, convert};
+use crate::cells::Refusal;
+use crate::convert::convert;
 use crate::csv;
 use crate::error::{Error, ErrorKind};
 use crate::parquet::ParquetFile;
+use crate::rows::Part;
 use crate::source::{Format, Source};
 use crate::table::{Column, Table, Values};
-use crate::time::MICROS_PER_DAY;
 
 /// A column to read and what it should hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +103,11 @@ impl Source {
     /// # Errors
     /// As [`Source::files`]; a malformed file; a column that a file does not have or that was
     /// asked for twice; a value that is not what was asked for.
-    pub fn read(&self, columns: &[ColumnRequest], rows: Option<&TimeRange>) -> Result<Table, Error> {
+    pub fn read(
+        &self,
+        columns: &[ColumnRequest],
+        rows: Option<&TimeRange>,
+    ) -> Result<Table, Error> {
         refuse_duplicates(columns)?;
         let rows = rows.filter(|range| range.from.is_some() || range.to.is_some());
         let mut whole: Option<Vec<Column>> = None;
@@ -115,7 +117,7 @@ impl Source {
                 Format::Parquet => Part::of_parquet(&path, columns, rows),
             }?;
             let read = convert_all(&part.frame, columns, |position| {
-                Ok((path.as_path(), part.origin.row(position)?))
+                Ok((path.as_path(), part.row(position)?))
             })?;
             match &mut whole {
                 None => whole = Some(read),
@@ -171,103 +173,6 @@ pub(crate) fn convert_all<'a>(
     columns.iter().zip(converted).map(convert_one).collect()
 }
 
-/// What was read of one file.
-struct Part {
-    frame: DataFrame,
-    origin: Origin,
-}
-
-/// Where in the file the rows of a part come from.
-enum Origin {
-    AllRows,
-    /// These positions.
-    Rows(Vec<IdxSize>),
-    /// The rows for which the predicate holds; counted only if an error has to name one.
-    Where(ParquetFile, Expr),
-}
-
-impl Origin {
-    fn row(&self, position: usize) -> Result<usize, Error> {
-        let of = |rows: &[IdxSize]| rows.get(position).map_or(position, |row| *row as usize);
-        Ok(match self {
-            Self::AllRows => position,
-            Self::Rows(rows) => of(rows),
-            Self::Where(file, predicate) => of(&file.rows_where(predicate)?),
-        })
-    }
-}
-
-impl Part {
-    fn of_csv(
-        path: &Path,
-        columns: &[ColumnRequest],
-        rows: Option<&TimeRange>,
-    ) -> Result<Self, Error> {
-        let wanted = wanted(columns, rows);
-        let frame = csv::read(path, |names| {
-            refuse_missing(path, &wanted, names)?;
-            let position = |name: &String| names.iter().position(|other| other == name);
-            Ok(wanted.iter().filter_map(position).collect())
-        })?;
-        Self::in_range(path, frame, rows)
-    }
-
-    fn of_parquet(
-        path: &Path,
-        columns: &[ColumnRequest],
-        rows: Option<&TimeRange>,
-    ) -> Result<Self, Error> {
-        let file = ParquetFile::open(path)?;
-        let mut wanted = wanted(columns, rows);
-        refuse_missing(path, &wanted, &file.names())?;
-        let predicate = rows
-            .filter(|_| file.is_filterable())
-            .and_then(|range| predicate(range, file.dtype(&range.column)?));
-        let Some(predicate) = predicate else {
-            return Self::in_range(path, file.read(&wanted, None)?, rows);
-        };
-        wanted.truncate(columns.len());
-        let frame = file.read(&wanted, Some(&predicate))?;
-        Ok(Self { frame, origin: Origin::Where(file, predicate) })
-    }
-
-    /// The rows of a whole file that lie in the range.
-    fn in_range(path: &Path, frame: DataFrame, rows: Option<&TimeRange>) -> Result<Self, Error> {
-        let Some(range) = rows else { return Ok(Self { frame, origin: Origin::AllRows }) };
-        let request = [ColumnRequest::new(&range.column, ColumnKind::Time)];
-        let times = convert_all(&frame, &request, |position| Ok((path, position)))?.swap_remove(0);
-        let Values::Time(micros) = times.values() else { unreachable!("asked for as time") };
-        let keep: Vec<bool> = micros
-            .iter()
-            .enumerate()
-            .map(|(row, micros)| {
-                !times.is_null(row)
-                    && range.from.is_none_or(|from| *micros >= from)
-                    && range.to.is_none_or(|to| *micros < to)
-            })
-            .collect();
-        let kept = (0..).zip(&keep).filter(|(_, keep)| **keep).map(|(row, _)| row).collect();
-        let mask = BooleanChunked::from_slice("keep".into(), &keep);
-        let frame = frame.filter(&mask).map_err(|source| ErrorKind::Unreadable {
-            path: path.to_owned(),
-            format: "a table",
-            source: Box::new(source),
-        })?;
-        Ok(Self { frame, origin: Origin::Rows(kept) })
-    }
-}
-
-/// Names of the columns asked for, then the range's if it is not among them.
-fn wanted(columns: &[ColumnRequest], rows: Option<&TimeRange>) -> Vec<String> {
-    let mut names: Vec<String> = columns.iter().map(|request| request.name.clone()).collect();
-    if let Some(range) = rows
-        && !names.contains(&range.column)
-    {
-        names.push(range.column.clone());
-    }
-    names
-}
-
 /// Refuses names that are not among those of the file.
 pub(crate) fn refuse_missing(
     path: &Path,
@@ -285,52 +190,9 @@ pub(crate) fn refuse_missing(
     }
 }
 
-/// The range in terms of the column as it is stored, if it is stored as something that orders alike.
-fn predicate(range: &TimeRange, dtype: &DataType) -> Option<Expr> {
-    // How many stored units an instant is, rounded up: `from` and `to` are both compared with the
-    // first unit not before them. Nanoseconds are finer, and need no rounding.
-    let bound = |micros: i64| -> Option<Scalar> {
-        let units = |micros_per_unit: i64| {
-            micros.div_euclid(micros_per_unit) + i64::from(micros.rem_euclid(micros_per_unit) > 0)
-        };
-        Some(match dtype {
-            DataType::Datetime(unit, zone) => {
-                let count = match unit {
-                    TimeUnit::Nanoseconds => micros.saturating_mul(1_000),
-                    TimeUnit::Microseconds => micros,
-                    TimeUnit::Milliseconds => units(1_000),
-                };
-                Scalar::new_datetime(count, *unit, zone.clone())
-            }
-            // An i64 of microseconds has far fewer days than an i32 can count.
-            DataType::Date => Scalar::new_date(i32::try_from(units(MICROS_PER_DAY)).ok()?),
-            // Beside a u64 polars would compare as floats.
-            DataType::UInt64 => return None,
-            dtype if dtype.is_integer() => {
-                Scalar::new(DataType::Int64, AnyValue::Int64(units(1_000_000)))
-            }
-            _ => return None,
-        })
-    };
-    let column = || Expr::Column(range.column.as_str().into());
-    let literal = |scalar| Expr::Literal(LiteralValue::Scalar(scalar));
-    let mut predicate = column().is_not_null();
-    if let Some(from) = range.from {
-        predicate = predicate.and(column().gt_eq(literal(bound(from)?)));
-    }
-    if let Some(to) = range.to {
-        predicate = predicate.and(column().lt(literal(bound(to)?)));
-    }
-    Some(predicate)
-}
-
 /// Adds the columns of a further file. Keys of one kind in one file and of another in the next
 /// become text.
-fn append(
-    whole: &mut [Column],
-    more: Vec<Column>,
-    columns: &[ColumnRequest],
-) -> Result<(), Error> {
+fn append(whole: &mut [Column], more: Vec<Column>, columns: &[ColumnRequest]) -> Result<(), Error> {
     for ((column, mut more), request) in whole.iter_mut().zip(more).zip(columns) {
         match (column.values(), more.values()) {
             (Values::Integer(_), Values::Text(_)) => *column = column.integers_as_text(),
@@ -344,4 +206,123 @@ fn append(
         })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ErrorKind, write_table};
+    use std::fs;
+
+    /// A folder of files, and the columns of those that match a pattern, or the error without the
+    /// folder's name.
+    struct Files(tempfile::TempDir);
+
+    impl Files {
+        fn new(files: &[(&str, &str)]) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            for (name, contents) in files {
+                fs::write(folder.path().join(name), contents).unwrap();
+            }
+            Self(folder)
+        }
+
+        fn read(&self, pattern: &str, columns: &[(&str, ColumnKind)]) -> Result<Table, String> {
+            let columns: Vec<_> =
+                columns.iter().map(|(name, kind)| ColumnRequest::new(*name, *kind)).collect();
+            let path = self.0.path().join(pattern);
+            let read = Source::new(path.to_str().unwrap()).read(&columns, None);
+            let folder = format!("{}/", self.0.path().display());
+            read.map_err(|error| error.to_string().replace(&folder, ""))
+        }
+    }
+
+    #[test]
+    fn columns_come_in_the_order_asked_for_and_files_in_theirs() {
+        let files = Files::new(&[("2.csv", "a,b\n3,x\n"), ("1.csv", "b,c,a\n,0,1\ny,0,2\n")]);
+        let table =
+            files.read("*.csv", &[("a", ColumnKind::Integer), ("b", ColumnKind::Text)]).unwrap();
+        let b = Column::with_nulls(
+            Values::Text(["", "y", "x"].into_iter().collect()),
+            vec![true, false, false],
+        );
+        let a = Column::new(Values::Integer(vec![1, 2, 3]));
+        assert_eq!(table, Table::new(vec![("a".into(), a), ("b".into(), b)]).unwrap());
+        assert_eq!(files.read("1.csv", &[]).unwrap(), Table::default());
+    }
+
+    #[test]
+    fn keys_of_two_kinds_become_text() {
+        let files = Files::new(&[
+            ("1.csv", "card\n12\n\n"),
+            ("2.csv", "card\n007\n"),
+            ("3.csv", "card\n12\n"),
+        ]);
+        let read = |pattern| files.read(pattern, &[("card", ColumnKind::Key)]).unwrap();
+        let integers = Values::Integer(vec![12, 0, 12]);
+        assert_eq!(
+            read("[13].csv").column("card"),
+            Some(&Column::with_nulls(integers, vec![false, true, false]))
+        );
+        let texts = Values::Text(["12", "", "007", "12"].into_iter().collect());
+        assert_eq!(
+            read("*.csv").column("card"),
+            Some(&Column::with_nulls(texts, vec![false, true, false, false]))
+        );
+    }
+
+    #[test]
+    fn errors_name_file_column_row_value_and_what_was_expected() {
+        let files = Files::new(&[("1.csv", "label,x\n1,0\n"), ("2.csv", "label,x\n0,1\n2,a\n")]);
+        let x = Column::new(Values::Number(vec![0.5, f64::NAN, 0.25]));
+        let label = Column::new(Values::Text(["0", "1", "maybe"].into_iter().collect()));
+        let table = Table::new(vec![("x".into(), x), ("label".into(), label)]).unwrap();
+        write_table(&table, &files.0.path().join("3.parquet")).unwrap();
+
+        let error = |pattern, columns| files.read(pattern, columns).unwrap_err();
+        assert_eq!(
+            error("*.csv", &[("label", ColumnKind::Boolean), ("x", ColumnKind::Number)]),
+            "2.csv, column \"label\", data row 2: expected 0 or 1, found 2"
+        );
+        assert_eq!(
+            error("*.csv", &[("x", ColumnKind::Number), ("label", ColumnKind::Boolean)]),
+            "2.csv, column \"x\", data row 2: expected a number, found a"
+        );
+        assert_eq!(
+            error("3.parquet", &[("label", ColumnKind::Number)]),
+            "3.parquet, column \"label\", data row 3: expected a number, found maybe"
+        );
+        assert_eq!(
+            error("3.parquet", &[("x", ColumnKind::Text)]),
+            "3.parquet, column \"x\": expected text, found type f64"
+        );
+        assert_eq!(
+            error("3.parquet", &[("card", ColumnKind::Key)]),
+            "3.parquet: column \"card\" is not there; the file has x, label"
+        );
+        assert_eq!(
+            error("1.csv", &[("card", ColumnKind::Key)]),
+            "1.csv: column \"card\" is not there; the file has label, x"
+        );
+        assert_eq!(
+            error("1.csv", &[("x", ColumnKind::Key), ("x", ColumnKind::Text)]),
+            "column \"x\" appears twice"
+        );
+        fs::write(files.0.path().join("4.parquet"), "a,b\n1,2\n").unwrap();
+        assert_eq!(
+            error("4.parquet", &[("a", ColumnKind::Key)]),
+            "4.parquet is not readable as Parquet"
+        );
+    }
+
+    #[test]
+    fn names_and_types_of_the_first_file() {
+        let files = Files::new(&[("1.csv", "a,\"b c\"\n1,2\n")]);
+        let path = files.0.path().join("*.csv");
+        let columns = Source::new(path.to_str().unwrap()).columns().unwrap();
+        let expected = [("a", "str"), ("b c", "str")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+        assert_eq!(columns, expected);
+        let error = Source::new("no.csv").columns().unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::FileMissing { .. }));
+    }
 }

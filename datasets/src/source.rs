@@ -70,8 +70,7 @@ impl Source {
         self.matching()?
             .into_iter()
             .map(|path| {
-                let metadata =
-                    path.metadata().map_err(|source| ErrorKind::io(&path, source))?;
+                let metadata = path.metadata().map_err(|source| ErrorKind::io(&path, source))?;
                 if metadata.is_dir() {
                     let source = std::io::ErrorKind::IsADirectory.into();
                     return Err(ErrorKind::Io { path, source }.into());
@@ -146,10 +145,7 @@ mod tests {
         }
         fs::create_dir(folder.path().join("2018-12.csv")).unwrap();
         let source = Source::new(folder.path().join("2018-*.csv").to_str().unwrap());
-        assert_eq!(
-            names(&source.files().unwrap()),
-            ["2018-04.csv", "2018-05.csv", "2018-10.csv"]
-        );
+        assert_eq!(names(&source.files().unwrap()), ["2018-04.csv", "2018-05.csv", "2018-10.csv"]);
     }
 
     #[test]

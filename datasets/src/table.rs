@@ -322,8 +322,10 @@ mod tests {
     #[test]
     fn appending_keeps_values_and_nulls_in_place() {
         let left = Column::new(Values::Text(["a", "b"].into_iter().collect()));
-        let right =
-            Column::with_nulls(Values::Text(["b", "", "c"].into_iter().collect()), vec![false, true, false]);
+        let right = Column::with_nulls(
+            Values::Text(["b", "", "c"].into_iter().collect()),
+            vec![false, true, false],
+        );
         let mut table = Table::new(vec![("word".to_owned(), left)]).unwrap();
         table.append(Table::new(vec![("word".to_owned(), right)]).unwrap()).unwrap();
         let column = table.column("word").unwrap();
@@ -342,7 +344,8 @@ mod tests {
         let error = Table::new(vec![("a".into(), one.clone()), ("b".into(), two)]).unwrap_err();
         assert_eq!(error.to_string(), "column \"b\" has 2 rows where 1 were expected");
         let mut table = Table::new(vec![("a".into(), one)]).unwrap();
-        let other = Table::new(vec![("a".into(), Column::new(Values::Boolean(vec![true])))]).unwrap();
+        let other =
+            Table::new(vec![("a".into(), Column::new(Values::Boolean(vec![true])))]).unwrap();
         assert_eq!(
             table.append(other).unwrap_err().to_string(),
             "column \"a\" should hold number but holds boolean"

@@ -6,10 +6,11 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use polars::polars_utils::compression::ZstdLevel;
 use polars::prelude::{
     self as pl, BooleanChunked, CsvWriter, DataFrame, DataType, Float64Chunked, Int64Chunked,
     IntoColumn, IntoSeries, NewChunkedArray, ParquetCompression, ParquetWriter, QuoteStyle,
-    SerWriter, StringChunked, TimeUnit, ZstdLevel,
+    SerWriter, StringChunked, TimeUnit,
 };
 
 use crate::convert::convert;
@@ -81,7 +82,8 @@ pub(crate) fn to_polars(name: &str, column: &Column) -> pl::Column {
             BooleanChunked::from_iter_options(name, options(column, values)).into_column()
         }
         Values::Text(text) => {
-            let values = (0..column.len()).map(|row| (!column.is_null(row)).then(|| text.value(row)));
+            let values =
+                (0..column.len()).map(|row| (!column.is_null(row)).then(|| text.value(row)));
             StringChunked::from_iter_options(name, values).into_column()
         }
         Values::Time(values) => Int64Chunked::from_iter_options(name, options(column, values))
@@ -101,8 +103,8 @@ fn csv_column(column: &pl::Column, path: &Path) -> Result<pl::Column, Error> {
     match column.dtype() {
         DataType::Datetime(..) | DataType::Date => {
             let date_only = *column.dtype() == DataType::Date;
-            let times = convert(column.as_materialized_series(), ColumnKind::Time)
-                .map_err(|_| refuse())?;
+            let times =
+                convert(column.as_materialized_series(), ColumnKind::Time).map_err(|_| refuse())?;
             let Values::Time(micros) = times.values() else { unreachable!("asked for as time") };
             let texts = micros.iter().enumerate().map(|(row, micros)| {
                 (!times.is_null(row)).then(|| {
@@ -190,7 +192,10 @@ mod tests {
             ("number", Values::Number(vec![0.1 + 0.2, 0.0, f64::MIN_POSITIVE, -1e300])),
             ("integer", Values::Integer(vec![i64::MIN, 0, -1, i64::MAX])),
             ("boolean", Values::Boolean(vec![true, false, false, true])),
-            ("text, \"quoted\"", Values::Text(["a,b", "", "c\"d\r\ne", "f\r"].into_iter().collect())),
+            (
+                "text, \"quoted\"",
+                Values::Text(["a,b", "", "c\"d\r\ne", "f\r"].into_iter().collect()),
+            ),
             ("time", Values::Time(vec![1_522_540_831_000_000, 0, -1, 1_522_540_800_000_000])),
         ];
         let columns =

@@ -18,10 +18,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::Scorer;
-use crate::artifact::ArtifactId;
-
-/// Most bytes an artifact may have to be read from a registry.
-pub const MAX_ARTIFACT_BYTES: u64 = 256 << 20;
+use crate::artifact::{ArtifactId, MAX_ARTIFACT_BYTES};
 
 /// A registry folder, for reading.
 #[derive(Debug, Clone)]
@@ -272,8 +269,12 @@ pub enum RegistryError {
     },
 }
 
-/// Nothing that passes can name a parent, a hidden file or another folder.
-fn check_name(what: &'static str, name: &str) -> Result<(), RegistryError> {
+/// Proves the name of a model or an alias (`what`). Nothing that passes can name a parent, a hidden
+/// file or another folder.
+///
+/// # Errors
+/// Any other name than 1 to 64 of `a-z`, `0-9`, `.`, `_` and `-`, the first a letter or a digit.
+pub fn check_name(what: &'static str, name: &str) -> Result<(), RegistryError> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let first = name.bytes().next().is_some_and(plain);
     let rest = name.bytes().all(|byte| plain(byte) || matches!(byte, b'.' | b'_' | b'-'));

@@ -1,1 +1,18 @@
-//! stub
+//! The heavy side: reads history, fits and judges learners, writes artifacts, keeps the registry.
+#![forbid(unsafe_code)]
+
+pub mod calibrate;
+pub mod config;
+mod error;
+pub mod events;
+pub mod learner;
+pub mod matrix;
+pub mod metric;
+pub mod package;
+pub mod program;
+pub mod registry;
+pub mod scoring;
+pub mod split;
+pub mod threshold;
+
+pub use error::Error;

@@ -1,1 +1,3 @@
+//! The binary `shroff`.
+#![forbid(unsafe_code)]
 fn main() {}

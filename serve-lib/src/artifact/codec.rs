@@ -10,23 +10,35 @@ use serde::de::DeserializeOwned;
 
 use crate::error::ErrorKind;
 
-/// Most bytes of a section. The limit also bounds what a length inside the bytes may claim.
-const MAX_SECTION_BYTES: usize = 512 << 20;
+type Config<const LIMIT: usize> = Configuration<LittleEndian, Fixint, Limit<LIMIT>>;
 
-const CONFIG: Configuration<LittleEndian, Fixint, Limit<MAX_SECTION_BYTES>> =
+const fn config<const LIMIT: usize>() -> Config<LIMIT> {
     bincode::config::standard()
         .with_little_endian()
         .with_fixed_int_encoding()
-        .with_limit::<MAX_SECTION_BYTES>();
+        .with_limit::<LIMIT>()
+}
 
 pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, ErrorKind> {
-    bincode::serde::encode_to_vec(value, CONFIG)
+    // The limit is one of reading only.
+    bincode::serde::encode_to_vec(value, config::<{ 512 << 20 }>())
         .map_err(|error: EncodeError| ErrorKind::Decode { reason: error.to_string() })
 }
 
 /// The value these bytes hold, all of them and nothing more.
 pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ErrorKind> {
-    let (value, used) = bincode::serde::decode_from_slice(bytes, CONFIG)
+    // bincode makes room for a text as long as it claims to be, up to the limit, before it looks
+    // whether the text is there. The limit is a constant, so it comes in sizes.
+    match bytes.len() {
+        0..0x8000 => decode_within::<T, { 64 << 10 }>(bytes),
+        0x8000..0x10_0000 => decode_within::<T, { 2 << 20 }>(bytes),
+        0x10_0000..0x100_0000 => decode_within::<T, { 32 << 20 }>(bytes),
+        _ => decode_within::<T, { 512 << 20 }>(bytes),
+    }
+}
+
+fn decode_within<T: DeserializeOwned, const LIMIT: usize>(bytes: &[u8]) -> Result<T, ErrorKind> {
+    let (value, used) = bincode::serde::decode_from_slice(bytes, config::<LIMIT>())
         .map_err(|error: DecodeError| ErrorKind::Decode { reason: error.to_string() })?;
     if used != bytes.len() {
         let (expected, found) = (used as u64, bytes.len() as u64);

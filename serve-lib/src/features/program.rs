@@ -203,6 +203,8 @@ impl Step {
             (Self::Boolean { .. }, Value::Bool(value)) => {
                 Outcome::Value(f32::from(u8::from(value)))
             }
+            // Batch sources cannot tell empty text from nothing, so neither does a live request.
+            (Self::Category { .. }, Value::Text("")) => Outcome::Missing,
             (Self::Category { vocabulary, .. }, Value::Text(value)) => match vocabulary.code(value)
             {
                 Some(code) => Outcome::Value(code as f32),

@@ -14,7 +14,7 @@ pub enum Value<'a> {
     Number(f64),
     /// A whole number, for an input of type number.
     Integer(i64),
-    /// Text.
+    /// Text; empty text counts as null.
     Text(&'a str),
     /// An instant in microseconds since 1970-01-01T00:00:00 UTC.
     Time(i64),

@@ -2,17 +2,10 @@
 
 use std::cmp::Ordering;
 
+use shroff_serve::model::Isotonic;
+
 use super::{CalibrateError, Sizes, counted};
 use crate::metric::Scored;
-
-/// A broken line: linear between its points, level outside them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Isotonic {
-    /// Log-odds, strictly increasing, at least one.
-    pub x: Vec<f64>,
-    /// Probability at each `x`, never decreasing, strictly between 0 and 1.
-    pub y: Vec<f64>,
-}
 
 /// Fits the non-decreasing function closest to the labels in weighted squares, by pooling adjacent
 /// violators.

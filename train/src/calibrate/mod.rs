@@ -8,8 +8,8 @@
 mod isotonic;
 mod platt;
 
-pub use isotonic::{Isotonic, fit_isotonic};
-pub use platt::{Platt, fit_platt};
+pub use isotonic::fit_isotonic;
+pub use platt::fit_platt;
 
 use thiserror::Error;
 

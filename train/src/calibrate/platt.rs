@@ -1,16 +1,9 @@
 //! Platt's sigmoid, by Newton's method.
 
+use shroff_serve::model::Platt;
+
 use super::{CalibrateError, Sizes, counted};
 use crate::metric::Scored;
-
-/// A sigmoid: `p = 1 / (1 + exp(-(slope * log_odds + intercept)))`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Platt {
-    /// Above 0.
-    pub slope: f64,
-    /// Added to the scaled log-odds.
-    pub intercept: f64,
-}
 
 /// Fits Platt's sigmoid, with his smoothed targets, to the optimum: also on data that a threshold
 /// separates. Deterministic.

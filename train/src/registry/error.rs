@@ -116,7 +116,15 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: super::CheckError,
+    },
+    /// An artifact that a record names is not there.
+    #[error(
+        "artifact {} is missing; restore it from a backup, or run again to make it", path.display()
+    )]
+    BlobMissing {
+        /// The file.
+        path: PathBuf,
     },
     /// The bytes are another artifact than the record says.
     #[error("{} should hold artifact {expected}, found {found}", path.display())]
@@ -174,9 +182,7 @@ pub enum Error {
         version: u64,
     },
     /// A roll back with nothing to go back to.
-    #[error(
-        "model {model:?} has no champion before the present one; promote a version instead"
-    )]
+    #[error("model {model:?} has no champion before the present one; promote a version instead")]
     NoEarlierChampion {
         /// The model.
         model: String,

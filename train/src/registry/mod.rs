@@ -46,10 +46,11 @@ use shroff_serve::registry::Registry as Reader;
 
 use store::Store;
 
+/// Why an artifact was refused.
+pub type CheckError = Box<dyn std::error::Error + Send + Sync>;
+
 /// Says which artifact some bytes are, having proved that they can be used.
-type Check = dyn Fn(&[u8]) -> Result<ArtifactId, Box<dyn std::error::Error + Send + Sync>>
-    + Send
-    + Sync;
+type Check = dyn Fn(&[u8]) -> Result<ArtifactId, CheckError> + Send + Sync;
 
 /// A registry folder, for reading and writing. Several processes may use one at once.
 #[derive(Clone)]
@@ -89,8 +90,9 @@ impl Registry {
     /// # Errors
     /// `root` is a file, or cannot be made or written.
     pub fn open_or_create(root: impl AsRef<Path>) -> Result<Self, Error> {
-        let store = Store::create(root.as_ref())?;
-        Ok(Self { reader: Reader::open(root.as_ref())?, store, check: Arc::new(open_scorer) })
+        let root = store::absolute(root.as_ref())?;
+        let store = Store::create(&root)?;
+        Ok(Self { reader: Reader::open(root)?, store, check: Arc::new(open_scorer) })
     }
 
     /// The registry in the folder `root`, which must be there; it may be read-only until
@@ -99,18 +101,17 @@ impl Registry {
     /// # Errors
     /// `root` is missing, or not a folder.
     pub fn open(root: impl AsRef<Path>) -> Result<Self, Error> {
-        let reader = Reader::open(root.as_ref())?;
-        Ok(Self { reader, store: Store::new(root.as_ref()), check: Arc::new(open_scorer) })
+        let root = store::absolute(root.as_ref())?;
+        let store = Store::new(&root);
+        Ok(Self { reader: Reader::open(root)?, store, check: Arc::new(open_scorer) })
     }
 
-    /// Proves artifacts by `check` rather than by opening a scorer, which also runs the golden rows.
+    /// Proves artifacts by `check`, which says which artifact some bytes are, rather than by opening
+    /// a scorer, which also runs the golden rows.
     #[must_use]
     pub fn with_check<F>(mut self, check: F) -> Self
     where
-        F: Fn(&[u8]) -> Result<ArtifactId, Box<dyn std::error::Error + Send + Sync>>
-            + Send
-            + Sync
-            + 'static,
+        F: Fn(&[u8]) -> Result<ArtifactId, CheckError> + Send + Sync + 'static,
     {
         self.check = Arc::new(check);
         self
@@ -244,7 +245,7 @@ impl fmt::Debug for Registry {
     }
 }
 
-fn open_scorer(bytes: &[u8]) -> Result<ArtifactId, Box<dyn std::error::Error + Send + Sync>> {
+fn open_scorer(bytes: &[u8]) -> Result<ArtifactId, CheckError> {
     Ok(Scorer::from_bytes(bytes)?.id())
 }
 

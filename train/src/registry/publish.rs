@@ -5,11 +5,11 @@ use std::io;
 use shroff_serve::artifact::ArtifactId;
 use shroff_serve::registry::{AliasTarget, RegistryError as ReadError};
 
+use super::Registry;
 use super::error::Error;
 use super::record::{Alias, Decision, Event, EventKind, Run, VersionRecord};
 use super::standing::Standing;
 use super::store::{Put, to_json};
-use super::Registry;
 
 impl Registry {
     /// Publishes what a run made, as the next version, and promotes it if its verdict says so and
@@ -71,7 +71,8 @@ impl Registry {
     }
 
     /// Makes an earlier champion the champion again: `to`, or the one before the present one. A
-    /// second roll back goes one further back.
+    /// second roll back goes one further back, unless the first was killed before the alias moved:
+    /// then it is finished.
     ///
     /// # Errors
     /// There is no earlier champion, `to` was not one, the champion moved meanwhile, or as
@@ -84,7 +85,13 @@ impl Registry {
         by: &str,
         at: &str,
     ) -> Result<Event, Error> {
-        let before = self.standing(name)?;
+        let events = self.events(name)?;
+        let before = Standing::from_events(&events);
+        if to.is_none()
+            && let Some(event) = self.finish_rollback(name, &events, &before)?
+        {
+            return Ok(event);
+        }
         let version = match to {
             Some(version) if before.champions.contains(&version) => version,
             Some(version) => return Err(Error::NeverChampion { model: name.into(), version }),
@@ -110,6 +117,8 @@ impl Registry {
     /// # Errors
     /// An alias names an event that is not there, or a file could not be written or read.
     pub fn rebuild_aliases(&self, name: &str) -> Result<Standing, Error> {
+        // First of all, as the lock's file has the model's name.
+        self.reader.model_path(name)?;
         let _lock = self.store.lock(name)?;
         loop {
             let standing = self.standing(name)?;
@@ -134,6 +143,32 @@ impl Registry {
             Put::Done => Ok(()),
             Put::Taken => Err(Error::Conflict { path }),
         }
+    }
+
+    /// Whoever asks for the champion before the present one goes by the alias. When it is behind the
+    /// events, the last writer was killed: a roll back of its is finished and returned, anything
+    /// else is finished and reported.
+    fn finish_rollback(
+        &self,
+        name: &str,
+        events: &[Event],
+        standing: &Standing,
+    ) -> Result<Option<Event>, Error> {
+        let Ok(Some(seen)) = self.reader.alias(name, Alias::Champion.as_str()) else {
+            return Ok(None);
+        };
+        let at = |number| events.iter().find(|event| event.event == number);
+        let champion = standing.champion.and_then(|holder| at(holder.event));
+        let (Some(seen), Some(champion)) = (at(seen.event), champion) else { return Ok(None) };
+        if seen.event >= champion.event {
+            return Ok(None);
+        }
+        self.rebuild_aliases(name)?;
+        if champion.kind == EventKind::Rollback {
+            return Ok(Some(champion.clone()));
+        }
+        let (expected, found) = (seen.version, champion.version);
+        Err(Error::ChampionMoved { model: name.into(), expected, found })
     }
 
     /// The next free number. Whoever loses it to another writer looks at what that one published:
@@ -193,13 +228,17 @@ impl Registry {
         allowed: impl Fn(&Standing) -> Result<(), Error>,
     ) -> Result<Event, Error> {
         self.check_blob(&record.run.artifact)?;
-        let mut present = None;
+        let mut present = 0;
         let added = self.append_event(name, |number, events| {
             let standing = Standing::from_events(events);
             allowed(&standing)?;
-            let champion = standing.champion.filter(|holder| holder.version == record.version);
-            present = champion.map(|holder| holder.event);
-            Ok((present.is_none()).then(|| Event {
+            if let Some(champion) = standing.champion
+                && champion.version == record.version
+            {
+                present = champion.event;
+                return Ok(None);
+            }
+            Ok(Some(Event {
                 event: number,
                 kind,
                 version: record.version,
@@ -211,9 +250,9 @@ impl Registry {
             }))
         })?;
         self.rebuild_aliases(name)?;
-        match (added, present) {
-            (Some(event), _) => Ok(event),
-            (None, number) => self.event(name, number.unwrap_or(0)),
+        match added {
+            Some(event) => Ok(event),
+            None => self.event(name, present),
         }
     }
 

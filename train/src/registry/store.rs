@@ -25,12 +25,12 @@ pub(super) enum Put {
 }
 
 impl Store {
-    /// A store in a folder that is there.
+    /// A store in a folder that is there, by its absolute path.
     pub(super) fn new(root: &Path) -> Self {
         Self { root: root.to_path_buf() }
     }
 
-    /// Makes the folder and tries to write in it.
+    /// Makes the folder `root`, an absolute path, and tries to write in it.
     pub(super) fn create(root: &Path) -> Result<Self, Error> {
         let failed = |source| Error::NotWritable { path: root.to_path_buf(), source };
         if fs::metadata(root).is_ok_and(|metadata| !metadata.is_dir()) {
@@ -38,11 +38,8 @@ impl Store {
         }
         let existing = root.ancestors().find(|folder| folder.is_dir()).unwrap_or(root);
         fs::create_dir_all(root).map_err(failed)?;
-        // An empty path is the working folder, which needs no entry made durable.
         for folder in root.ancestors().skip(1).take_while(|folder| folder.starts_with(existing)) {
-            if !folder.as_os_str().is_empty() {
-                sync_folder(folder)?;
-            }
+            sync_folder(folder)?;
         }
         let store = Self::new(root);
         match store.temporary(b"") {
@@ -79,8 +76,9 @@ impl Store {
 
     /// Puts `bytes` at `path`, in place of a file that may be there.
     pub(super) fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-        let temporary = self.written(path, bytes, |_| Ok(()))?;
+        let mut temporary = self.written(path, bytes, |_| Ok(()))?;
         fs::rename(&temporary.path, path).map_err(failed("replace", path))?;
+        temporary.renamed = true;
         self.sync_parents(path)
     }
 
@@ -96,11 +94,9 @@ impl Store {
     /// Makes the names durable from a file up to the root. Not only of folders made now: whoever
     /// made the others may have been killed before they were.
     pub(super) fn sync_parents(&self, path: &Path) -> Result<(), Error> {
-        let folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root));
-        for folder in folders.filter(|folder| !folder.as_os_str().is_empty()) {
-            sync_folder(folder)?;
-        }
-        Ok(())
+        let mut folders =
+            path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root));
+        folders.try_for_each(sync_folder)
     }
 
     /// Waits until no other writer holds the lock `name`. Held until dropped; `None` where the
@@ -143,7 +139,7 @@ impl Store {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 Err(source) => return Err(failed("create", &path)(source)),
             };
-            let temporary = Temporary { path };
+            let temporary = Temporary { path, renamed: false };
             file.write_all(bytes).map_err(failed("write", &temporary.path))?;
             file.sync_all().map_err(failed("sync", &temporary.path))?;
             return Ok(temporary);
@@ -156,13 +152,22 @@ impl Store {
 /// `tmp/`, where nobody looks at it.
 struct Temporary {
     path: PathBuf,
+    /// Its name is free, and by now perhaps another writer's.
+    renamed: bool,
 }
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // After a rename it is gone already; otherwise there is nothing better to do.
-        let _ = fs::remove_file(&self.path);
+        if !self.renamed {
+            // Left over, it is in nobody's way.
+            let _ = fs::remove_file(&self.path);
+        }
     }
+}
+
+/// Paths are made absolute once, so that a change of the working folder does not move them.
+pub(super) fn absolute(root: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(root).map_err(failed("find", root))
 }
 
 /// Reads a record, at most [`MAX_JSON_BYTES`].

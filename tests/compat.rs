@@ -1,0 +1,72 @@
+//! Artifacts of every format version, as they were written then: they open and give the same bits.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use shroff_serve::Scorer;
+
+#[test]
+fn golden_artifacts_open_and_score_bit_for_bit() {
+    for version in VERSIONS {
+        for model in MODELS {
+            let scorer = Scorer::open(golden(version, model, "shroff"))
+                .unwrap_or_else(|error| panic!("{version}/{model}.shroff: {error}"));
+            let path = golden(version, model, "rows");
+            let text = fs::read_to_string(&path)
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let mut n_rows = 0;
+            for (line, content) in text.lines().enumerate().filter(|(_, l)| !l.starts_with('#')) {
+                let place = format!("{version}/{model}.rows:{}", line + 1);
+                let numbers = hexadecimal(content);
+                let (row, expected) = numbers.split_at(numbers.len() - 2);
+                let row: Vec<f32> = row.iter().map(|bits| f32::from_bits(*bits as u32)).collect();
+                let score = scorer.score(&row).unwrap_or_else(|error| panic!("{place}: {error}"));
+                let found = [score.margin.to_bits(), score.probability.to_bits()];
+                assert_eq!(found, expected, "{place}");
+                n_rows += 1;
+            }
+            assert!(n_rows >= 64, "{version}/{model}.rows has only {n_rows} rows");
+        }
+    }
+}
+
+#[test]
+fn no_golden_artifact_is_forgotten() {
+    let mut expected: Vec<String> = VERSIONS.map(str::to_owned).to_vec();
+    expected.push("README.md".to_owned());
+    assert_eq!(names(&root()), sorted(expected), "every folder is one of VERSIONS");
+    for version in VERSIONS {
+        let files = MODELS.iter().flat_map(|m| [format!("{m}.rows"), format!("{m}.shroff")]);
+        assert_eq!(names(&root().join(version)), sorted(files.collect()), "{version}");
+    }
+}
+
+/// The folders of golden files. One is added with each format version, and none ever leaves.
+const VERSIONS: [&str; 1] = ["v1-draft"];
+const MODELS: [&str; 3] = ["linear", "averaged", "boosted"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("golden")
+}
+
+fn golden(version: &str, model: &str, extension: &str) -> PathBuf {
+    root().join(version).join(model).with_extension(extension)
+}
+
+/// The names in a folder, sorted; a missing folder is a failure.
+fn names(folder: &Path) -> Vec<String> {
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+    sorted(entries.map(|entry| name(entry.expect("a folder entry"))).collect())
+}
+
+fn sorted(mut names: Vec<String>) -> Vec<String> {
+    names.sort_unstable();
+    names
+}
+
+fn hexadecimal(line: &str) -> Vec<u64> {
+    let number = |word| u64::from_str_radix(word, 16).expect("hexadecimal numbers");
+    line.split_ascii_whitespace().map(number).collect()
+}

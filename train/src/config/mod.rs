@@ -1,0 +1,213 @@
+//! `fraud.toml`: what a model is made of. Unknown keys are refused, every default stands here.
+
+mod duration;
+mod feature;
+mod read;
+mod split;
+
+pub use duration::{Duration, MICROS_PER_DAY};
+pub use feature::{
+    ColumnFeature, DefaultScalar, DefaultValue, FeatureConfig, FeatureInput, PartName, PolicyConfig,
+    PolicyWord,
+};
+pub use split::{Bounds, Instant, NoWindow, SplitConfig, StopConfig, WindowConfig};
+
+use serde::{Deserialize, Serialize};
+
+use crate::learner::LearnerConfig;
+
+/// A whole `fraud.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The model.
+    pub model: ModelConfig,
+    /// The sources; one for now, the table of events.
+    #[serde(rename = "source")]
+    pub sources: Vec<SourceConfig>,
+    /// Which columns play which role.
+    pub columns: ColumnsConfig,
+    /// The windows.
+    pub split: SplitConfig,
+    /// The features, in the order of the row.
+    #[serde(rename = "feature")]
+    pub features: Vec<FeatureConfig>,
+    /// The learners that compete.
+    #[serde(rename = "learner")]
+    pub learners: Vec<LearnerConfig>,
+    /// How margins become probabilities.
+    #[serde(default)]
+    pub calibrate: CalibrateConfig,
+    /// What the evaluation leaves out.
+    #[serde(default)]
+    pub evaluate: EvaluateConfig,
+}
+
+/// `[model]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Name in the registry: lower-case letters, digits, `.`, `_`, `-`; at most 64.
+    pub name: String,
+}
+
+/// `[[source]]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceConfig {
+    /// Its name in messages.
+    pub name: String,
+    /// A file or a glob, relative to the configuration's folder.
+    pub path: String,
+    /// `csv` or `parquet`; default: by the file's extension.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<SourceFormat>,
+}
+
+/// The format of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceFormat {
+    /// Comma-separated values with a header line.
+    Csv,
+    /// Apache Parquet.
+    Parquet,
+}
+
+/// `[columns]`: only `label` and `time` are required.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnsConfig {
+    /// Unique per row; without it the row number serves and duplicates are not looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// When the event happened.
+    pub time: String,
+    /// 1 fraud, 0 legitimate, null not known.
+    pub label: String,
+    /// When the label became known; null, or no such column: `time + label_delay`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_time: Option<String>,
+    /// The money at stake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<String>,
+    /// Cards, customers, accounts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entity: Vec<String>,
+    /// How many rows of the population a row stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<String>,
+    /// East of UTC, `+02:00`; defines hour, night, weekday and day. Default `+00:00`.
+    #[serde(default, skip_serializing_if = "UtcOffset::is_zero")]
+    pub utc_offset: UtcOffset,
+}
+
+/// `[calibrate]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CalibrateConfig {
+    /// Default `auto`.
+    pub method: CalibrationMethod,
+}
+
+/// How the calibrator is fitted on the calibrate window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CalibrationMethod {
+    /// Isotonic from 1,000 frauds up, else Platt.
+    #[default]
+    Auto,
+    /// A logistic curve.
+    Platt,
+    /// A monotone curve.
+    Isotonic,
+    /// Prior correction alone.
+    None,
+}
+
+/// `[evaluate]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvaluateConfig {
+    /// An entity column: test rows of entities whose fraud was known by then are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drop_known_compromised: Option<String>,
+}
+
+/// Seconds east of UTC, written `+hh:mm` or `-hh:mm`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UtcOffset {
+    /// Seconds east of UTC.
+    pub secs: i32,
+}
+
+impl UtcOffset {
+    fn is_zero(&self) -> bool {
+        self.secs == 0
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (sign, rest) = match text.split_at_checked(1)? {
+            ("+", rest) => (1, rest),
+            ("-", rest) => (-1, rest),
+            _ => return None,
+        };
+        let (hours, minutes) = rest.split_once(':')?;
+        let two_digits = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
+        if !two_digits(hours) || !two_digits(minutes) {
+            return None;
+        }
+        let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
+        (hours <= 18 && minutes < 60).then_some(Self { secs: sign * (hours * 60 + minutes) * 60 })
+    }
+}
+
+impl std::fmt::Display for UtcOffset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sign = if self.secs < 0 { '-' } else { '+' };
+        let minutes = self.secs.abs() / 60;
+        write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+    }
+}
+
+impl Serialize for UtcOffset {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for UtcOffset {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom(format!("expected an offset like \"+02:00\", found {text:?}"))
+        })
+    }
+}
+
+impl Config {
+    /// The resolved configuration as JSON, without paths: what a run is known by.
+    pub fn canonical_json(&self) -> String {
+        let mut config = self.clone();
+        for source in &mut config.sources {
+            source.path = String::new();
+        }
+        serde_json::to_string(&config).expect("a configuration has no keys that JSON cannot hold")
+    }
+
+    /// The roles and names of the columns, for the artifact's provenance.
+    pub fn column_roles(&self) -> Vec<(String, String)> {
+        let columns = &self.columns;
+        let one = |role: &str, name: &Option<String>| {
+            name.iter().map(|name| (role.to_owned(), name.clone())).collect::<Vec<_>>()
+        };
+        let mut roles = one("id", &columns.id);
+        roles.push(("time".to_owned(), columns.time.clone()));
+        roles.push(("label".to_owned(), columns.label.clone()));
+        roles.extend(one("label_time", &columns.label_time));
+        roles.extend(one("amount", &columns.amount));
+        roles.extend(columns.entity.iter().map(|name| ("entity".to_owned(), name.clone())));
+        roles.extend(one("weight", &columns.weight));
+        roles
+    }
+}

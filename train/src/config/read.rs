@@ -1,0 +1,185 @@
+//! Reading a configuration: unknown keys name the nearest known one, values are checked together.
+
+use std::path::Path;
+
+use super::Config;
+use crate::error::Error;
+
+impl Config {
+    /// Reads a file; paths of sources are relative to its folder.
+    ///
+    /// # Errors
+    /// A file that cannot be read, a key or value that is wrong, with the line it stands on.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Error::config(format!("cannot read the configuration {}: {error}", path.display()))
+        })?;
+        let mut config = Self::parse(&text)
+            .map_err(|error| Error::config(format!("{}: {error}", path.display())))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for source in &mut config.sources {
+            source.path = folder.join(&source.path).to_string_lossy().into_owned();
+        }
+        Ok(config)
+    }
+
+    /// Reads a configuration from its text, paths as they stand.
+    ///
+    /// # Errors
+    /// A key or value that is wrong.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let config: Self = toml::from_str(text).map_err(|error| explain(text, &error))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let name = &self.model.name;
+        shroff_serve::registry::check_name("model", name)
+            .map_err(|error| Error::config(format!("[model] name: {error}")))?;
+        if self.sources.len() != 1 {
+            let found = self.sources.len();
+            return Err(Error::config(format!("expected one [[source]], found {found}")));
+        }
+        if self.features.is_empty() {
+            return Err(Error::config("expected at least one [[feature]], found none"));
+        }
+        if self.learners.is_empty() {
+            return Err(Error::config("expected at least one [[learner]], found none"));
+        }
+        for feature in &self.features {
+            feature.check()?;
+            self.refuse_leak(&feature.column)?;
+        }
+        let names = self.features.iter().flat_map(|f| f.expand()).map(|(name, _)| name);
+        unique("[[feature]]", names)?;
+        for learner in &self.learners {
+            learner.check().map_err(|error| {
+                Error::config(format!("[[learner]] kind = {:?}: {error}", learner.name()))
+            })?;
+        }
+        unique("[[learner]]", self.learners.iter().map(|learner| learner.name().to_owned()))?;
+        if let Some(column) = &self.evaluate.drop_known_compromised
+            && !self.columns.entity.contains(column)
+        {
+            return Err(Error::config(format!(
+                "[evaluate] drop_known_compromised: expected a column of [columns] entity = {:?}, \
+                 found {column:?}",
+                self.columns.entity
+            )));
+        }
+        Ok(())
+    }
+
+    /// A label, or the time at which it became known, must never be a feature.
+    fn refuse_leak(&self, column: &str) -> Result<(), Error> {
+        let roles = [("label", Some(&self.columns.label)), ("label_time", self.columns.label_time.as_ref())];
+        match roles.into_iter().find(|(_, name)| name.is_some_and(|name| name == column)) {
+            Some((role, _)) => Err(Error::config(format!(
+                "[[feature]] column = {column:?}: the {role} is not known when a transaction is \
+                 scored; remove the feature"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn unique(what: &str, names: impl Iterator<Item = String>) -> Result<(), Error> {
+    let mut seen = std::collections::BTreeSet::new();
+    for name in names {
+        if seen.contains(&name) {
+            return Err(Error::config(format!("{what}: the name {name:?} appears twice; set name")));
+        }
+        seen.insert(name);
+    }
+    Ok(())
+}
+
+/// The parser's reason with its line, and for an unknown key the nearest one it knows.
+fn explain(text: &str, error: &toml::de::Error) -> Error {
+    let reason = error.message().trim_end();
+    let place = error.span().map_or(String::new(), |span| {
+        let line = text.bytes().take(span.start).filter(|byte| *byte == b'\n').count() + 1;
+        format!("line {line}: ")
+    });
+    // The parser says: unknown field `x`, expected one of `a`, `b`.
+    let mut quoted = reason.split('`').skip(1).step_by(2);
+    let hint = match (reason.starts_with("unknown"), quoted.next()) {
+        (true, Some(found)) => quoted
+            .max_by(|a, b| {
+                strsim::jaro_winkler(a, found).total_cmp(&strsim::jaro_winkler(b, found))
+            })
+            .map_or(String::new(), |nearest| format!("; did you mean `{nearest}`?")),
+        _ => String::new(),
+    };
+    Error::config(format!("{place}{reason}{hint}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINIMAL: &str = r#"
+        [model]
+        name = "m"
+        [[source]]
+        name = "s"
+        path = "s.csv"
+        [columns]
+        time = "t"
+        label = "y"
+        [split]
+        train = "7d"
+        test = { from = 2018-08-08, to = "2018-08-15" }
+        [[feature]]
+        column = "x"
+        [[learner]]
+        kind = "logistic"
+    "#;
+
+    fn message(from: &str, to: &str) -> String {
+        let text = MINIMAL.replacen(from, to, 1);
+        assert_ne!(text, MINIMAL, "the replacement applies");
+        Config::parse(&text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_minimal_configuration_is_read_and_keeps_its_canonical_form() {
+        let config = Config::parse(MINIMAL).unwrap();
+        assert!(config.split.refit);
+        let json = config.canonical_json();
+        let again: Config = serde_json::from_str(&json).unwrap();
+        assert_eq!(again.canonical_json(), json);
+        let moved = MINIMAL.replace("s.csv", "elsewhere/s.csv");
+        assert_eq!(Config::parse(&moved).unwrap().canonical_json(), json);
+    }
+
+    #[test]
+    fn unknown_keys_name_the_nearest_known_one() {
+        let found = message("label =", "lable =");
+        assert!(found.contains("line 9: unknown field `lable`"), "{found}");
+        assert!(found.ends_with("did you mean `label`?"), "{found}");
+        let found = message("kind = \"logistic\"", "kind = \"logistic\"\nnegative_ration = 3");
+        assert!(found.ends_with("did you mean `negative_ratio`?"), "{found}");
+        let found = message("kind = \"logistic\"", "kind = \"logstic\"");
+        assert!(found.ends_with("did you mean `logistic`?"), "{found}");
+        let found = message("from = 2018-08-08,", "form = 2018-08-08,");
+        assert!(found.contains("did you mean `from`?"), "{found}");
+    }
+
+    #[test]
+    fn wrong_values_say_what_was_expected() {
+        for (from, to, expected) in [
+            ("\"7d\"", "\"7 days\"", "expected a span like \"7d\""),
+            ("name = \"m\"", "name = \"My Model\"", "should be 1 to 64 of a-z"),
+            ("column = \"x\"", "column = \"y\"", "the label is not known when"),
+            ("column = \"x\"", "column = \"x\"\non_unseen = \"reject\"", "belong to categories"),
+            ("column = \"x\"", "column = \"x\"\non_missing = \"maybe\"", "expected \"learned\""),
+            ("column = \"x\"", "column = \"x\"\n[[feature]]\ncolumn = \"x\"", "appears twice"),
+            ("test = {", "test = 7 #{", "expected a span like"),
+        ] {
+            let found = message(from, to);
+            assert!(found.contains(expected), "expected {expected:?} in {found:?}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What stops a verb, sorted by who can mend it: that decides the exit code.
+
+/// Why a verb stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The configuration or a flag is wrong.
+    #[error("{0}")]
+    Config(String),
+    /// The data is not as it should be.
+    #[error("{0}")]
+    Data(String),
+    /// A source could not be read or written.
+    #[error(transparent)]
+    Source(#[from] shroff_datasets::Error),
+    /// A learner could not fit.
+    #[error("learner {learner:?}")]
+    Learn {
+        /// The learner's name.
+        learner: String,
+        /// Its reason.
+        source: crate::learner::LearnError,
+    },
+    /// An artifact was refused.
+    #[error(transparent)]
+    Artifact(#[from] shroff_serve::Error),
+    /// A record could not be scored.
+    #[error("row {row}")]
+    Score {
+        /// The data row, counted from 1.
+        row: usize,
+        /// The scorer's reason.
+        source: shroff_serve::ScoreError,
+    },
+    /// The registry could not be read or written.
+    #[error(transparent)]
+    Registry(#[from] crate::registry::Error),
+    /// A file of our own could not be read or written.
+    #[error("{}", path.display())]
+    Io {
+        /// The file.
+        path: std::path::PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// The exit code of design: 2 config, 3 data, 4 artifact, 1 anything else.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) => 2,
+            Self::Data(_) | Self::Source(_) | Self::Learn { .. } | Self::Score { .. } => 3,
+            Self::Artifact(_) => 4,
+            Self::Registry(_) | Self::Io { .. } => 1,
+        }
+    }
+
+    pub(crate) fn config(message: impl Into<String>) -> Self {
+        Self::Config(message.into())
+    }
+
+    pub(crate) fn data(message: impl Into<String>) -> Self {
+        Self::Data(message.into())
+    }
+}

@@ -1,0 +1,220 @@
+//! Learners: checked parameters and a training matrix in, a model of serve-lib out. Each adapter
+//! keeps its library's types to itself.
+
+mod cover;
+mod decision_tree;
+mod error;
+#[cfg(test)]
+mod fixture;
+mod logistic;
+mod random_forest;
+mod sample;
+mod tree_input;
+
+use serde::{Deserialize, Serialize};
+use shroff_serve::model::{Model, PriorCorrection};
+
+pub use decision_tree::{Criterion, DecisionTree};
+pub use error::LearnError;
+pub use logistic::Logistic;
+pub use random_forest::{MaxFeatures, NamedShare, RandomForest};
+
+use crate::matrix::TrainingSet;
+
+/// One `[[learner]]` of the configuration: `kind` and the parameters of that kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum LearnerConfig {
+    /// Logistic regression.
+    Logistic(Logistic),
+    /// One classification tree.
+    DecisionTree(DecisionTree),
+    /// Averaged trees on bootstrap samples.
+    RandomForest(RandomForest),
+}
+
+/// Checked parameters that can be fitted.
+pub trait Learner {
+    /// The name of the kind, as in the configuration.
+    fn kind(&self) -> &'static str;
+
+    /// Proves that every parameter lies within its range.
+    ///
+    /// # Errors
+    /// The first that does not: its key, what was expected, what was found.
+    fn check(&self) -> Result<(), LearnError>;
+
+    /// Fits the model. The same data, parameters and seed give the same model bit for bit, whatever
+    /// the number of threads.
+    ///
+    /// # Errors
+    /// Parameters out of range, data that cannot be learnt from, or a failure of the library.
+    fn fit(&self, data: &TrainingSet<'_>, progress: &dyn Progress) -> Result<Fitted, LearnError>;
+}
+
+/// What fitting gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fitted {
+    /// The model, checked against the row types of the training matrix.
+    pub model: Model,
+    /// Undoes the sampling and the fraud weight of the fit.
+    pub prior: PriorCorrection,
+    /// Rows fitted, after sampling.
+    pub n_rows: usize,
+    /// Frauds among them.
+    pub n_frauds: usize,
+    /// What a person should know about this fit, such as a solver that stopped early; mostly empty.
+    pub notes: Vec<String>,
+}
+
+/// Hears how far a fit has come.
+pub trait Progress: Sync {
+    /// The fit begins and will take this many steps.
+    fn start(&self, n_steps: u64);
+    /// This many steps more are done.
+    fn advance(&self, n: u64);
+}
+
+/// A [`Progress`] that shows nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoProgress;
+
+impl Progress for NoProgress {
+    fn start(&self, _: u64) {}
+    fn advance(&self, _: u64) {}
+}
+
+impl LearnerConfig {
+    /// The learner of these parameters.
+    pub fn learner(&self) -> &dyn Learner {
+        match self {
+            Self::Logistic(learner) => learner,
+            Self::DecisionTree(learner) => learner,
+            Self::RandomForest(learner) => learner,
+        }
+    }
+
+    /// What reports call it: `name` if given, else the kind.
+    pub fn name(&self) -> &str {
+        let name = match self {
+            Self::Logistic(learner) => &learner.name,
+            Self::DecisionTree(learner) => &learner.name,
+            Self::RandomForest(learner) => &learner.name,
+        };
+        name.as_deref().unwrap_or_else(|| self.learner().kind())
+    }
+
+    /// Proves that every parameter lies within its range.
+    ///
+    /// # Errors
+    /// The first that does not: its key, what was expected, what was found.
+    pub fn check(&self) -> Result<(), LearnError> {
+        self.learner().check()
+    }
+}
+
+/// Ranges of parameters, for `check` of the learners.
+struct Ranges(&'static str);
+
+impl Ranges {
+    fn number(
+        &self,
+        key: &'static str,
+        found: f64,
+        allowed: impl Fn(f64) -> bool,
+        expected: &'static str,
+    ) -> Result<(), LearnError> {
+        if found.is_finite() && allowed(found) {
+            return Ok(());
+        }
+        Err(self.refuse(key, expected.to_owned(), found.to_string()))
+    }
+
+    fn count(
+        &self,
+        key: &'static str,
+        found: usize,
+        allowed: std::ops::RangeInclusive<usize>,
+    ) -> Result<(), LearnError> {
+        if allowed.contains(&found) {
+            return Ok(());
+        }
+        let expected = format!("{} to {}", allowed.start(), allowed.end());
+        Err(self.refuse(key, expected, found.to_string()))
+    }
+
+    fn negative_ratio(&self, found: Option<f64>) -> Result<(), LearnError> {
+        let expected = "a number of legitimate rows per fraud, above 0";
+        found.map_or(Ok(()), |found| self.number("negative_ratio", found, |x| x > 0.0, expected))
+    }
+
+    fn scale_pos_weight(&self, found: f64) -> Result<(), LearnError> {
+        let expected = "a weight within 1e-6 and 1e6";
+        self.number("scale_pos_weight", found, |x| (1e-6..=1e6).contains(&x), expected)
+    }
+
+    fn refuse(&self, key: &'static str, expected: String, found: String) -> LearnError {
+        LearnError::Parameter { kind: self.0, key, expected, found }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<LearnerConfig, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+
+    #[test]
+    fn the_kind_chooses_the_learner_and_unknown_keys_are_refused() {
+        let forest = read(r#"{"kind": "random_forest", "n_trees": 7, "max_features": "all"}"#);
+        let forest = forest.expect("known keys");
+        let expected =
+            RandomForest { n_trees: 7, max_features: NamedShare::All.into(), ..Default::default() };
+        assert_eq!(forest, LearnerConfig::RandomForest(expected));
+        assert_eq!(forest.name(), "random_forest");
+        let named = read(r#"{"kind": "logistic", "name": "baseline", "negative_ratio": 20}"#);
+        assert_eq!(named.expect("known keys").name(), "baseline");
+        assert!(read(r#"{"kind": "logistic", "n_trees": 7}"#).is_err());
+        assert!(read(r#"{"kind": "nearest"}"#).is_err());
+        let written = serde_json::to_string(&forest).expect("plain data");
+        assert_eq!(read(&written).expect("as written"), forest);
+    }
+
+    #[test]
+    fn parameters_out_of_range_name_their_key() {
+        for (json, key) in [
+            (r#"{"kind": "logistic", "alpha": -1.0}"#, "alpha"),
+            (r#"{"kind": "logistic", "scale_pos_weight": 2.0}"#, "scale_pos_weight"),
+            (r#"{"kind": "logistic", "negative_ratio": 0.0}"#, "negative_ratio"),
+            (r#"{"kind": "decision_tree", "max_depth": 65}"#, "max_depth"),
+            (r#"{"kind": "decision_tree", "min_impurity_decrease": 0.0}"#, "min_impurity_decrease"),
+            (r#"{"kind": "random_forest", "n_trees": 0}"#, "n_trees"),
+            (r#"{"kind": "random_forest", "max_features": 0}"#, "max_features"),
+            (r#"{"kind": "random_forest", "scale_pos_weight": 0.0}"#, "scale_pos_weight"),
+        ] {
+            let error = read(json).expect("known keys").check().expect_err(json).to_string();
+            assert!(error.contains(key), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn features_that_never_vary_give_the_base_rate() {
+        use shroff_serve::model::RowType;
+
+        let types =
+            vec![RowType::Numeric, RowType::Categorical { n_categories: 2 }, RowType::Numeric];
+        let values = [3.0, 1.0, f32::NAN].repeat(50);
+        let matrix = crate::matrix::Matrix::new(types, values).expect("a sound matrix");
+        let labels: Vec<bool> = (0..50).map(|i| i % 10 == 0).collect();
+        let data = TrainingSet { matrix: &matrix, labels: &labels, weights: None };
+        for kind in ["logistic", "decision_tree", "random_forest"] {
+            let config = read(&format!(r#"{{"kind": "{kind}"}}"#)).expect("known keys");
+            let fitted = config.learner().fit(&data, &NoProgress).expect("two classes");
+            // Each tree of a forest has the base rate of its own bootstrap sample.
+            let within = if kind == "random_forest" { 0.15 } else { 1e-9 };
+            fixture::assert_near_base_rate(&fitted, &matrix, within);
+        }
+    }
+}

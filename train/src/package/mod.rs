@@ -1,0 +1,197 @@
+//! From a fitted model to an artifact, in two steps: a draft is written and opened again through
+//! serve-lib; what only scoring can tell (calibration, bands, reference, golden records) comes from
+//! that; the final artifact adds it, is opened again and must score alike.
+
+mod golden;
+mod reference;
+
+use shroff_serve::artifact::{self, Bands, Contents, Provenance};
+use shroff_serve::features::Program;
+use shroff_serve::model::{Calibration, Calibrator};
+use shroff_serve::{Schema, Score, Scorer};
+
+use crate::calibrate::{self, Method};
+use crate::config::CalibrationMethod;
+use crate::error::Error;
+use crate::events::Events;
+use crate::learner::Fitted;
+use crate::metric::{Ranking, Scored};
+use crate::scoring;
+use crate::threshold::threshold_at_fpr;
+
+/// The bands that every artifact with a calibrate window gets, from the highest down: name and the
+/// share of legitimate rows of that window that may lie in it or above.
+pub const DEFAULT_BANDS: [(&str, f64); 2] = [("block", 0.001), ("review", 0.01)];
+/// The name of the lowest band.
+pub const LOWEST_BAND: &str = "allow";
+
+/// What is put together.
+#[derive(Debug)]
+pub struct Parts<'a> {
+    /// Inputs and features.
+    pub schema: Schema,
+    /// How inputs become features.
+    pub program: Program,
+    /// The model and its prior correction.
+    pub fitted: Fitted,
+    /// Where it came from.
+    pub provenance: Provenance,
+    /// The events.
+    pub events: &'a Events,
+    /// Rows of the fit, from which golden records are made.
+    pub fit_rows: &'a [usize],
+    /// Rows of the calibrate window; empty without one.
+    pub calibrate_rows: &'a [usize],
+    /// How to calibrate.
+    pub method: CalibrationMethod,
+}
+
+/// An artifact and the scorer it opens to.
+#[derive(Debug)]
+pub struct Packaged {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// What a backend would score with.
+    pub scorer: Scorer,
+    /// What a person should know.
+    pub notes: Vec<String>,
+}
+
+/// Puts an artifact together.
+///
+/// # Errors
+/// A row that cannot be scored, or contents that serve-lib refuses.
+pub fn package(parts: Parts<'_>) -> Result<Packaged, Error> {
+    let Parts { schema, program, fitted, provenance, events, fit_rows, calibrate_rows, method } =
+        parts;
+    let mut notes = fitted.notes;
+    let mut contents = Contents {
+        schema,
+        program,
+        model: fitted.model,
+        calibration: Calibration { prior: fitted.prior, calibrator: Calibrator::None },
+        bands: None,
+        golden: Vec::new(),
+        reference: None,
+        provenance,
+    };
+    let mut draft = reopen_draft(&contents)?;
+    let mut calibrate_scores = Vec::new();
+    if !calibrate_rows.is_empty() {
+        let scores = scoring::score(&draft, events, calibrate_rows)?;
+        let window = Window::new(events, calibrate_rows, &scores);
+        contents.calibration.calibrator = window.calibrator(&contents.calibration, method, &mut notes)?;
+        contents.bands = window.bands()?;
+        let matrix =
+            scoring::encode(&contents.schema, &contents.program, events, calibrate_rows)?;
+        contents.reference = Some(reference::reference(&matrix, &window.margins));
+        draft = reopen_draft(&contents)?;
+        calibrate_scores = scoring::score(&draft, events, calibrate_rows)?;
+    }
+    contents.golden = golden::golden(&draft, events, fit_rows)?;
+
+    let bytes = artifact::write(&contents)?;
+    let scorer = Scorer::from_bytes(&bytes)?;
+    if !calibrate_rows.is_empty() {
+        let again = scoring::score(&scorer, events, calibrate_rows)?;
+        if !calibrate_scores.iter().zip(&again).all(|(a, b)| same_bits(a, b)) {
+            return Err(Error::data("the written artifact scores unlike its draft; this is a bug"));
+        }
+    }
+    Ok(Packaged { bytes, scorer, notes })
+}
+
+/// A scorer of a model as it was fitted, uncalibrated, to choose among learners by.
+///
+/// # Errors
+/// Contents that serve-lib refuses.
+pub fn draft_scorer(
+    schema: Schema,
+    program: Program,
+    fitted: Fitted,
+    provenance: Provenance,
+) -> Result<Scorer, Error> {
+    let calibration = Calibration { prior: fitted.prior, calibrator: Calibrator::None };
+    let (bands, golden, reference) = (None, Vec::new(), None);
+    let model = fitted.model;
+    reopen_draft(&Contents { schema, program, model, calibration, bands, golden, reference, provenance })
+}
+
+fn reopen_draft(contents: &Contents) -> Result<Scorer, Error> {
+    Ok(Scorer::from_draft(&artifact::write_draft(contents)?)?)
+}
+
+fn same_bits(a: &Score, b: &Score) -> bool {
+    (a.margin.to_bits(), a.probability.to_bits(), a.band)
+        == (b.margin.to_bits(), b.probability.to_bits(), b.band)
+}
+
+/// The calibrate window with the margins of its rows.
+struct Window {
+    labels: Vec<bool>,
+    margins: Vec<f64>,
+    weights: Option<Vec<f64>>,
+}
+
+impl Window {
+    fn new(events: &Events, rows: &[usize], scores: &[Score]) -> Self {
+        Self {
+            labels: events.labels_at(rows),
+            margins: scores.iter().map(|score| score.margin).collect(),
+            weights: events.weights_at(rows),
+        }
+    }
+
+    fn calibrator(
+        &self,
+        calibration: &Calibration,
+        method: CalibrationMethod,
+        notes: &mut Vec<String>,
+    ) -> Result<Calibrator, Error> {
+        let log_odds: Vec<f64> =
+            self.margins.iter().map(|margin| calibration.prior.log_odds(*margin)).collect();
+        let n_frauds = self.labels.iter().filter(|label| **label).count();
+        let weights = self.weights.as_deref();
+        let platt = || calibrate::fit_platt(&log_odds, &self.labels, weights).map(Calibrator::Platt);
+        let isotonic =
+            || calibrate::fit_isotonic(&log_odds, &self.labels, weights).map(Calibrator::Isotonic);
+        let fitted = match method {
+            CalibrationMethod::None => Ok(Calibrator::None),
+            CalibrationMethod::Platt => platt(),
+            CalibrationMethod::Isotonic => isotonic(),
+            CalibrationMethod::Auto => match calibrate::choose(n_frauds) {
+                Method::Isotonic => isotonic(),
+                _ => platt(),
+            },
+        };
+        match fitted {
+            Ok(calibrator) => Ok(calibrator),
+            Err(calibrate::CalibrateError::Rows(error)) => Err(Error::data(error.to_string())),
+            Err(error) => {
+                notes.push(format!("not calibrated: {error}"));
+                Ok(Calibrator::None)
+            }
+        }
+    }
+
+    fn bands(&self) -> Result<Option<Bands>, Error> {
+        let scored = Scored::new(&self.labels, &self.margins, self.weights.as_deref())
+            .map_err(|error| Error::data(error.to_string()))?;
+        let ranking = Ranking::new(&scored);
+        let mut edges = Vec::new();
+        let mut names = vec![LOWEST_BAND.to_owned()];
+        let mut rules = Vec::new();
+        for (name, limit) in DEFAULT_BANDS.into_iter().rev() {
+            // Where even the highest score alarms more than the limit, the band does not exist.
+            let Some(edge) = threshold_at_fpr(&ranking, limit) else { continue };
+            edges.push(edge);
+            names.push(name.to_owned());
+            rules.push(format!("{name} and above at most {} % of", limit * 100.0));
+        }
+        if edges.is_empty() {
+            return Ok(None);
+        }
+        let assumptions = format!("{} the legitimate rows of the calibrate window", rules.join(", "));
+        Ok(Some(Bands { names, edges, assumptions }))
+    }
+}
