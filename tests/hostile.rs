@@ -1,5 +1,8 @@
 //! Bytes that someone damaged, or made: every one is refused, or scores as harmlessly as any other.
 
+use std::fs;
+use std::path::Path;
+
 use shroff_serve::artifact::{Contents, Expected, read};
 use shroff_serve::{Error, ErrorKind, Scorer};
 
@@ -217,6 +220,22 @@ fn an_artifact_is_its_description_and_nothing_else() {
         let id = read(&bytes).expect("valid").id;
         assert_eq!(id.as_bytes()[..], bytes[32..64]);
     }
+}
+
+#[test]
+fn the_worked_example_of_the_page_is_the_golden_file() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("../serve-lib/FORMAT.md")).expect("FORMAT.md");
+    let is_dump = |line: &&str| line.starts_with("000000");
+    let shown: Vec<u8> = page
+        .lines()
+        .filter(is_dump)
+        .flat_map(|line| line.split_ascii_whitespace().skip(1))
+        .map(|byte| u8::from_str_radix(byte, 16).expect("two hexadecimal digits"))
+        .collect();
+    let golden = fs::read(root.join("golden/v1-draft/linear.shroff")).expect("the golden file");
+    assert_eq!(shown.len(), 128, "a header and one line of the table");
+    assert_eq!(shown, golden[..128], "the page shows other bytes than the file has");
 }
 
 /// The error with which these bytes are refused.

@@ -44,4 +44,4 @@ pub use frame::Frame;
 pub use read::{ColumnKind, ColumnRequest, TimeRange};
 pub use source::{Format, Source};
 pub use table::{Column, Table, Text, Values};
-pub use write::write_table;
+pub use write::{write_bytes, write_table};

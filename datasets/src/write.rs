@@ -36,6 +36,14 @@ pub fn write_table(table: &Table, path: &Path) -> Result<(), Error> {
     write_frame(frame, path)
 }
 
+/// Writes bytes so that the file is there whole or as it was before.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn write_bytes(bytes: &[u8], path: &Path) -> Result<(), Error> {
+    atomically(path, |file| Ok(file.write_all(bytes)?))
+}
+
 /// Writes a frame as the extension tells.
 pub(crate) fn write_frame(mut frame: DataFrame, path: &Path) -> Result<(), Error> {
     match Format::of_path(path)? {

@@ -1,4 +1,50 @@
 //! Loads a fraud model and scores one transaction in about a microsecond.
+//!
+//! A model arrives as one file, an [artifact], published by the trainer. A backend opens it into a
+//! [`Scorer`], shares that between its threads, and asks it about one transaction at a time:
+//!
+//! ```
+//! use shroff_serve::{Record, Scorer, Value};
+//!
+//! # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/v1-draft/linear.shroff");
+//! let scorer = Scorer::open(path)?;
+//! let inputs: Vec<&str> = scorer.schema().inputs.iter().map(|input| &*input.name).collect();
+//! assert_eq!(inputs, ["amount", "country", "balance"]);
+//!
+//! // One value per input. This model is linear, so that its margin can be checked by hand:
+//! // −2.5 + 0.75 · (191.75 − 88.5)/103.25 + 0.1 − 0.4 · (250 − 1200)/950 = −1.25
+//! let values = [Value::Number(191.75), Value::Text("FR"), Value::Integer(250)];
+//! let score = scorer.score_record(Record::new(&values))?;
+//! assert!((score.margin + 1.25).abs() < 1e-12);
+//! // Undoing the sampling of the fit adds −3.1, calibration scales: 1 / (1 + exp(0.9 · 4.35 + 0.05))
+//! assert!((score.probability - 0.018_614_9).abs() < 1e-6);
+//!
+//! // An amount outside the range it was trained on: this model's policy is to reject it.
+//! let values = [Value::Number(-1.0), Value::Null, Value::Null];
+//! let error = scorer.score_record(Record::new(&values)).unwrap_err();
+//! assert_eq!(error.to_string(), "feature \"amount\": its policy rejects a value out of range");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The contract
+//!
+//! **Opening refuses or proves.** Every byte of the file is hashed, every index and number of the
+//! model checked, and 64 or more golden records must score the very bits they scored where the model
+//! was made. Whatever is wrong is an [`Error`], and nothing of the file has been used.
+//!
+//! **Scoring never does I/O, takes a lock, reads a clock, spawns, allocates or panics.** A
+//! [`Scorer`] is immutable and `Send + Sync`; what it needs besides itself lies on the stack. The same record
+//! gives the same bits on every machine, thread and day.
+//!
+//! **There is no made-up score.** A record of another length, a value of another type, or a value
+//! that a feature's declared policy rejects is a [`ScoreError`]. Everything else, nulls, text never
+//! seen and infinities included, is scored the way the model learnt.
+//!
+//! **One definition, run twice.** The trainer makes its rows with the [feature program](features) of
+//! this crate, so that there is no second one to drift away from it.
+//!
+//! A higher margin is more suspicious; the probability is calibrated, and ties where the
+//! calibration curve is flat: rank by [`Score::margin`], weigh costs by [`Score::probability`].
 #![forbid(unsafe_code)]
 
 pub mod artifact;

@@ -1,6 +1,7 @@
 //! Sections whose hashes are right and whose content lies.
 
 use shroff_serve::artifact::Contents;
+use shroff_serve::model::Model;
 use shroff_serve::{ErrorKind, Record, Scorer, Value};
 
 use super::assembly::Assembly;
@@ -25,8 +26,7 @@ fn lengths_that_lie_are_refused() {
         }
     }
     // Every other length is somewhere: a lie at every byte meets them all.
-    for (_, contents) in models() {
-        let whole = Assembly::of(&draft(&contents));
+    for whole in small_drafts() {
         for section in 0..whole.sections.len() {
             for start in 0..whole.sections[section].body.len() - 7 {
                 for lie in LIES {
@@ -43,8 +43,7 @@ fn lengths_that_lie_are_refused() {
 #[test]
 fn every_flipped_bit_under_right_hashes_is_refused_or_harmless() {
     let mut harmless = 0;
-    for (_, contents) in models() {
-        let mut assembly = Assembly::of(&draft(&contents));
+    for mut assembly in small_drafts() {
         for section in 0..assembly.sections.len() {
             for bit in 0..8 * assembly.sections[section].body.len() {
                 assembly.sections[section].body[bit / 8] ^= 1 << (bit % 8);
@@ -98,11 +97,12 @@ fn contents_that_contradict_themselves_are_never_written() {
     let write = |change: fn(&mut Contents)| {
         let mut contents = boosted();
         change(&mut contents);
-        let error = shroff_serve::artifact::write(&contents).expect_err("should be refused");
+        let outcome = shroff_serve::artifact::write(&contents).map(|bytes| bytes.len());
+        let error = outcome.expect_err("should be refused");
         error.section().expect("names a section")
     };
     assert_eq!(write(|contents| contents.schema.inputs.clear()), "SCHEMA");
-    assert_eq!(write(|contents| contents.program.steps.reverse()), "PROGRAM");
+    assert_eq!(write(|contents| contents.program.steps.truncate(2)), "PROGRAM");
     assert_eq!(write(|contents| contents.model = linear().model), "MODEL");
     assert_eq!(write(|contents| contents.calibration = averaged().calibration), "CALIBRATION");
     assert_eq!(write(|contents| contents.golden.truncate(63)), "GOLDEN");
@@ -116,6 +116,16 @@ fn contents_that_contradict_themselves_are_never_written() {
 
 /// More than any memory, more than any address, and as much as the format allows at all.
 const LIES: [u64; 3] = [1 << 40, u64::MAX, 500 << 20];
+
+/// A draft of each model, forests cut to three trees: these tests open them for every bit.
+fn small_drafts() -> [Assembly; 3] {
+    models().map(|(_, mut contents)| {
+        if let Model::Forest(forest) = &mut contents.model {
+            forest.trees.truncate(3);
+        }
+        Assembly::of(&draft(&contents))
+    })
+}
 
 /// Whether a draft opens. When it does, it scores whatever it is given.
 fn opens_or_not(bytes: &[u8]) -> bool {
@@ -159,6 +169,8 @@ fn stays_in_range(scorer: &Scorer) {
         let inputs = 0..scorer.schema().inputs.len();
         let values: Vec<Value<'_>> = inputs.map(|i| odd[(start + i) % odd.len()]).collect();
         // A wrong type or a rejection is an error, and never a panic.
-        scorer.score_record(Record::new(&values)).map_or((), check);
+        if let Ok(score) = scorer.score_record(Record::new(&values)) {
+            check(score);
+        }
     }
 }

@@ -13,6 +13,9 @@ pub enum Error {
     /// A source could not be read or written.
     #[error(transparent)]
     Source(#[from] shroff_datasets::Error),
+    /// A result could not be written.
+    #[error(transparent)]
+    Output(shroff_datasets::Error),
     /// A learner could not fit.
     #[error("learner {learner:?}")]
     Learn {
@@ -52,7 +55,7 @@ impl Error {
             Self::Config(_) => 2,
             Self::Data(_) | Self::Source(_) | Self::Learn { .. } | Self::Score { .. } => 3,
             Self::Artifact(_) => 4,
-            Self::Registry(_) | Self::Io { .. } => 1,
+            Self::Output(_) | Self::Registry(_) | Self::Io { .. } => 1,
         }
     }
 

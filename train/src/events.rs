@@ -49,11 +49,8 @@ impl Events {
     /// A source that cannot be read, no rows, a null time, an id that appears twice, a weight that
     /// is not positive.
     pub fn read(request: &EventsRequest<'_>) -> Result<Self, Error> {
-        let range = TimeRange {
-            column: request.columns.time.clone(),
-            from: request.from,
-            to: request.to,
-        };
+        let range =
+            TimeRange { column: request.columns.time.clone(), from: request.from, to: request.to };
         let tables = batches(request)
             .into_iter()
             .map(|columns| {
@@ -263,10 +260,7 @@ pub(crate) fn column_kind(input_type: InputType) -> ColumnKind {
 /// an entity that is also a category, is read in a second batch.
 fn batches(request: &EventsRequest<'_>) -> Vec<Vec<ColumnRequest>> {
     let columns = request.columns;
-    let mut wanted = vec![
-        (&columns.time, ColumnKind::Time),
-        (&columns.label, ColumnKind::Boolean),
-    ];
+    let mut wanted = vec![(&columns.time, ColumnKind::Time), (&columns.label, ColumnKind::Boolean)];
     wanted.extend(columns.label_time.iter().map(|name| (name, ColumnKind::Time)));
     wanted.extend(columns.id.iter().map(|name| (name, ColumnKind::Key)));
     wanted.extend(columns.entity.iter().map(|name| (name, ColumnKind::Key)));

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod calibrate;
+pub mod cli;
 pub mod config;
 mod error;
 pub mod events;
@@ -9,8 +10,10 @@ pub mod learner;
 pub mod matrix;
 pub mod metric;
 pub mod package;
+pub mod pipeline;
 pub mod program;
 pub mod registry;
+pub mod report;
 pub mod scoring;
 pub mod split;
 pub mod threshold;

@@ -1,3 +1,6 @@
-//! The binary `shroff`.
+//! The binary `shroff`; everything is in [`shroff_train::cli`].
 #![forbid(unsafe_code)]
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    shroff_train::cli::main()
+}

@@ -118,9 +118,9 @@ fn fit_vocabulary(
     events: &Events,
     rows: &[usize],
 ) -> Result<Vocabulary, Error> {
-    let column = events.column(&feature.column, ColumnKind::Text).ok_or_else(|| {
-        Error::data(format!("column {:?} was not read as text", feature.column))
-    })?;
+    let column = events
+        .column(&feature.column, ColumnKind::Text)
+        .ok_or_else(|| Error::data(format!("column {:?} was not read as text", feature.column)))?;
     let Values::Text(text) = column.values() else { return Ok(Vocabulary::default()) };
     let mut counts = vec![0_u64; text.dictionary().len()];
     for &row in rows.iter().filter(|row| !column.is_null(**row)) {
@@ -147,7 +147,8 @@ struct Policies {
 
 impl Policies {
     fn resolve(feature: &FeatureConfig, step: &Step) -> Result<Self, Error> {
-        let resolve = |policy: &Option<PolicyConfig>, default| match policy {
+        let resolve = |policy: &Option<PolicyConfig>, default| {
+            match policy {
             None => Ok(default),
             Some(PolicyConfig::Word(PolicyWord::Learned)) => Ok(Policy::Learned),
             Some(PolicyConfig::Word(PolicyWord::AsMissing)) => Ok(Policy::AsMissing),
@@ -167,6 +168,7 @@ impl Policies {
                 // The configuration's own check refuses it before.
                 (DefaultScalar::Text(_), _) => Ok(Policy::Learned),
             },
+        }
         };
         Ok(Self {
             on_missing: resolve(&feature.on_missing, Policy::Learned)?,

@@ -26,10 +26,8 @@ pub fn encode(
     let columns = events.bind(&schema.inputs)?;
     let n_features = schema.features.len();
     let mut values = vec![0.0_f32; rows.len() * n_features];
-    values
-        .par_chunks_mut(CHUNK_ROWS * n_features)
-        .zip(rows.par_chunks(CHUNK_ROWS))
-        .try_for_each(|(values, rows)| {
+    values.par_chunks_mut(CHUNK_ROWS * n_features).zip(rows.par_chunks(CHUNK_ROWS)).try_for_each(
+        |(values, rows)| {
             let mut record = Vec::with_capacity(columns.len());
             for (slots, &row) in values.chunks_mut(n_features).zip(rows) {
                 fill(&mut record, &columns, row);
@@ -38,7 +36,8 @@ pub fn encode(
                     .map_err(|source| Error::Score { row: row + 1, source })?;
             }
             Ok::<(), Error>(())
-        })?;
+        },
+    )?;
     Matrix::new(schema.row_types(), values).map_err(|error| Error::data(error.to_string()))
 }
 

@@ -60,7 +60,9 @@ impl Windows {
     pub fn new(config: &SplitConfig, as_of: i64, first_event: i64) -> Result<Self, Error> {
         let delay = config.label_delay.micros();
         let back = |end: i64, window: &WindowConfig| match window {
-            WindowConfig::Length(length) => Span { from: end.saturating_sub(length.micros()), to: end },
+            WindowConfig::Length(length) => {
+                Span { from: end.saturating_sub(length.micros()), to: end }
+            }
             WindowConfig::Bounds(bounds) => span(bounds, first_event),
         };
         let test = back(as_of.saturating_sub(delay), &config.test);
@@ -163,7 +165,8 @@ impl Split {
             let cutoff = if name == "test" { windows.as_of } else { windows.test.from };
             let within = |row: &usize| span.contains(events.times[*row]);
             let all: Vec<usize> = (0..events.n_rows()).filter(within).collect();
-            let known = |row: &usize| events.labels[*row].is_some() && events.known_at[*row] < cutoff;
+            let known =
+                |row: &usize| events.labels[*row].is_some() && events.known_at[*row] < cutoff;
             let rows: Vec<usize> = all.iter().copied().filter(known).collect();
             n_unlabelled += all.len() - rows.len();
             check_classes(name, span, events, &all, &rows)?;
@@ -171,7 +174,8 @@ impl Split {
         };
         let train = rows_of("train", windows.train)?;
         let stop = windows.stop.map_or(Ok(Vec::new()), |span| rows_of("stop", span))?;
-        let calibrate = windows.calibrate.map_or(Ok(Vec::new()), |span| rows_of("calibrate", span))?;
+        let calibrate =
+            windows.calibrate.map_or(Ok(Vec::new()), |span| rows_of("calibrate", span))?;
         let test = rows_of("test", windows.test)?;
         let mut refit = [train.as_slice(), stop.as_slice()].concat();
         refit.sort_unstable();

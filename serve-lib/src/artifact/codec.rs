@@ -13,10 +13,7 @@ use crate::error::ErrorKind;
 type Config<const LIMIT: usize> = Configuration<LittleEndian, Fixint, Limit<LIMIT>>;
 
 const fn config<const LIMIT: usize>() -> Config<LIMIT> {
-    bincode::config::standard()
-        .with_little_endian()
-        .with_fixed_int_encoding()
-        .with_limit::<LIMIT>()
+    bincode::config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<LIMIT>()
 }
 
 pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, ErrorKind> {

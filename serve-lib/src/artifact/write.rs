@@ -17,7 +17,7 @@ pub fn write(contents: &Contents) -> Result<Vec<u8>, Error> {
 /// computes bands, reference and golden records from it.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_draft(contents: &Contents) -> Result<Vec<u8>, Error> {
     assemble(contents, true)
 }

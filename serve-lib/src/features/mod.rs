@@ -3,6 +3,8 @@
 
 mod civil;
 mod program;
+#[cfg(test)]
+mod tests;
 
 pub use civil::TimePart;
 pub use program::{Program, Step, Vocabulary};

@@ -110,6 +110,7 @@ fn counted<'a>(scored: &Scored<'a>) -> impl Iterator<Item = (bool, f64, f64)> + 
 mod tests {
     use super::*;
     use crate::metric::sample::{Rows, close};
+    use shroff_serve::model::Isotonic;
 
     #[test]
     fn the_method_follows_the_number_of_frauds() {

@@ -68,7 +68,10 @@ pub enum PartName {
 
 /// What becomes of an odd value: a word, or `{ default = … }`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected \"learned\", \"as_missing\", \"reject\" or { default = … }")]
+#[serde(
+    untagged,
+    expecting = "expected \"learned\", \"as_missing\", \"reject\" or { default = … }"
+)]
 pub enum PolicyConfig {
     /// A policy without a value.
     Word(PolicyWord),
@@ -156,7 +159,9 @@ impl FeatureConfig {
             return fail("range and on_out_of_range belong to numbers");
         }
         if !category
-            && (self.on_unseen.is_some() || self.min_count.is_some() || self.max_categories.is_some())
+            && (self.on_unseen.is_some()
+                || self.min_count.is_some()
+                || self.max_categories.is_some())
         {
             return fail("on_unseen, min_count and max_categories belong to categories");
         }
@@ -168,7 +173,9 @@ impl FeatureConfig {
         {
             return fail("range should be [least, greatest], both finite");
         }
-        for policy in [&self.on_missing, &self.on_unseen, &self.on_out_of_range].into_iter().flatten() {
+        for policy in
+            [&self.on_missing, &self.on_unseen, &self.on_out_of_range].into_iter().flatten()
+        {
             let PolicyConfig::Default(DefaultValue { default }) = policy else { continue };
             match default {
                 DefaultScalar::Text(_) if !category => {

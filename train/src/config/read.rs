@@ -73,7 +73,10 @@ impl Config {
 
     /// A label, or the time at which it became known, must never be a feature.
     fn refuse_leak(&self, column: &str) -> Result<(), Error> {
-        let roles = [("label", Some(&self.columns.label)), ("label_time", self.columns.label_time.as_ref())];
+        let roles = [
+            ("label", Some(&self.columns.label)),
+            ("label_time", self.columns.label_time.as_ref()),
+        ];
         match roles.into_iter().find(|(_, name)| name.is_some_and(|name| name == column)) {
             Some((role, _)) => Err(Error::config(format!(
                 "[[feature]] column = {column:?}: the {role} is not known when a transaction is \
@@ -88,7 +91,9 @@ fn unique(what: &str, names: impl Iterator<Item = String>) -> Result<(), Error> 
     let mut seen = std::collections::BTreeSet::new();
     for name in names {
         if seen.contains(&name) {
-            return Err(Error::config(format!("{what}: the name {name:?} appears twice; set name")));
+            return Err(Error::config(format!(
+                "{what}: the name {name:?} appears twice; set name"
+            )));
         }
         seen.insert(name);
     }

@@ -41,7 +41,8 @@ pub struct DecisionTree {
     pub min_impurity_decrease: f64,
     /// What a split should lower. Default `gini`, as everywhere (Breiman et al., 1984).
     pub criterion: Criterion,
-    /// Weight of a fraud against a legitimate row, on top of the balancing. Corrected for. Default 1.
+    /// Weight of a fraud against a legitimate row, on top of the balancing. Corrected for. Default 1;
+    /// less leads the search to fewer and purer fraud leaves, more to wider ones.
     pub scale_pos_weight: f64,
     /// Legitimate rows kept per fraud; absent: all. Corrected for.
     pub negative_ratio: Option<f64>,

@@ -7,9 +7,9 @@ use rand::RngExt;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use shroff_serve::artifact::{GoldenRecord, OwnedValue};
+use shroff_serve::features::Step;
 use shroff_serve::model::{Model, Node, SplitTest};
 use shroff_serve::schema::InputType;
-use shroff_serve::features::Step;
 use shroff_serve::{Record, Scorer, Value};
 
 use crate::error::Error;
@@ -74,7 +74,10 @@ fn odd_values(scorer: &Scorer) -> Vec<(usize, OwnedValue)> {
             ],
             InputType::Boolean => vec![OwnedValue::Bool(true), OwnedValue::Bool(false)],
             InputType::Text => {
-                vec![OwnedValue::Text("x".repeat(UNSEEN_TEXT_BYTES)), OwnedValue::Text(String::new())]
+                vec![
+                    OwnedValue::Text("x".repeat(UNSEEN_TEXT_BYTES)),
+                    OwnedValue::Text(String::new()),
+                ]
             }
             _ => vec![OwnedValue::Time(i64::MIN), OwnedValue::Time(i64::MAX)],
         };

@@ -80,10 +80,10 @@ pub fn package(parts: Parts<'_>) -> Result<Packaged, Error> {
     if !calibrate_rows.is_empty() {
         let scores = scoring::score(&draft, events, calibrate_rows)?;
         let window = Window::new(events, calibrate_rows, &scores);
-        contents.calibration.calibrator = window.calibrator(&contents.calibration, method, &mut notes)?;
+        contents.calibration.calibrator =
+            window.calibrator(&contents.calibration, method, &mut notes)?;
         contents.bands = window.bands()?;
-        let matrix =
-            scoring::encode(&contents.schema, &contents.program, events, calibrate_rows)?;
+        let matrix = scoring::encode(&contents.schema, &contents.program, events, calibrate_rows)?;
         contents.reference = Some(reference::reference(&matrix, &window.margins));
         draft = reopen_draft(&contents)?;
         calibrate_scores = scoring::score(&draft, events, calibrate_rows)?;
@@ -114,7 +114,16 @@ pub fn draft_scorer(
     let calibration = Calibration { prior: fitted.prior, calibrator: Calibrator::None };
     let (bands, golden, reference) = (None, Vec::new(), None);
     let model = fitted.model;
-    reopen_draft(&Contents { schema, program, model, calibration, bands, golden, reference, provenance })
+    reopen_draft(&Contents {
+        schema,
+        program,
+        model,
+        calibration,
+        bands,
+        golden,
+        reference,
+        provenance,
+    })
 }
 
 fn reopen_draft(contents: &Contents) -> Result<Scorer, Error> {
@@ -152,7 +161,8 @@ impl Window {
             self.margins.iter().map(|margin| calibration.prior.log_odds(*margin)).collect();
         let n_frauds = self.labels.iter().filter(|label| **label).count();
         let weights = self.weights.as_deref();
-        let platt = || calibrate::fit_platt(&log_odds, &self.labels, weights).map(Calibrator::Platt);
+        let platt =
+            || calibrate::fit_platt(&log_odds, &self.labels, weights).map(Calibrator::Platt);
         let isotonic =
             || calibrate::fit_isotonic(&log_odds, &self.labels, weights).map(Calibrator::Isotonic);
         let fitted = match method {
@@ -191,7 +201,8 @@ impl Window {
         if edges.is_empty() {
             return Ok(None);
         }
-        let assumptions = format!("{} the legitimate rows of the calibrate window", rules.join(", "));
+        let assumptions =
+            format!("{} the legitimate rows of the calibrate window", rules.join(", "));
         Ok(Some(Bands { names, edges, assumptions }))
     }
 }

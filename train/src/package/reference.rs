@@ -41,7 +41,8 @@ fn numbers(mut values: Vec<f64>) -> Histogram {
     let mut edges: Vec<f64> = Vec::new();
     for quantile in 1..N_BINS {
         // The last value of the quantile's share: bins end with their edge.
-        let Some(&edge) = (values.len() * quantile / N_BINS).checked_sub(1).and_then(|at| values.get(at))
+        let Some(&edge) =
+            (values.len() * quantile / N_BINS).checked_sub(1).and_then(|at| values.get(at))
         else {
             continue;
         };

@@ -1,0 +1,192 @@
+//! `shroff inspect` and `shroff verify`
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use shroff_datasets::time::format_time;
+use shroff_serve::artifact::{self, Contents};
+use shroff_serve::model::{Aggregation, Calibrator, Model};
+use shroff_serve::schema::{Policy, RowType};
+
+use super::{Ending, data};
+use crate::Error;
+use crate::report::Table;
+
+/// Flags of `inspect` and `verify`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The artifact
+    model: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn verify(args: &Args) -> anyhow::Result<Ending> {
+    let scorer = data::open(&args.model)?;
+    let golden = scorer.contents().golden.len();
+    if args.json {
+        let artifact = scorer.id().to_string();
+        super::print_json(
+            &json!({ "artifact": artifact, "golden_records": golden, "sound": true }),
+        )?;
+    } else {
+        super::print(&format!(
+            "sound: artifact {}, {golden} golden records score as promised\n",
+            scorer.id()
+        ))?;
+    }
+    Ok(Ending::Done)
+}
+
+pub(super) fn inspect(args: &Args) -> anyhow::Result<Ending> {
+    let scorer = data::open(&args.model)?;
+    let bytes = std::fs::read(&args.model)
+        .map_err(|source| Error::Io { path: args.model.clone(), source })?;
+    let sections = artifact::sections(&bytes).map_err(Error::Artifact)?;
+    let mut report = describe(scorer.contents());
+    report["artifact"] = json!(scorer.id().to_string());
+    report["bytes"] = json!(bytes.len());
+    let section = |info: &artifact::SectionInfo| json!({ "name": info.name, "version": info.version, "required": info.required, "bytes": info.length });
+    report["sections"] = sections.iter().map(section).collect();
+    if args.json {
+        super::print_json(&report)?;
+    } else {
+        super::print(&text(&report))?;
+    }
+    Ok(Ending::Done)
+}
+
+fn describe(contents: &Contents) -> Value {
+    let provenance = &contents.provenance;
+    let inputs: Vec<Value> = contents
+        .schema
+        .inputs
+        .iter()
+        .map(|input| {
+            json!({ "name": *input.name, "type": input.input_type.name(), "required": input.required })
+        })
+        .collect();
+    let features: Vec<Value> = contents
+        .schema
+        .features
+        .iter()
+        .zip(&contents.program.steps)
+        .map(|(feature, step)| {
+            json!({
+                "name": *feature.name,
+                "input": *contents.schema.inputs[step.input()].name,
+                "kind": kind(feature.kind),
+                "on_missing": policy(feature.on_missing),
+                "on_unseen": policy(feature.on_unseen),
+                "on_out_of_range": policy(feature.on_out_of_range),
+            })
+        })
+        .collect();
+    let windows: Vec<Value> = provenance
+        .windows
+        .iter()
+        .map(|window| {
+            let (from, to) = (window.from.map(format_time), window.to.map(format_time));
+            json!({ "name": window.name, "from": from, "to": to, "rows": window.rows, "frauds": window.frauds })
+        })
+        .collect();
+    let bands = contents.bands.as_ref().map(|bands| {
+        json!({ "names": bands.names, "edges": bands.edges, "assumptions": bands.assumptions })
+    });
+    json!({
+        "model": provenance.model_name,
+        "learner": provenance.learner,
+        "kind": model_kind(&contents.model),
+        "calibration": calibration(&contents.calibration.calibrator),
+        "as_of": provenance.as_of.map(format_time),
+        "utc_offset_secs": contents.schema.utc_offset_secs,
+        "code_version": provenance.code_version,
+        "inputs": inputs,
+        "features": features,
+        "windows": windows,
+        "bands": bands,
+        "golden_records": contents.golden.len(),
+        "config": serde_json::from_str::<Value>(&provenance.config).unwrap_or_default(),
+        "parameters": serde_json::from_str::<Value>(&provenance.parameters).unwrap_or_default(),
+    })
+}
+
+fn model_kind(model: &Model) -> String {
+    match model {
+        Model::Linear(_) => "linear".to_owned(),
+        Model::Forest(forest) => {
+            let aggregation = match forest.aggregation {
+                Aggregation::Averaged => "averaged",
+                _ => "additive",
+            };
+            let n_nodes: usize = forest.trees.iter().map(|tree| tree.nodes.len()).sum();
+            format!("{aggregation} forest of {} trees, {n_nodes} nodes", forest.trees.len())
+        }
+        _ => "unknown".to_owned(),
+    }
+}
+
+fn calibration(calibrator: &Calibrator) -> String {
+    match calibrator {
+        Calibrator::None => "none".to_owned(),
+        Calibrator::Platt(platt) => {
+            format!("Platt, slope {:.4}, intercept {:.4}", platt.slope, platt.intercept)
+        }
+        Calibrator::Isotonic(isotonic) => format!("isotonic, {} points", isotonic.x.len()),
+        _ => "unknown".to_owned(),
+    }
+}
+
+fn kind(kind: RowType) -> String {
+    match kind {
+        RowType::Categorical { n_categories } => format!("category of {n_categories}"),
+        _ => "number".to_owned(),
+    }
+}
+
+fn policy(policy: Policy) -> String {
+    match policy {
+        Policy::Learned => "learned".to_owned(),
+        Policy::AsMissing => "as_missing".to_owned(),
+        Policy::Default(value) => format!("default {value}"),
+        Policy::Reject => "reject".to_owned(),
+        _ => "unknown".to_owned(),
+    }
+}
+
+fn text(report: &Value) -> String {
+    let show = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut text = String::new();
+    for key in
+        ["artifact", "model", "learner", "kind", "calibration", "as_of", "bytes", "golden_records"]
+    {
+        text.push_str(&format!("{key:<15} {}\n", show(&report[key])));
+    }
+    if report["bands"].is_null() {
+        text.push_str("bands           none: trained without a calibrate window\n");
+    } else {
+        let bands = &report["bands"];
+        text.push_str(&format!(
+            "bands           {} at margins {}\n",
+            bands["names"], bands["edges"]
+        ));
+    }
+    for (title, list, keys) in [
+        ("\ninputs\n", "inputs", &["name", "type", "required"][..]),
+        (
+            "\nfeatures\n",
+            "features",
+            &["name", "input", "kind", "on_missing", "on_unseen", "on_out_of_range"],
+        ),
+        ("\nwindows\n", "windows", &["name", "from", "to", "rows", "frauds"]),
+        ("\nsections\n", "sections", &["name", "version", "required", "bytes"]),
+    ] {
+        let mut table = Table::new(keys.iter().copied());
+        for item in report[list].as_array().into_iter().flatten() {
+            table.push(keys.iter().map(|key| show(&item[*key])).collect());
+        }
+        text.push_str(&format!("{title}{table}"));
+    }
+    text
+}

@@ -1,0 +1,110 @@
+//! The command line: flags as typed, one file per verb, exit codes decided here and nowhere else.
+
+mod data;
+mod evaluate;
+mod inspect;
+mod predict;
+mod progress;
+mod registry;
+mod retrain;
+mod simulate;
+mod train;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Trains fraud models offline and judges them. Results go to standard output, progress and errors
+/// to standard error.
+///
+/// Exit codes: 0 done, or done before; 2 usage or configuration; 3 data; 4 artifact;
+/// 5 published, but not promoted; 1 anything else.
+#[derive(Debug, Parser)]
+#[command(name = "shroff", version)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Simulate card transactions to try things on
+    Simulate(simulate::Args),
+    /// The weekly job: fit, judge, publish, promote or not
+    Retrain(retrain::Args),
+    /// Fit one learner and write its artifact, without a registry
+    Train(train::Args),
+    /// Measure a model on labelled data
+    Evaluate(evaluate::Args),
+    /// Add margin, probability and band to data
+    Predict(predict::Args),
+    /// Show what an artifact holds
+    Inspect(inspect::Args),
+    /// Prove an artifact whole: hashes, structure, golden records
+    Verify(inspect::Args),
+    /// Look at a registry, promote or roll back
+    #[command(subcommand)]
+    Registry(registry::Verb),
+}
+
+/// How a verb ended when it did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Done,
+    NotPromoted,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let verb = match Cli::try_parse() {
+        Ok(cli) => cli.verb,
+        Err(error) => {
+            // Help and version are no errors, and a closed pipe is nobody's fault.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    let ending = match verb {
+        Verb::Simulate(args) => simulate::run(&args),
+        Verb::Retrain(args) => retrain::run(&args),
+        Verb::Train(args) => train::run(&args),
+        Verb::Evaluate(args) => evaluate::run(&args),
+        Verb::Predict(args) => predict::run(&args),
+        Verb::Inspect(args) => inspect::inspect(&args),
+        Verb::Verify(args) => inspect::verify(&args),
+        Verb::Registry(verb) => registry::run(&verb),
+    };
+    match ending {
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::NotPromoted) => ExitCode::from(5),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    error.downcast_ref::<crate::Error>().map_or(1, crate::Error::exit_code)
+}
+
+/// Prints a result. A reader that went away has seen enough: that is success.
+fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
+    print(&format!("{value:#}\n"))
+}
+
+/// A time as typed: a date, a timestamp, or whole seconds since 1970.
+fn time(text: &str) -> Result<i64, String> {
+    let secs = text.parse::<i64>().ok().and_then(|secs| secs.checked_mul(1_000_000));
+    secs.or_else(|| shroff_datasets::time::parse_time(text)).ok_or_else(|| {
+        "expected a time like 2018-08-22, 2018-08-22T12:00:00Z, or seconds since 1970".to_owned()
+    })
+}

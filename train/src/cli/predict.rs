@@ -1,0 +1,70 @@
+//! `shroff predict`
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use serde_json::json;
+use shroff_datasets::{Column, ColumnRequest, Frame, Text, Values};
+use shroff_serve::Scorer;
+
+use super::Ending;
+use super::data::{self, Data};
+use super::progress::Terminal;
+use crate::Error;
+use crate::events::column_kind;
+use crate::pipeline::Reporter;
+use crate::scoring;
+
+/// Flags of `predict`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The artifact
+    model: PathBuf,
+    /// A file or glob with the model's inputs, or a fraud.toml
+    data: String,
+    /// The file to write, CSV or Parquet by its extension: all columns, and margin, probability, band
+    #[arg(long)]
+    out: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
+    let scorer = data::open(&args.model)?;
+    let progress = Terminal::new();
+    let rows = predict(args, &scorer, &progress).context("predict")?;
+    drop(progress);
+    let out = args.out.display().to_string();
+    if args.json {
+        let artifact = scorer.id().to_string();
+        super::print_json(&json!({ "rows": rows, "out": out, "artifact": artifact }))?;
+    } else {
+        super::print(&format!("{rows} rows scored, in {out}\n"))?;
+    }
+    Ok(Ending::Done)
+}
+
+fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<usize, Error> {
+    progress.step("reading");
+    let mut frame = Frame::read(&Data::new(&args.data, scorer)?.source)?;
+    let inputs = &scorer.schema().inputs;
+    let requests: Vec<ColumnRequest> = inputs
+        .iter()
+        .map(|input| ColumnRequest::new(&*input.name, column_kind(input.input_type)))
+        .collect();
+    let table = frame.table(&requests)?;
+    progress.step("scoring");
+    let columns: Vec<&Column> = table.columns().map(|(_, column)| column).collect();
+    let rows: Vec<usize> = (0..table.n_rows()).collect();
+    let scores = scoring::score_columns(scorer, &columns, &rows)?;
+    progress.step("writing");
+    let margins = scores.iter().map(|score| score.margin).collect();
+    let probabilities = scores.iter().map(|score| score.probability).collect();
+    let bands: Text = scores.iter().map(|score| scorer.band_name(*score)).collect();
+    frame.with_column("margin", &Column::new(Values::Number(margins)))?;
+    frame.with_column("probability", &Column::new(Values::Number(probabilities)))?;
+    frame.with_column("band", &Column::new(Values::Text(bands)))?;
+    frame.write(&args.out).map_err(Error::Output)?;
+    Ok(scores.len())
+}

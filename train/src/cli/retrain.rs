@@ -1,0 +1,114 @@
+//! `shroff retrain`
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use shroff_datasets::simulate::Simulation;
+use shroff_datasets::time::format_time;
+
+use super::Ending;
+use super::progress::Terminal;
+use crate::Error;
+use crate::config::Config;
+use crate::pipeline::{Outcome, Reporter, RetrainOptions, retrain};
+use crate::report;
+
+/// Flags of `retrain`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The configuration, fraud.toml
+    #[arg(long, required_unless_present = "demo", conflicts_with = "demo")]
+    config: Option<PathBuf>,
+    /// Simulate transactions into ./demo and train on them
+    #[arg(long)]
+    demo: bool,
+    /// Folder of the registry; made where it is missing
+    #[arg(long, default_value = "registry")]
+    registry: PathBuf,
+    /// Nothing from this time on is known; default the midnight after the newest event
+    #[arg(long, value_parser = super::time)]
+    as_of: Option<i64>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Where `--demo` puts its data and configuration.
+const DEMO_FOLDER: &str = "demo";
+const DEMO_CONFIG: &str = include_str!("../../examples/demo.toml");
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
+    let progress = Terminal::new();
+    let config = match &args.config {
+        Some(path) => path.clone(),
+        None => prepare_demo(&progress).context("retrain --demo")?,
+    };
+    let options = RetrainOptions {
+        registry: &args.registry,
+        as_of: args.as_of,
+        created_at: now(),
+        created_by: user(),
+    };
+    let outcome = Config::read(&config)
+        .and_then(|config| retrain(&config, &options, &progress))
+        .context("retrain")?;
+    drop(progress);
+    if args.json {
+        super::print_json(&outcome.to_json())?;
+    } else {
+        super::print(&text(&outcome, args))?;
+    }
+    Ok(if outcome.passed() { Ending::Done } else { Ending::NotPromoted })
+}
+
+/// Writes the demo's data and, unless one is there, its configuration; returns the latter's path.
+fn prepare_demo(progress: &Terminal) -> Result<PathBuf, Error> {
+    progress.step("simulating transactions");
+    let folder = Path::new(DEMO_FOLDER);
+    let simulated = Simulation::demo().run().map_err(|error| Error::Config(error.to_string()))?;
+    super::simulate::write(&simulated, folder, "parquet")?;
+    let config = folder.join("fraud.toml");
+    if !config.exists() {
+        shroff_datasets::write_bytes(DEMO_CONFIG.as_bytes(), &config).map_err(Error::Output)?;
+    }
+    Ok(config)
+}
+
+fn text(outcome: &Outcome, args: &Args) -> String {
+    let run = &outcome.record.run;
+    let version = outcome.record.version;
+    let model = run.report["model"].as_str().unwrap_or_default();
+    let mut text = report::retraining(&run.report);
+    let done = if outcome.already_published { "already published" } else { "published" };
+    text.push_str(&format!("\n{done}: {model} version {version}, artifact {}\n", run.artifact));
+    let verdict = if outcome.passed() { "promote" } else { "keep the champion" };
+    text.push_str(&format!("verdict: {verdict}: {}\n", run.verdict.reason));
+    if outcome.passed() && !outcome.is_champion() {
+        text.push_str("another version has become champion since\n");
+    }
+    if args.demo {
+        let registry = args.registry.display();
+        let id = run.artifact.to_string();
+        let blob = format!("{registry}/blobs/b3/{}/{id}.shroff", &id[..2]);
+        text.push_str(&format!(
+            "\nscore with it:\n  cargo run --release -- evaluate {blob} demo/fraud.toml --window test\n  \
+             cargo run --release -- predict {blob} demo/transactions.parquet --out demo/scored.parquet\n  \
+             cargo run --release -p shroff-serve --features registry --example backend -- {registry}\n"
+        ));
+    }
+    text
+}
+
+/// The clock is read for the record's creation time only; nothing that is trained depends on it.
+pub(super) fn now() -> String {
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let micros = since_1970.map_or(0, |time| i64::try_from(time.as_micros()).unwrap_or(i64::MAX));
+    format_time(micros)
+}
+
+pub(super) fn user() -> String {
+    ["USER", "LOGNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
+        .unwrap_or_else(|| "unknown".to_owned())
+}

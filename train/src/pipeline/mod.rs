@@ -1,0 +1,27 @@
+//! The weekly job as a readable list of steps.
+
+mod champion;
+mod fit;
+mod prepare;
+mod retrain;
+
+pub(crate) use fit::measures;
+pub use fit::{Competitor, Trained};
+pub use prepare::Prepared;
+pub(crate) use prepare::{compromised, source};
+pub use retrain::{Outcome, RetrainOptions, retrain, train};
+
+use crate::learner::Progress;
+
+/// Hears what a long job is doing. Quiet by default; a terminal shows it.
+pub trait Reporter: Progress {
+    /// A step begins.
+    fn step(&self, what: &str);
+    /// Something a person should know, that is no error.
+    fn note(&self, what: &str);
+}
+
+impl Reporter for crate::learner::NoProgress {
+    fn step(&self, _: &str) {}
+    fn note(&self, _: &str) {}
+}

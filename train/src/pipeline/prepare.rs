@@ -1,0 +1,222 @@
+//! From a configuration to events and the rows of each window.
+
+use shroff_datasets::time::format_time;
+use shroff_datasets::{ColumnKind, ColumnRequest, Source, Values};
+use shroff_serve::artifact::{FORMAT_VERSION, Provenance, Window};
+
+use super::Reporter;
+use crate::config::{Config, SourceFormat};
+use crate::error::Error;
+use crate::events::{Events, EventsRequest};
+use crate::learner::LearnerConfig;
+use crate::metric::{CompromiseWindow, known_compromised};
+use crate::program;
+use crate::registry::RunKey;
+use crate::split::{Split, Windows, midnight_after};
+
+/// Version of the code, part of the run key and of every artifact.
+pub(crate) const CODE_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What a run depends on, known before anything is fitted.
+#[derive(Debug)]
+pub(crate) struct Plan<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) source: Source,
+    pub(crate) data_fingerprint: [u8; 32],
+    pub(crate) as_of: i64,
+}
+
+impl<'a> Plan<'a> {
+    /// Hashes the source and settles `as_of`: as asked for, else the midnight after the newest
+    /// event, never the clock.
+    pub(crate) fn new(config: &'a Config, as_of: Option<i64>) -> Result<Self, Error> {
+        let source = source(config)?;
+        let data_fingerprint = source.content_hash()?;
+        let as_of = match as_of {
+            Some(as_of) => as_of,
+            None => midnight_after(newest_event(config, &source)?, config.columns.utc_offset.secs),
+        };
+        Ok(Self { config, source, data_fingerprint, as_of })
+    }
+
+    /// Names the run: the same data, configuration, as-of, code and format give the same key.
+    pub(crate) fn run_key(&self) -> RunKey {
+        let mut hasher = blake3::Hasher::new();
+        for part in [
+            self.data_fingerprint.as_slice(),
+            self.config.canonical_json().as_bytes(),
+            &self.as_of.to_le_bytes(),
+            CODE_VERSION.as_bytes(),
+            &FORMAT_VERSION.to_le_bytes(),
+        ] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        hasher.finalize().into()
+    }
+}
+
+/// The only source, for now.
+pub(crate) fn source(config: &Config) -> Result<Source, Error> {
+    let first = config.sources.first();
+    let first = first.ok_or_else(|| Error::config("expected one [[source]], found none"))?;
+    let format = first.format.map(|format| match format {
+        SourceFormat::Csv => shroff_datasets::Format::Csv,
+        SourceFormat::Parquet => shroff_datasets::Format::Parquet,
+    });
+    Ok(Source { path: first.path.clone(), format })
+}
+
+fn newest_event(config: &Config, source: &Source) -> Result<i64, Error> {
+    let time = &config.columns.time;
+    let table = source.read(&[ColumnRequest::new(time.clone(), ColumnKind::Time)], None)?;
+    let column = table.column(time);
+    let newest = column.and_then(|column| match column.values() {
+        Values::Time(times) => {
+            let known = times.iter().enumerate().filter(|(row, _)| !column.is_null(*row));
+            known.map(|(_, time)| *time).max()
+        }
+        _ => None,
+    });
+    newest.ok_or_else(|| Error::data(format!("{}: found no rows with a {time}", source.path)))
+}
+
+/// Events, windows and rows: what fitting and judging need.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The events from the start of train to `as_of`.
+    pub events: Events,
+    /// Where the windows lie.
+    pub windows: Windows,
+    /// Which rows they hold.
+    pub split: Split,
+    /// The rows of test that are judged: without those of entities known to be compromised.
+    pub judged: Vec<usize>,
+}
+
+impl Prepared {
+    pub(crate) fn new(plan: &Plan<'_>, reporter: &dyn Reporter) -> Result<Self, Error> {
+        reporter.step("reading events");
+        let config = plan.config;
+        // Bounds may leave the start of train open: then everything is read.
+        let lower = Windows::new(&config.split, plan.as_of, i64::MIN)?.train.from;
+        let request = EventsRequest {
+            source: &plan.source,
+            columns: &config.columns,
+            label_delay: config.split.label_delay,
+            inputs: program::inputs(config)?,
+            from: (lower != i64::MIN).then_some(lower),
+            to: Some(plan.as_of),
+        };
+        let events = Events::read(&request)?;
+        let first_event = events.times.iter().min().copied().unwrap_or_default();
+        let windows = Windows::new(&config.split, plan.as_of, first_event)?;
+        let split = Split::new(&windows, &events)?;
+        let judged = judged(config, &events, &windows, &split)?;
+        let prepared = Self { events, windows, split, judged };
+        if prepared.split.n_unlabelled > 0 {
+            let n = prepared.split.n_unlabelled;
+            reporter.note(&format!(
+                "{n} rows of the windows have no label known in time and are left out"
+            ));
+        }
+        let dropped = prepared.split.test.len() - prepared.judged.len();
+        if dropped > 0 {
+            reporter
+                .note(&format!("{dropped} test rows of known compromised entities are left out"));
+        }
+        Ok(prepared)
+    }
+
+    /// Which rows a fit uses: train and stop together once the choice is made.
+    pub(crate) fn final_fit_rows(&self, config: &Config) -> &[usize] {
+        if config.split.refit { &self.split.refit } else { &self.split.train }
+    }
+
+    /// The windows as an artifact and a record tell them.
+    pub(crate) fn window_summaries(&self) -> Vec<Window> {
+        let rows_of = |name: &str| match name {
+            "train" => &self.split.train,
+            "stop" => &self.split.stop,
+            "calibrate" => &self.split.calibrate,
+            _ => &self.judged,
+        };
+        let window = |(name, span): (&str, crate::split::Span)| {
+            let rows = rows_of(name);
+            let frauds = self.events.labels_at(rows).into_iter().filter(|label| *label).count();
+            Window {
+                name: name.to_owned(),
+                from: Some(span.from),
+                to: Some(span.to),
+                rows: rows.len() as u64,
+                frauds: frauds as u64,
+            }
+        };
+        self.windows.named().map(window).collect()
+    }
+
+    pub(crate) fn provenance(&self, plan: &Plan<'_>, learner: &LearnerConfig) -> Provenance {
+        Provenance {
+            model_name: plan.config.model.name.clone(),
+            as_of: Some(plan.as_of),
+            windows: self.window_summaries(),
+            data_fingerprint: plan.data_fingerprint,
+            columns: plan.config.column_roles(),
+            config: plan.config.canonical_json(),
+            learner: learner.name().to_owned(),
+            parameters: serde_json::to_string(learner).unwrap_or_default(),
+            code_version: CODE_VERSION.to_owned(),
+        }
+    }
+}
+
+/// The rows of test, without those of entities whose fraud had come to light before their day.
+fn judged(
+    config: &Config,
+    events: &Events,
+    windows: &Windows,
+    split: &Split,
+) -> Result<Vec<usize>, Error> {
+    let Some(column) = &config.evaluate.drop_known_compromised else {
+        return Ok(split.test.clone());
+    };
+    let dropped = compromised(
+        events,
+        column,
+        windows.train.from,
+        (windows.test.from, windows.test.to),
+        config.split.label_delay.days_rounded_up(),
+        config.columns.utc_offset.secs,
+    )?;
+    let rows: Vec<usize> = split.test.iter().copied().filter(|row| !dropped[*row]).collect();
+    if rows.is_empty() {
+        return Err(Error::data(format!(
+            "window test ({}): every row is of a known compromised {column}",
+            windows.test
+        )));
+    }
+    Ok(rows)
+}
+
+/// Which rows of the test window belong to entities known to be compromised on their day.
+pub(crate) fn compromised(
+    events: &Events,
+    column: &str,
+    train_start: i64,
+    (test_start, test_end): (i64, i64),
+    delay_days: i64,
+    utc_offset_secs: i32,
+) -> Result<Vec<bool>, Error> {
+    let entities = events
+        .entity_codes(column)
+        .ok_or_else(|| Error::data(format!("column {column:?} was not read as an entity")))?;
+    let window = CompromiseWindow {
+        train_start,
+        test_start,
+        test_end,
+        delay_days: u32::try_from(delay_days).unwrap_or(u32::MAX),
+        utc_offset_micros: i64::from(utc_offset_secs) * 1_000_000,
+    };
+    known_compromised(&events.times, &entities, &events.labels, &window)
+        .map_err(|error| Error::data(format!("{error} (as of {})", format_time(test_end))))
+}

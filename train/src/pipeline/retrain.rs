@@ -1,0 +1,180 @@
+//! `retrain`: run key → read → split → fit → choose → package → judge → publish → promote or not.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use shroff_datasets::time::format_time;
+
+use super::Reporter;
+use super::champion;
+use super::fit::{Competitor, Trained, fit_all};
+use super::prepare::{Plan, Prepared};
+use crate::config::Config;
+use crate::error::Error;
+use crate::package::Packaged;
+use crate::registry::{AsOf, Decision, Registry, Run, Standing, VersionRecord};
+
+/// What a run may be told besides its configuration.
+#[derive(Debug, Clone)]
+pub struct RetrainOptions<'a> {
+    /// The folder of the registry; made where it is missing.
+    pub registry: &'a Path,
+    /// The exclusive end of what may be known; default the midnight after the newest event.
+    pub as_of: Option<i64>,
+    /// When the run began, RFC 3339. Goes into the record, never into the artifact.
+    pub created_at: String,
+    /// Who ran it.
+    pub created_by: String,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The version it published, now or earlier.
+    pub record: VersionRecord,
+    /// The run was published before: nothing was trained.
+    pub already_published: bool,
+    /// How the versions stand now.
+    pub standing: Standing,
+}
+
+/// Runs the weekly job. A run that died is simply run again: whatever it left undone is done, and a
+/// run that was published returns its recorded verdict.
+///
+/// # Errors
+/// Data or a configuration that is not as it should be; a registry that cannot be written.
+pub fn retrain(
+    config: &Config,
+    options: &RetrainOptions<'_>,
+    reporter: &dyn Reporter,
+) -> Result<Outcome, Error> {
+    let name = &config.model.name;
+    let registry = Registry::open_or_create(options.registry)?;
+    reporter.step("hashing the source");
+    let plan = Plan::new(config, options.as_of)?;
+    let run_key = plan.run_key();
+    if let Some(record) = registry.find_run(name, &run_key)? {
+        let standing = registry.complete(name, &record)?;
+        return Ok(Outcome { record, already_published: true, standing });
+    }
+
+    let prepared = Prepared::new(&plan, reporter)?;
+    let trained = fit_all(&plan, &prepared, reporter)?;
+    let candidate = &trained.competitors[trained.candidate];
+    reporter.step("comparing with the champion");
+    let judgement = champion::judge(&registry, &plan, &prepared, &candidate.test)?;
+
+    reporter.step("publishing");
+    let mut report = report(&plan, &prepared, &trained)?;
+    if let Some(version) = judgement.champion {
+        report["champion"] = json!({ "version": version, "test": judgement.measures });
+    }
+    let run = Run {
+        artifact: candidate.packaged.scorer.id(),
+        run_key,
+        as_of: Some(AsOf { time: format_time(plan.as_of), micros: plan.as_of }),
+        created_at: options.created_at.clone(),
+        created_by: options.created_by.clone(),
+        parent: judgement.champion,
+        learner: candidate.name.clone(),
+        verdict: judgement.verdict,
+        report,
+    };
+    let record = registry.publish(name, &candidate.packaged.bytes, run)?;
+    let standing = registry.standing(name)?;
+    Ok(Outcome { record, already_published: false, standing })
+}
+
+/// Fits one learner and packages it, without a registry and without a gate.
+///
+/// # Errors
+/// As [`retrain`], and a learner that the configuration does not have.
+pub fn train(
+    config: &Config,
+    learner: &str,
+    as_of: Option<i64>,
+    reporter: &dyn Reporter,
+) -> Result<(Packaged, Value), Error> {
+    let known = config.learners.iter().find(|known| known.name() == learner).cloned();
+    let Some(known) = known else {
+        let names: Vec<&str> = config.learners.iter().map(|known| known.name()).collect();
+        return Err(Error::config(format!(
+            "expected a learner of the configuration ({}), found {learner:?}",
+            names.join(", ")
+        )));
+    };
+    let config = Config { learners: vec![known], ..config.clone() };
+    reporter.step("hashing the source");
+    let plan = Plan::new(&config, as_of)?;
+    let prepared = Prepared::new(&plan, reporter)?;
+    let mut trained = fit_all(&plan, &prepared, reporter)?;
+    let report = report(&plan, &prepared, &trained)?;
+    Ok((trained.competitors.swap_remove(0).packaged, report))
+}
+
+impl Outcome {
+    /// Whether this version is what backends now load.
+    pub fn is_champion(&self) -> bool {
+        self.standing.champion.is_some_and(|holder| holder.version == self.record.version)
+    }
+
+    /// Whether the recorded verdict was to promote.
+    pub fn passed(&self) -> bool {
+        self.record.run.verdict.decision == Decision::Promote
+    }
+
+    /// What `retrain --json` prints.
+    pub fn to_json(&self) -> Value {
+        let run = &self.record.run;
+        let mut json = run.report.clone();
+        json["version"] = json!(self.record.version);
+        json["artifact"] = json!(run.artifact.to_string());
+        json["run_key"] = json!(run.run_key.to_string());
+        json["verdict"] = json!(run.verdict.decision);
+        json["reason"] = json!(run.verdict.reason);
+        json["already_published"] = json!(self.already_published);
+        json["is_champion"] = json!(self.is_champion());
+        json
+    }
+}
+
+/// What is the same whenever the run is repeated: windows, learners, candidate.
+fn report(plan: &Plan<'_>, prepared: &Prepared, trained: &Trained) -> Result<Value, Error> {
+    let mut learners = serde_json::Map::new();
+    for competitor in &trained.competitors {
+        learners.insert(competitor.name.clone(), competitor.to_json()?);
+    }
+    let windows: serde_json::Map<String, Value> = prepared
+        .window_summaries()
+        .into_iter()
+        .map(|window| {
+            let (from, to) = (window.from.map(format_time), window.to.map(format_time));
+            let shown =
+                json!({ "from": from, "to": to, "rows": window.rows, "frauds": window.frauds });
+            (window.name, shown)
+        })
+        .collect();
+    Ok(json!({
+        "model": plan.config.model.name,
+        "as_of": format_time(plan.as_of),
+        "windows": windows,
+        "unlabelled_rows": prepared.split.n_unlabelled,
+        "dropped_test_rows": prepared.split.test.len() - prepared.judged.len(),
+        "candidate": trained.competitors[trained.candidate].name,
+        "learners": learners,
+    }))
+}
+
+impl Competitor {
+    /// Its test measures under their names, with what else a table shows.
+    fn to_json(&self) -> Result<Value, Error> {
+        let mut json = serde_json::to_value(&self.test)
+            .map_err(|error| Error::data(format!("measures cannot be written: {error}")))?;
+        json["stop_average_precision"] = json!(self.stop_average_precision);
+        json["artifact"] = json!(self.packaged.scorer.id().to_string());
+        json["bytes"] = json!(self.packaged.bytes.len());
+        json["size"] = json!(self.size);
+        json["notes"] = json!(self.packaged.notes);
+        Ok(json)
+    }
+}

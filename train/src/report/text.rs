@@ -1,0 +1,101 @@
+//! What `retrain`, `train` and `evaluate` print without `--json`, made from the same JSON.
+
+use serde_json::Value;
+
+use super::Table;
+
+/// Measures as tables show them: JSON key, heading, digits.
+const MEASURES: [(&str, &str, usize); 8] = [
+    ("average_precision", "avg precision", 4),
+    ("roc_auc", "ROC AUC", 4),
+    ("log_loss", "log loss", 5),
+    ("brier", "Brier", 5),
+    ("recall_at_fpr_0.001", "recall@0.1%", 4),
+    ("recall_at_fpr_0.005", "recall@0.5%", 4),
+    ("recall_at_fpr_0.01", "recall@1%", 4),
+    ("observed_over_expected", "obs/exp", 3),
+];
+
+/// The windows and every learner's measures on test.
+pub fn retraining(report: &Value) -> String {
+    let mut windows = Table::new(["window", "from", "to (exclusive)", "rows", "frauds"]);
+    for name in ["train", "stop", "calibrate", "test"] {
+        let window = &report["windows"][name];
+        if window.is_null() {
+            continue;
+        }
+        let mut cells = vec![name.to_owned()];
+        cells.extend(["from", "to", "rows", "frauds"].map(|key| plain(&window[key])));
+        windows.push(cells);
+    }
+    let heading = ["learner", "stop AP"].into_iter().chain(MEASURES.map(|(_, heading, _)| heading));
+    let mut learners = Table::new(heading.chain(["size"]));
+    let mut notes = String::new();
+    for (name, learner) in report["learners"].as_object().into_iter().flatten() {
+        let mark = if report["candidate"] == *name { " *" } else { "" };
+        let mut cells =
+            vec![format!("{name}{mark}"), number(&learner["stop_average_precision"], 4)];
+        cells.extend(MEASURES.map(|(key, _, digits)| number(&learner[key], digits)));
+        cells.push(plain(&learner["size"]));
+        learners.push(cells);
+        for note in learner["notes"].as_array().into_iter().flatten() {
+            notes.push_str(&format!("note: {name}: {}\n", plain(note)));
+        }
+    }
+    let mut text = format!(
+        "{windows}\n{learners}* the candidate, chosen on the stop window; measures are of the test window\n"
+    );
+    let rows = |key: &str| report[key].as_u64().unwrap_or(0);
+    if rows("dropped_test_rows") > 0 {
+        let dropped = rows("dropped_test_rows");
+        text.push_str(&format!("{dropped} test rows of known compromised entities are left out\n"));
+    }
+    if rows("unlabelled_rows") > 0 {
+        let unlabelled = rows("unlabelled_rows");
+        text.push_str(&format!("{unlabelled} rows without a label known in time are left out\n"));
+    }
+    text.push_str(&notes);
+    text
+}
+
+/// The measures of one model and what lies in its bands.
+pub fn evaluation(report: &Value) -> String {
+    let mut measures = Table::new(["measure", "value"]);
+    for key in ["rows", "frauds"] {
+        measures.push(vec![key.to_owned(), plain(&report[key])]);
+    }
+    measures.push(vec!["base_rate".to_owned(), number(&report["base_rate"], 6)]);
+    for (key, _, digits) in MEASURES {
+        measures.push(vec![key.to_owned(), number(&report[key], digits)]);
+    }
+    let mut text = measures.to_string();
+    let bands = report["bands"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if bands.is_empty() {
+        text.push_str("\nThe model has no bands: it was trained without a calibrate window.\n");
+        return text;
+    }
+    let mut table = Table::new(["band", "margin from", "rows", "frauds", "precision"]);
+    for band in bands {
+        table.push(vec![
+            plain(&band["name"]),
+            number(&band["margin_from"], 4),
+            plain(&band["rows"]),
+            plain(&band["frauds"]),
+            number(&band["precision"], 4),
+        ]);
+    }
+    text.push_str(&format!("\n{table}"));
+    text
+}
+
+fn number(value: &Value, digits: usize) -> String {
+    value.as_f64().map_or("-".to_owned(), |value| format!("{value:.digits$}"))
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
