@@ -189,7 +189,7 @@ pub(crate) fn boosted() -> Contents {
 /// What an input may meet: null, zeros, split values and their upper neighbours, numbers
 /// no `f32` holds, what no model has seen. Lists that turn together have lengths without a common
 /// divisor, so that they meet in every combination.
-const AMOUNTS: [Value<'_>; 13] = [
+pub(crate) const AMOUNTS: [Value<'_>; 13] = [
     Value::Null,
     Value::Number(-0.0),
     Value::Number(0.0),
@@ -294,7 +294,7 @@ fn contents(
 
 /// Fills in the golden records: record `i` takes value `i` of each list, which begins again at its
 /// end. What they should give comes from a draft that was written and opened.
-fn with_golden(mut contents: Contents, inputs: &[&[Value<'_>]]) -> Contents {
+pub(crate) fn with_golden(mut contents: Contents, inputs: &[&[Value<'_>]]) -> Contents {
     let scorer = Scorer::from_draft(&draft(&contents)).expect("the draft is valid");
     contents.golden = (0..64)
         .map(|position| {

@@ -1,5 +1,7 @@
 //! The scorer: an artifact made ready to judge one transaction at a time.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use crate::artifact::{
@@ -40,12 +42,16 @@ impl Scorer {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let io = |reason| ErrorKind::Io { path: path.to_owned(), reason };
-        let found = std::fs::metadata(path).map_err(io)?.len();
+        let file = File::open(path).map_err(io)?;
+        let found = file.metadata().map_err(io)?.len();
         if found > MAX_ARTIFACT_BYTES {
             return Err(ErrorKind::TooLarge { limit: MAX_ARTIFACT_BYTES, found }.into());
         }
-        // The whole file goes into memory first, so that what is hashed is what is parsed.
-        Self::from_bytes(&std::fs::read(path).map_err(io)?)
+        // The whole file goes into memory first, so that what is hashed is what is parsed. It may
+        // have grown since it was asked for its length, or be a device that has none.
+        let mut bytes = Vec::with_capacity(usize::try_from(found).unwrap_or(0));
+        file.take(MAX_ARTIFACT_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
+        Self::from_bytes(&bytes)
     }
 
     /// As [`Scorer::open`], for bytes from elsewhere.
