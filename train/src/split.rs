@@ -76,8 +76,10 @@ impl Windows {
         let train = back(own_stop.map_or(before_calibrate, |window| window.from), &config.train);
         let (train, stop) = match config.stop {
             None => {
-                let length = train.to.saturating_sub(train.from);
-                let cut = train.to.saturating_sub((length as f64 * DEFAULT_STOP_SHARE) as i64);
+                // In whole seconds, so that a person can write the cut down.
+                let secs = train.to.saturating_sub(train.from).div_euclid(1_000_000);
+                let cut =
+                    train.to.saturating_sub((secs as f64 * DEFAULT_STOP_SHARE) as i64 * 1_000_000);
                 (Span { to: cut, ..train }, Some(Span { from: cut, to: train.to }))
             }
             Some(_) => (train, own_stop),

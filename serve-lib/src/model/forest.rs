@@ -165,7 +165,7 @@ impl Tree {
             match content {
                 Node::Leaf { value, cover } => {
                     check_magnitude("leaf value", *value)?;
-                    check_cover(*cover)?;
+                    check_not_negative("cover", *cover)?;
                     if aggregation == Aggregation::Averaged && !(0.0..=1.0).contains(value) {
                         return fail("a leaf of an averaged forest should lie within 0 and 1");
                     }
@@ -174,8 +174,8 @@ impl Tree {
                     if let Some(problem) = split.problem(row) {
                         return fail(problem);
                     }
-                    check_cover(split.cover)?;
-                    check_magnitude("gain", split.gain)?;
+                    check_not_negative("cover", split.cover)?;
+                    check_not_negative("gain", split.gain)?;
                     if depth == MAX_DEPTH {
                         return fail("lies deeper than 64 splits");
                     }
@@ -263,10 +263,10 @@ impl Split {
     }
 }
 
-fn check_cover(cover: f64) -> Result<(), ModelError> {
-    check_magnitude("cover", cover)?;
-    if cover < 0.0 {
-        return Err(ModelError::Range { what: "cover", expected: "0 or more", found: cover });
+fn check_not_negative(what: &'static str, value: f64) -> Result<(), ModelError> {
+    check_magnitude(what, value)?;
+    if value < 0.0 {
+        return Err(ModelError::Range { what, expected: "0 or more", found: value });
     }
     Ok(())
 }

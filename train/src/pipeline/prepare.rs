@@ -120,6 +120,9 @@ impl Prepared {
                 "{n} rows of the windows have no label known in time and are left out"
             ));
         }
+        if prepared.split.calibrate.is_empty() {
+            reporter.note("no calibrate window: the model is not calibrated and has no bands");
+        }
         let dropped = prepared.split.test.len() - prepared.judged.len();
         if dropped > 0 {
             reporter

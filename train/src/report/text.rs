@@ -45,6 +45,9 @@ pub fn retraining(report: &Value) -> String {
     let mut text = format!(
         "{windows}\n{learners}* the candidate, chosen on the stop window; measures are of the test window\n"
     );
+    if report["windows"]["calibrate"].is_null() {
+        text.push_str("no calibrate window: the models are not calibrated and have no bands\n");
+    }
     let rows = |key: &str| report[key].as_u64().unwrap_or(0);
     if rows("dropped_test_rows") > 0 {
         let dropped = rows("dropped_test_rows");
