@@ -1,11 +1,14 @@
 //! DATA: a file or glob that holds the model's inputs, or a fraud.toml whose source is then read.
 
+use std::path::PathBuf;
+
 use anyhow::Context;
 use shroff_datasets::Source;
 use shroff_serve::Scorer;
 
 use crate::Error;
 use crate::config::Config;
+use crate::registry::Registry;
 
 /// A model's data: where it is and which columns play which role.
 #[derive(Debug)]
@@ -34,7 +37,44 @@ impl Data {
     }
 }
 
-/// Opens an artifact file.
-pub(super) fn open(model: &std::path::Path) -> anyhow::Result<Scorer> {
-    Scorer::open(model).map_err(Error::Artifact).with_context(|| model.display().to_string())
+/// Which model: flags of every verb that reads one.
+#[derive(Debug, clap::Args)]
+pub(super) struct ModelArgs {
+    /// An artifact file, or NAME@champion, NAME@challenger or NAME@VERSION in the registry
+    model: String,
+    /// Folder of the registry, for NAME@…
+    #[arg(long, default_value = "registry")]
+    registry: PathBuf,
+}
+
+impl ModelArgs {
+    /// Opens the model.
+    pub(super) fn open(&self) -> anyhow::Result<Scorer> {
+        let path = self.path().with_context(|| self.model.clone())?;
+        Scorer::open(&path).map_err(Error::Artifact).with_context(|| path.display().to_string())
+    }
+
+    /// The artifact's file. A file of exactly this name wins over a name in the registry.
+    pub(super) fn path(&self) -> Result<PathBuf, Error> {
+        let file = PathBuf::from(&self.model);
+        let Some((name, which)) = self.model.rsplit_once('@').filter(|_| !file.exists()) else {
+            return Ok(file);
+        };
+        let registry = Registry::open(&self.registry)?;
+        let artifact = match which.parse::<u64>() {
+            Ok(version) => registry.record(name, version)?.run.artifact,
+            Err(_) => {
+                let target = registry.reader().alias(name, which);
+                let target = target.map_err(crate::registry::Error::from)?;
+                let missing = || {
+                    Error::Config(format!(
+                        "model {name:?} has no alias {which:?} in {}",
+                        self.registry.display()
+                    ))
+                };
+                target.ok_or_else(missing)?.artifact
+            }
+        };
+        Ok(registry.reader().blob_path(&artifact))
+    }
 }

@@ -1,14 +1,12 @@
 //! `shroff evaluate`
 
-use std::path::PathBuf;
-
 use anyhow::Context;
 use serde_json::{Value, json};
 use shroff_serve::schema::InputType;
 use shroff_serve::{Score, Scorer};
 
 use super::Ending;
-use super::data::{self, Data};
+use super::data::{Data, ModelArgs};
 use super::progress::Terminal;
 use crate::Error;
 use crate::events::{Events, EventsRequest};
@@ -18,8 +16,8 @@ use crate::{report, scoring};
 /// Flags of `evaluate`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The artifact
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelArgs,
     /// A file or glob with the model's inputs and the label, or a fraud.toml
     data: String,
     /// Only rows from this time on
@@ -37,7 +35,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
-    let scorer = data::open(&args.model)?;
+    let scorer = args.model.open()?;
     let progress = Terminal::new();
     let report = evaluate(args, &scorer, &progress).context("evaluate")?;
     drop(progress);

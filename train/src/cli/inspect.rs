@@ -1,29 +1,28 @@
 //! `shroff inspect` and `shroff verify`
 
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
 use shroff_datasets::time::format_time;
 use shroff_serve::artifact::{self, Contents};
 use shroff_serve::model::{Aggregation, Calibrator, Model};
 use shroff_serve::schema::{Policy, RowType};
 
-use super::{Ending, data};
+use super::Ending;
+use super::data::ModelArgs;
 use crate::Error;
 use crate::report::Table;
 
 /// Flags of `inspect` and `verify`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The artifact
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelArgs,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn verify(args: &Args) -> anyhow::Result<Ending> {
-    let scorer = data::open(&args.model)?;
+    let scorer = args.model.open()?;
     let golden = scorer.contents().golden.len();
     if args.json {
         let artifact = scorer.id().to_string();
@@ -40,9 +39,9 @@ pub(super) fn verify(args: &Args) -> anyhow::Result<Ending> {
 }
 
 pub(super) fn inspect(args: &Args) -> anyhow::Result<Ending> {
-    let scorer = data::open(&args.model)?;
-    let bytes = std::fs::read(&args.model)
-        .map_err(|source| Error::Io { path: args.model.clone(), source })?;
+    let scorer = args.model.open()?;
+    let path = args.model.path()?;
+    let bytes = std::fs::read(&path).map_err(|source| Error::Io { path, source })?;
     let sections = artifact::sections(&bytes).map_err(Error::Artifact)?;
     let mut report = describe(scorer.contents());
     report["artifact"] = json!(scorer.id().to_string());

@@ -8,7 +8,7 @@ use shroff_datasets::{Column, ColumnRequest, Frame, Text, Values};
 use shroff_serve::Scorer;
 
 use super::Ending;
-use super::data::{self, Data};
+use super::data::{Data, ModelArgs};
 use super::progress::Terminal;
 use crate::Error;
 use crate::events::column_kind;
@@ -18,8 +18,8 @@ use crate::scoring;
 /// Flags of `predict`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The artifact
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelArgs,
     /// A file or glob with the model's inputs, or a fraud.toml
     data: String,
     /// The file to write, CSV or Parquet by its extension: all columns, and margin, probability, band
@@ -31,7 +31,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
-    let scorer = data::open(&args.model)?;
+    let scorer = args.model.open()?;
     let progress = Terminal::new();
     let rows = predict(args, &scorer, &progress).context("predict")?;
     drop(progress);
