@@ -1,8 +1,12 @@
 //! The one integration binary over the whole workspace: each further one would link polars again.
 #![forbid(unsafe_code)]
 
+mod bad_input;
+mod cli;
 mod common;
 mod compat;
+mod end_to_end;
 mod hostile;
 mod licences;
+mod project;
 mod tidy;

@@ -1,5 +1,7 @@
 //! What stops a verb, sorted by who can mend it: that decides the exit code.
 
+use shroff_datasets::ErrorKind;
+
 /// Why a verb stopped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -53,6 +55,8 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) => 2,
+            // A name that does not tell a format is a matter of usage.
+            Self::Output(error) if matches!(error.kind(), ErrorKind::UnknownFormat { .. }) => 2,
             Self::Data(_) | Self::Source(_) | Self::Learn { .. } | Self::Score { .. } => 3,
             Self::Artifact(_) => 4,
             Self::Output(_) | Self::Registry(_) | Self::Io { .. } => 1,

@@ -15,6 +15,8 @@ use crate::error::Error;
 #[derive(Debug)]
 pub struct Events {
     tables: Vec<(Vec<ColumnRequest>, Table)>,
+    /// Where in the source each row stands, for messages; from 0, all files counted through.
+    source_rows: Vec<usize>,
     /// When each event happened, microseconds UTC.
     pub times: Vec<i64>,
     /// The label as the data has it; none where it is null.
@@ -46,9 +48,10 @@ impl Events {
     /// Reads the events in the range asked for.
     ///
     /// # Errors
-    /// A source that cannot be read, no rows, a null time, an id that appears twice, a weight that
-    /// is not positive.
+    /// A source that cannot be read, no rows, a null time anywhere, an id that appears twice, a
+    /// weight that is not positive.
     pub fn read(request: &EventsRequest<'_>) -> Result<Self, Error> {
+        let source_rows = rows_in_range(request)?;
         let range =
             TimeRange { column: request.columns.time.clone(), from: request.from, to: request.to };
         let tables = batches(request)
@@ -60,6 +63,7 @@ impl Events {
             .collect::<Result<Vec<_>, Error>>()?;
         let mut events = Self {
             tables,
+            source_rows,
             times: Vec::new(),
             labels: Vec::new(),
             known_at: Vec::new(),
@@ -72,6 +76,11 @@ impl Events {
     /// Number of rows.
     pub fn n_rows(&self) -> usize {
         self.times.len()
+    }
+
+    /// The row of the source, counted from 1, that a row stands for.
+    pub fn source_row(&self, row: usize) -> usize {
+        self.source_rows.get(row).copied().unwrap_or(row) + 1
     }
 
     /// The labels of these rows; null counts as legitimate, so ask for labelled rows only.
@@ -139,14 +148,6 @@ impl Events {
             };
             return Err(Error::data(format!("{}: found no rows{range}", request.source.path)));
         }
-        if let Some(row) = times.iter().position(Option::is_none) {
-            return Err(Error::data(format!(
-                "{}: column {:?}, row {}: the time is missing",
-                request.source.path,
-                columns.time,
-                row + 1
-            )));
-        }
         self.times = times.into_iter().flatten().collect();
         self.labels = self.labels_of(&columns.label);
         let label_times = columns.label_time.as_ref().and_then(|name| self.times_of(name));
@@ -168,10 +169,7 @@ impl Events {
     }
 
     fn times_of(&self, name: &str) -> Option<Vec<Option<i64>>> {
-        let column = self.column(name, ColumnKind::Time)?;
-        let Values::Time(times) = column.values() else { return None };
-        let known = |(row, time): (usize, &i64)| (!column.is_null(row)).then_some(*time);
-        Some(times.iter().enumerate().map(known).collect())
+        self.column(name, ColumnKind::Time).and_then(known_times)
     }
 
     fn labels_of(&self, name: &str) -> Vec<Option<bool>> {
@@ -195,7 +193,7 @@ impl Events {
             let found = if column.is_null(row) { "nothing".to_owned() } else { weight.to_string() };
             return Err(Error::data(format!(
                 "{path}: column {name:?}, row {}: expected a weight above 0, found {found}",
-                row + 1
+                self.source_row(row)
             )));
         }
         Ok(weights.clone())
@@ -212,10 +210,38 @@ impl Events {
         Err(Error::data(format!(
             "{path}: column {id:?}: the id {value} appears twice, in rows {} and {}; every \
              transaction must appear once",
-            first + 1,
-            second + 1
+            self.source_row(first),
+            self.source_row(second)
         )))
     }
+}
+
+/// The rows of the source whose time lies in the range. A row without a time lies in none, and
+/// would be lost without a word.
+fn rows_in_range(request: &EventsRequest<'_>) -> Result<Vec<usize>, Error> {
+    let name = &request.columns.time;
+    let table = request.source.read(&[ColumnRequest::new(name, ColumnKind::Time)], None)?;
+    let times = table.column(name).and_then(known_times).unwrap_or_default();
+    let mut rows = Vec::new();
+    for (row, time) in times.into_iter().enumerate() {
+        let Some(time) = time else {
+            return Err(Error::data(format!(
+                "{}: column {name:?}, row {}: the time is missing",
+                request.source.path,
+                row + 1
+            )));
+        };
+        if request.from.is_none_or(|from| from <= time) && request.to.is_none_or(|to| time < to) {
+            rows.push(row);
+        }
+    }
+    Ok(rows)
+}
+
+fn known_times(column: &Column) -> Option<Vec<Option<i64>>> {
+    let Values::Time(times) = column.values() else { return None };
+    let known = |(row, time): (usize, &i64)| (!column.is_null(row)).then_some(*time);
+    Some(times.iter().enumerate().map(known).collect())
 }
 
 /// The value of a bound column in a row.

@@ -33,7 +33,7 @@ pub fn encode(
                 fill(&mut record, &columns, row);
                 program
                     .encode(schema, Record::new(&record), slots)
-                    .map_err(|source| Error::Score { row: row + 1, source })?;
+                    .map_err(|source| Error::Score { row: events.source_row(row), source })?;
             }
             Ok::<(), Error>(())
         },
@@ -47,7 +47,10 @@ pub fn encode(
 /// A row that a policy rejects, an input that was not read.
 pub fn score(scorer: &Scorer, events: &Events, rows: &[usize]) -> Result<Vec<Score>, Error> {
     let columns = events.bind(&scorer.schema().inputs)?;
-    score_columns(scorer, &columns, rows)
+    score_columns(scorer, &columns, rows).map_err(|error| match error {
+        Error::Score { row, source } => Error::Score { row: events.source_row(row - 1), source },
+        other => other,
+    })
 }
 
 /// Scores rows of columns that stand in the order of the scorer's inputs.

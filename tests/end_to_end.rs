@@ -1,0 +1,9 @@
+//! The weekly job from a file of transactions to a promoted artifact, held against independent truth:
+//! byte comparison, counts and measures computed naively from the CSV files.
+
+mod gate;
+mod naive;
+mod published;
+mod repeat;
+mod score;
+mod window;

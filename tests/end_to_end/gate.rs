@@ -1,0 +1,86 @@
+//! Champion and candidate: who is promoted, who is not, and what the gate says.
+
+use serde_json::Value;
+
+use super::naive::{Judged, assert_close, number};
+use crate::project::{CONFIG, Csv, DISTANCE, Project, assert_says, blob, edited, transactions};
+
+const CHAMPION: &str = "registry/models/cards/aliases/champion";
+const CHALLENGER: &str = "registry/models/cards/aliases/challenger";
+
+#[test]
+fn an_older_as_of_is_published_and_never_promoted() {
+    let project = Project::new();
+    project.retrain("").expect(0);
+    let champion = project.read(CHAMPION);
+    let older = project.retrain("--as-of 2018-05-30").expect(5).json();
+    assert_eq!((&older["verdict"], &older["version"]), (&"keep".into(), &2.into()));
+    assert_says(text(&older["reason"]), &["2018-05-30", "2018-06-02", "older"]);
+    assert_eq!(project.read(CHAMPION), champion);
+    let challenger = project.read(CHALLENGER);
+    assert!(challenger.starts_with(text(&older["artifact"])), "{challenger}");
+    project.run(&format!("verify {}", blob("registry", &older["artifact"]))).expect(0);
+}
+
+#[test]
+fn a_champion_that_saw_the_test_window_is_not_compared() {
+    // Without a delay its calibrate window ends where the test window of the next one is long on.
+    let project = Project::edited(&[("label_delay = \"7d\"", "label_delay = \"0d\"")]);
+    project.retrain("").expect(0);
+    project.write("fraud.toml", CONFIG);
+    let kept = project.retrain("").expect(5).json();
+    let parts = ["cannot be compared", "calibrate", "2018-05-26", "2018-05-19"];
+    assert_says(text(&kept["reason"]), &parts);
+}
+
+#[test]
+fn a_champion_that_needs_a_column_which_is_gone_is_not_compared() {
+    let project = Project::new();
+    project.retrain("--as-of 2018-05-28").expect(0);
+    project.write("transactions.csv", Csv::parse(transactions()).without("DISTANCE").text());
+    project.write("fraud.toml", edited(CONFIG, &[(DISTANCE, "")]));
+    let kept = project.retrain("").expect(5).json();
+    assert_says(text(&kept["reason"]), &["version 1 cannot be compared", "\"DISTANCE\""]);
+}
+
+#[test]
+fn average_precision_on_the_same_rows_decides() {
+    let amounts = [
+        (DISTANCE, ""),
+        ("[[feature]]\ncolumn = \"CHANNEL\"\nkind = \"category\"\n", ""),
+        ("[[feature]]\ncolumn = \"TX_DATETIME\"\nparts = [\"hour\", \"weekend\", \"night\"]\n", ""),
+    ];
+    let hours = [("[[feature]]\ncolumn = \"TX_AMOUNT\"\n", ""), amounts[0], amounts[1]];
+    let mut verdicts = Vec::new();
+    // Each reads columns that the other does not.
+    for (champion, candidate) in [(amounts, hours), (hours, amounts)] {
+        let project = Project::edited(&champion);
+        let first = project.retrain("--as-of 2018-05-28").expect(0).json();
+        project.write("fraud.toml", edited(CONFIG, &candidate));
+        let second = project.retrain("");
+        let code = second.code;
+        let second = second.json();
+
+        let window = &second["windows"]["test"];
+        let precision = |run: &Value| {
+            let scored = project.predict(&blob("registry", &run["artifact"]));
+            Judged::of(&scored, window).average_precision()
+        };
+        let (theirs, ours) = (precision(&first), precision(&second));
+        assert_close(number(&second["champion"]["test"]["average_precision"]), theirs, "champion");
+        let learner = text(&second["candidate"]);
+        assert_close(number(&second["learners"][learner]["average_precision"]), ours, "candidate");
+        let expected = if ours >= theirs { ("promote", Some(0)) } else { ("keep", Some(5)) };
+        assert_eq!((text(&second["verdict"]), code), expected);
+        assert_says(text(&second["reason"]), &[&format!("{ours:.4}"), &format!("{theirs:.4}")]);
+        let alias = if code == Some(0) { CHAMPION } else { CHALLENGER };
+        assert!(project.read(alias).starts_with(text(&second["artifact"])));
+        verdicts.push(expected.0);
+    }
+    assert_eq!(verdicts, ["keep", "promote"]);
+}
+
+#[track_caller]
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("expected text, found {value}"))
+}

@@ -1,0 +1,73 @@
+//! Published results, on data that is not part of the repository: with `SHROFF_DATA` naming a
+//! folder that has it, else these tests say so and pass.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::naive::number;
+use crate::project::Project;
+
+#[test]
+fn handbook_week() {
+    let Some(run) = retrain("handbook", "data/handbook/features.parquet", "--as-of 2018-08-22")
+    else {
+        return;
+    };
+    // Le Borgne et al., *Fraud Detection Handbook*, chapter 3, "Baseline fraud detection system":
+    // ROC AUC .871, average precision .606 for logistic regression, .658 for the forest; the week
+    // has 58,264 test rows with 385 frauds.
+    let learner = |name: &str| &run["learners"][name];
+    for name in ["logistic", "decision_tree", "random_forest"] {
+        assert_eq!(
+            (&learner(name)["rows"], &learner(name)["frauds"]),
+            (&58_264.into(), &385.into())
+        );
+    }
+    assert_within(&learner("logistic")["roc_auc"], 0.870, 0.01);
+    assert_within(&learner("logistic")["average_precision"], 0.605, 0.01);
+    assert_within(&learner("random_forest")["average_precision"], 0.658, 0.02);
+}
+
+#[test]
+fn ulb_sample() {
+    let Some(run) = retrain("ulb", "data/ulb/creditcard_sample.parquet", "") else { return };
+    // References of the same split with scikit-learn.
+    for (name, precision, log_loss) in
+        [("logistic", 0.8783, 0.038_25), ("random_forest", 0.8738, 0.041_99)]
+    {
+        let learner = &run["learners"][name];
+        assert_within(&learner["average_precision"], precision, 0.03);
+        let found = number(&learner["log_loss"]);
+        assert!(found <= 1.1 * log_loss, "{name}: log loss {found}, expected near {log_loss}");
+    }
+}
+
+/// What a committed example gives on its data; nothing without the data.
+fn retrain(example: &str, path: &str, arguments: &str) -> Option<Value> {
+    let Some(data) = std::env::var_os("SHROFF_DATA").map(PathBuf::from) else {
+        eprintln!("skipped: SHROFF_DATA does not name a folder with {path}");
+        return None;
+    };
+    let examples = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../train/examples");
+    let config = std::fs::read_to_string(examples.join(example).with_extension("toml"));
+    let config = config.expect("a committed example");
+    let line = format!("path = \"{path}\"");
+    assert!(config.contains(&line), "expected {line} in {example}.toml");
+    let data = data.join(path.trim_start_matches("data/"));
+    let project = Project::new();
+    project.write(
+        "fraud.toml",
+        config.replace(&line, &format!("path = {:?}", data.display().to_string())),
+    );
+    Some(project.retrain(arguments).expect(0).json())
+}
+
+#[track_caller]
+fn assert_within(found: &Value, expected: f64, tolerance: f64) {
+    let found = number(found);
+    assert!(
+        (found - expected).abs() <= tolerance,
+        "expected {expected} ± {tolerance}, found {found}"
+    );
+}
