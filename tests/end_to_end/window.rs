@@ -81,6 +81,14 @@ fn a_label_counts_from_the_time_it_was_known() {
     }
     assert_eq!(run["unlabelled_rows"], json!(n_unlabelled));
     assert!(n_late_frauds > 0, "no fraud was known too late: the test shows nothing");
+
+    // Judged again later, the model's own windows hold the rows they held then.
+    for name in ["train", "stop", "calibrate", "test"] {
+        let arguments = format!("evaluate cards@champion fraud.toml --window {name} --json");
+        let again = project.run(&arguments).expect(0).json();
+        let counts = (&again["rows"], &again["frauds"]);
+        assert_eq!(counts, (&windows[name]["rows"], &windows[name]["frauds"]), "{name}");
+    }
 }
 
 fn two_days_after(time: &str) -> String {

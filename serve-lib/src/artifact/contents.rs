@@ -32,7 +32,7 @@ pub struct Contents {
 pub struct Bands {
     /// One name more than there are edges.
     pub names: Vec<String>,
-    /// Non-decreasing margins; a margin equal to an edge lies above it.
+    /// Strictly increasing margins; a margin equal to an edge lies above it.
     pub edges: Vec<f64>,
     /// How the edges were chosen, in words.
     pub assumptions: String,
@@ -187,8 +187,9 @@ impl Bands {
         if self.names.iter().any(|name| name.is_empty() || name.len() > 256) {
             return Some("a band's name should have 1 to 256 bytes");
         }
-        if self.edges.iter().any(|edge| !edge.is_finite()) || !self.edges.is_sorted() {
-            return Some("band edges should be finite and in ascending order");
+        let increasing = self.edges.iter().zip(self.edges.iter().skip(1)).all(|(a, b)| a < b);
+        if !increasing || self.edges.iter().any(|edge| !edge.is_finite()) {
+            return Some("band edges should be finite and strictly increasing");
         }
         None
     }

@@ -71,6 +71,7 @@ fn minimise(points: &[Point], start: (f64, f64)) -> Result<(f64, f64), Calibrate
     let (mut slope, mut intercept) = start;
     let mut loss = cross_entropy(points, slope, intercept);
     let mut decrement = f64::NAN;
+    let mut damping = LEAST_DAMPING;
     for _ in 0..MAX_STEPS {
         let (mut gradient, mut hessian) = ([0.0; 2], [0.0; 3]);
         for point in points {
@@ -85,36 +86,52 @@ fn minimise(points: &[Point], start: (f64, f64)) -> Result<(f64, f64), Calibrate
             hessian[1] += curvature * point.x;
             hessian[2] += curvature;
         }
-        // A little on the diagonal keeps the system solvable where every probability is saturated.
-        let ridge = 1e-12 * (hessian[0] + hessian[2]) + f64::MIN_POSITIVE;
-        let [xx, x1, one] = [hessian[0] + ridge, hessian[1], hessian[2] + ridge];
-        let determinant = xx * one - x1 * x1;
-        let step_slope = (x1 * gradient[1] - one * gradient[0]) / determinant;
-        let step_intercept = (x1 * gradient[0] - xx * gradient[1]) / determinant;
-        decrement = -(gradient[0] * step_slope + gradient[1] * step_intercept);
-        if decrement <= SETTLED * loss {
-            // So near the optimum the full step doubles the right digits, but the loss can no
-            // longer show it.
-            return Ok((slope + step_slope, intercept + step_intercept));
-        }
-
-        let mut size = 1.0;
+        // Where nearly every probability is saturated the step is huge and leads nowhere; more on the
+        // diagonal turns it towards the steepest descent, until one gains (Levenberg 1944).
         loop {
-            let to = (slope + size * step_slope, intercept + size * step_intercept);
-            let found = cross_entropy(points, to.0, to.1);
-            if found < loss - 1e-4 * size * decrement {
-                (slope, intercept) = to;
-                loss = found;
-                break;
+            let ridge = damping * (hessian[0] + hessian[2]) + f64::MIN_POSITIVE;
+            let [xx, x1, one] = [hessian[0] + ridge, hessian[1], hessian[2] + ridge];
+            let determinant = xx * one - x1 * x1;
+            let step_slope = (x1 * gradient[1] - one * gradient[0]) / determinant;
+            let step_intercept = (x1 * gradient[0] - xx * gradient[1]) / determinant;
+            decrement = -(gradient[0] * step_slope + gradient[1] * step_intercept);
+            if damping <= LEAST_DAMPING && decrement <= SETTLED * loss {
+                // So near the optimum the full step doubles the right digits, but the loss can no
+                // longer show it.
+                return Ok((slope + step_slope, intercept + step_intercept));
             }
-            size /= 2.0;
-            // Also the way out when a value is not finite, since then no comparison holds.
-            if size < MIN_STEP {
-                return Err(CalibrateError::NotConverged { decrement });
+            let gained = backtrack(|size| {
+                let to = (slope + size * step_slope, intercept + size * step_intercept);
+                let found = cross_entropy(points, to.0, to.1);
+                (found < loss - 1e-4 * size * decrement).then_some((to, found))
+            });
+            match gained {
+                Some((to, found)) => {
+                    ((slope, intercept), loss) = (to, found);
+                    damping = (damping / 1e4).max(LEAST_DAMPING);
+                    break;
+                }
+                None if damping >= MOST_DAMPING => {
+                    return Err(CalibrateError::NotConverged { decrement });
+                }
+                None => damping *= 1e4,
             }
         }
     }
     Err(CalibrateError::NotConverged { decrement })
+}
+
+/// The first of the sizes 1, 1/2, 1/4 … that `try_step` takes.
+fn backtrack<T>(try_step: impl Fn(f64) -> Option<T>) -> Option<T> {
+    let mut size = 1.0;
+    // A value that is not finite compares with nothing, so it ends here too.
+    while size >= MIN_STEP {
+        if let Some(taken) = try_step(size) {
+            return Some(taken);
+        }
+        size /= 2.0;
+    }
+    None
 }
 
 /// Sum of `-t ln p - (1 - t) ln(1 - p)`, written so that large scores neither overflow nor cancel.
@@ -130,12 +147,33 @@ fn cross_entropy(points: &[Point], slope: f64, intercept: f64) -> f64 {
 /// Lin, Lin and Weng's limits; a fit takes about ten steps.
 const MAX_STEPS: usize = 100;
 const MIN_STEP: f64 = 1e-10;
+/// Shares of the Hessian's trace put on its diagonal: the least keeps it invertible, beyond the most
+/// nothing is left of Newton's step.
+const LEAST_DAMPING: f64 = 1e-12;
+const MOST_DAMPING: f64 = 1e4;
 /// Share of the loss below which a promised gain drowns in the rounding of its sum.
 const SETTLED: f64 = 1e-12;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_few_pure_rows_far_away_still_have_an_optimum() {
+        // One leaf with 2,670 legitimate rows and 13 frauds, one with 7 frauds and nothing else: the
+        // fit passes through two points, so its optimum is where both mean targets are met.
+        let (low, high) = (libm::log(0.002454 / 0.997546), libm::log(0.999906 / 0.000094));
+        let mut log_odds = vec![low; 2_683];
+        log_odds.extend([high; 7]);
+        let labels: Vec<bool> = (0..2_690).map(|row| row >= 2_670).collect();
+        let platt = fit_platt(&log_odds, &labels, None).unwrap();
+        let probability = |x: f64| 1.0 / (1.0 + libm::exp(-(platt.slope * x + platt.intercept)));
+        // Targets: (20 + 1) / (20 + 2) for a fraud, 1 / (2670 + 2) for a legitimate row.
+        let (fraud, legitimate) = (21.0 / 22.0, 1.0 / 2672.0);
+        let mean = (13.0 * fraud + 2670.0 * legitimate) / 2683.0;
+        assert!((probability(low) - mean).abs() < 1e-9, "{}", probability(low));
+        assert!((probability(high) - fraud).abs() < 1e-9, "{}", probability(high));
+    }
     use crate::metric::sample::{Rows, close};
 
     #[test]

@@ -73,8 +73,11 @@ fn evaluate(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Value, 
     let within = |row: &usize| from.is_none_or(|from| events.times[*row] >= from);
     let rows: Vec<usize> = (0..events.n_rows()).filter(within).collect();
     let n_rows = rows.len();
-    let mut rows: Vec<usize> =
-        rows.into_iter().filter(|row| events.labels[*row].is_some()).collect();
+    let known_before = known_before(args, scorer);
+    let labelled = |row: &usize| {
+        events.labels[*row].is_some() && known_before.is_none_or(|at| events.known_at[*row] < at)
+    };
+    let mut rows: Vec<usize> = rows.into_iter().filter(labelled).collect();
     let n_unlabelled = n_rows - rows.len();
     let n_labelled = rows.len();
     if let Some(column) = drop_column {
@@ -135,6 +138,15 @@ fn bounds(args: &Args, scorer: &Scorer) -> Result<(Option<i64>, Option<i64>), Er
             names.join(", ")
         ))
     })
+}
+
+/// The labels of a named window count as far as they were known when the model was trained: those
+/// of test by its as-of, the others by the start of test.
+fn known_before(args: &Args, scorer: &Scorer) -> Option<i64> {
+    match args.window.as_deref()? {
+        "test" => scorer.contents().provenance.as_of,
+        _ => named_window(scorer, "test")?.0,
+    }
 }
 
 fn named_window(scorer: &Scorer, name: &str) -> Option<(Option<i64>, Option<i64>)> {

@@ -30,6 +30,9 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// The columns that scoring adds.
+const ADDED: [&str; 3] = ["margin", "probability", "band"];
+
 pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
     let scorer = args.model.open()?;
     let progress = Terminal::new();
@@ -46,8 +49,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
 }
 
 fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<usize, Error> {
+    // Said before an hour of scoring rather than after.
+    shroff_datasets::Format::of_path(&args.out).map_err(Error::Output)?;
     progress.step("reading");
     let mut frame = Frame::read(&Data::new(&args.data, scorer)?.source)?;
+    if let Some(name) = frame.column_names().into_iter().find(|name| ADDED.contains(&&**name)) {
+        return Err(Error::Data(format!(
+            "{}: has a column {name:?} already; {} are added, so rename or drop it",
+            args.data,
+            ADDED.join(", ")
+        )));
+    }
     let inputs = &scorer.schema().inputs;
     let requests: Vec<ColumnRequest> = inputs
         .iter()
@@ -62,9 +74,15 @@ fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<usize, E
     let margins = scores.iter().map(|score| score.margin).collect();
     let probabilities = scores.iter().map(|score| score.probability).collect();
     let bands: Text = scores.iter().map(|score| scorer.band_name(*score)).collect();
-    frame.with_column("margin", &Column::new(Values::Number(margins)))?;
-    frame.with_column("probability", &Column::new(Values::Number(probabilities)))?;
-    frame.with_column("band", &Column::new(Values::Text(bands)))?;
+    let without_band = scores.iter().map(|score| score.band.is_none()).collect();
+    let columns = [
+        Column::new(Values::Number(margins)),
+        Column::new(Values::Number(probabilities)),
+        Column::with_nulls(Values::Text(bands), without_band),
+    ];
+    for (name, column) in ADDED.into_iter().zip(&columns) {
+        frame.with_column(name, column)?;
+    }
     frame.write(&args.out).map_err(Error::Output)?;
     Ok(scores.len())
 }

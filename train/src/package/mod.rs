@@ -192,8 +192,14 @@ impl Window {
         let mut names = vec![LOWEST_BAND.to_owned()];
         let mut rules = Vec::new();
         for (name, limit) in DEFAULT_BANDS.into_iter().rev() {
-            // Where even the highest score alarms more than the limit, the band does not exist.
+            // Where even the highest score alarms more than the limit, the band does not exist; where
+            // two begin at the same score, no score lies in the lower one.
             let Some(edge) = threshold_at_fpr(&ranking, limit) else { continue };
+            if edges.last().is_some_and(|last| *last >= edge) {
+                edges.pop();
+                names.pop();
+                rules.pop();
+            }
             edges.push(edge);
             names.push(name.to_owned());
             rules.push(format!("{name} and above at most {} % of", limit * 100.0));

@@ -42,8 +42,14 @@ pub fn retraining(report: &Value) -> String {
             notes.push_str(&format!("note: {name}: {}\n", plain(note)));
         }
     }
+    let how = match report["windows"]["stop"].is_null() {
+        true => "listed first",
+        false => "chosen on the stop window",
+    };
     let mut text = format!(
-        "{windows}\n{learners}* the candidate, chosen on the stop window; measures are of the test window\n"
+        "{windows}
+{learners}* the candidate, {how}; measures are of the test window
+"
     );
     if report["windows"]["calibrate"].is_null() {
         text.push_str("no calibrate window: the models are not calibrated and have no bands\n");
@@ -74,7 +80,7 @@ pub fn evaluation(report: &Value) -> String {
     let mut text = measures.to_string();
     let bands = report["bands"].as_array().map(Vec::as_slice).unwrap_or_default();
     if bands.is_empty() {
-        text.push_str("\nThe model has no bands: it was trained without a calibrate window.\n");
+        text.push_str("\nThe model has no bands.\n");
         return text;
     }
     let mut table = Table::new(["band", "margin from", "rows", "frauds", "precision"]);
