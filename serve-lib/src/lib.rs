@@ -59,6 +59,6 @@ pub mod schema;
 mod scorer;
 
 pub use error::{Error, ErrorKind, RejectReason, ScoreError, ScoreErrorKind};
-pub use record::{Record, Value};
+pub use record::{BindError, BindErrorKind, Record, Value};
 pub use schema::Schema;
-pub use scorer::{Score, Scorer};
+pub use scorer::{Bound, Score, Scorer};
