@@ -138,6 +138,7 @@ enum Outcome {
 
 impl Outcome {
     /// What the feature's policies make of it.
+    #[inline(never)]
     fn decide(self, feature: &Feature) -> Result<f32, RejectReason> {
         let (reason, policy) = match self {
             Self::Value(value) => return Ok(value),
@@ -197,7 +198,7 @@ impl Step {
     ///
     /// # Errors
     /// Why a policy rejects the value.
-    #[inline]
+    #[inline(always)]
     pub(super) fn fill(
         &self,
         feature: &Feature,
@@ -211,7 +212,7 @@ impl Step {
     }
 
     /// Types were proved before, so any other combination is a null.
-    #[inline]
+    #[inline(always)]
     fn evaluate(&self, value: Value<'_>, utc_offset_secs: i32) -> Outcome {
         match (self, value) {
             (Self::Number { range, .. }, Value::Number(value)) => number(value, *range),

@@ -88,9 +88,8 @@ impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
         let contents = scorer.contents();
         let mut row = [0.0; N];
         let row = &mut row[..contents.schema.features.len()];
-        let mut fill = RowFill::new(&self.by_input, &contents.schema, &contents.program, row);
-        self.plan.walk(&contents.schema.inputs, value, &mut fill)?;
-        fill.finish()?;
+        let fill = RowFill::new(&self.by_input, &contents.schema, &contents.program, row);
+        self.plan.walk(&contents.schema.inputs, value, fill)?.finish()?;
         scorer.score(row)
     }
 
@@ -117,7 +116,7 @@ impl Holder<'_> {
 }
 
 impl Sink for RowFill<'_> {
-    #[inline]
+    #[inline(always)]
     fn feed(&mut self, input: u32, value: Value<'_>) {
         RowFill::feed(self, input, value);
     }

@@ -18,7 +18,7 @@ pub(crate) trait Sink {
 }
 
 impl Plan {
-    /// Hands every input's value to the sink, each exactly once.
+    /// Hands every input's value to the sink, each exactly once, and gives it back.
     ///
     /// # Errors
     /// A value of another shape than the sample; else the first input, in the schema's order, whose
@@ -28,58 +28,66 @@ impl Plan {
         &self,
         inputs: &[Input],
         value: &T,
-        sink: &mut S,
-    ) -> Result<(), ScoreError> {
-        let (position, shape, wrong_type) = (0, None, None);
-        let mut walk = Walk { fields: &self.fields, sink, position, shape, wrong_type };
-        let end = self.fields.len();
-        let outcome = value.serialize(Leaf::new(Nest { walk: &mut walk, end, is_root: true }));
-        if outcome.is_err() || walk.position != end || walk.wrong_type.is_some() {
-            let is_own = outcome.is_err_and(|stop| !stop.0.is_empty());
-            return Err(walk.error(inputs, is_own));
+        sink: S,
+    ) -> Result<S, ScoreError> {
+        let mut walk = Walk { sink, shape: None, wrong_type: None };
+        let fields = &self.fields;
+        let outcome = value.serialize(Leaf::new(Nest { walk: &mut walk, fields, place: None }));
+        // A value may go on after an error, so that faults are looked at whatever the outcome.
+        if outcome.is_err() || walk.shape.is_some() || walk.wrong_type.is_some() {
+            return Err(walk.error(fields, inputs));
         }
-        Ok(())
+        Ok(walk.sink)
     }
 }
 
 struct Walk<'a, S> {
-    fields: &'a [Field],
-    sink: &'a mut S,
-    /// Of the next field.
-    position: usize,
-    shape: Option<Mismatch>,
+    sink: S,
+    shape: Option<Mismatch<'a>>,
     /// The lowest input of which that is known.
     wrong_type: Option<(u32, InputType, &'static str)>,
 }
 
-/// What was expected and what was found, at the walk's position.
-#[derive(Clone, Copy)]
-struct Mismatch {
+struct Mismatch<'a> {
+    /// None for the value as a whole.
+    field: Option<&'a Field>,
     expected: &'static str,
     found: &'static str,
 }
 
-impl<S> Walk<'_, S> {
-    /// `is_own`: it is the value's own `Serialize` that gave up.
+impl<'a, S> Walk<'a, S> {
     #[cold]
-    fn error(&self, inputs: &[Input], is_own: bool) -> ScoreError {
-        if let (Some((input, expected, found)), None, false) = (self.wrong_type, self.shape, is_own)
+    fn error(&self, fields: &[Field], inputs: &[Input]) -> ScoreError {
+        if let (Some((input, expected, found)), None) = (self.wrong_type, &self.shape)
             && let Some(input) = inputs.get(input as usize)
         {
             return ScoreError::wrong_type(input.name.clone(), expected.name(), found);
         }
-        let (expected, found) = ("a value", "an error of its own Serialize");
-        let mismatch = self.shape.unwrap_or(Mismatch { expected, found });
-        // Past the end it is the last field after which another was found.
-        let place = self.fields.get(self.position).or(self.fields.last());
-        let path = place.map_or_else(|| "".into(), |field| field.path.clone());
-        ScoreError::shape(path, mismatch.expected, mismatch.found)
+        let own = Mismatch { field: None, expected: "a value", found: OWN_ERROR };
+        let Mismatch { field, expected, found } = self.shape.as_ref().unwrap_or(&own);
+        let path = field.or(fields.first()).map_or_else(|| "".into(), |field| field.path.clone());
+        ScoreError::shape(path, expected, found)
     }
 
+    /// The first counts: what follows may be its consequence.
     #[cold]
-    fn mismatch(&mut self, expected: &'static str, found: &'static str) -> Stop {
-        self.shape = Some(Mismatch { expected, found });
+    fn mismatch(
+        &mut self,
+        field: Option<&'a Field>,
+        expected: &'static str,
+        found: &'static str,
+    ) -> Stop {
+        self.shape.get_or_insert(Mismatch { field, expected, found });
         Stop::kept()
+    }
+
+    /// Serialising the field ended early; unless it is known why, it was the value's own doing.
+    #[cold]
+    fn broken(&mut self, field: &'a Field, stop: Stop) -> Stop {
+        if self.wrong_type.is_none() {
+            self.mismatch(Some(field), "a value", OWN_ERROR);
+        }
+        stop
     }
 
     #[cold]
@@ -90,12 +98,15 @@ impl<S> Walk<'_, S> {
     }
 }
 
+const OWN_ERROR: &str = "an error of its own Serialize";
+
 /// Receives what should be a struct: the value itself, or a field of it.
 struct Nest<'w, 'a, S> {
     walk: &'w mut Walk<'a, S>,
-    /// Position after its last field.
-    end: usize,
-    is_root: bool,
+    /// Those within.
+    fields: &'a [Field],
+    /// The field that it is; none for the value itself.
+    place: Option<&'a Field>,
 }
 
 impl<'w, 'a, S: Sink> Receiver for Nest<'w, 'a, S> {
@@ -103,55 +114,66 @@ impl<'w, 'a, S: Sink> Receiver for Nest<'w, 'a, S> {
     type Entries = Impossible<(), Stop>;
 
     fn value(self, value: Value<'_>) -> Result<(), Stop> {
-        if value != Value::Null || self.is_root {
+        if value != Value::Null || self.place.is_none() {
             return self.other(value.type_name());
         }
         // None in place of a nested struct: all within it is null.
-        let walk = self.walk;
-        for field in &walk.fields[walk.position + 1..self.end] {
+        for field in self.fields {
             if let Role::Feeds { input, .. } = field.role {
-                walk.sink.feed(input, Value::Null);
+                self.walk.sink.feed(input, Value::Null);
             }
         }
-        walk.position = self.end;
         Ok(())
     }
 
     #[inline]
     fn fields(self) -> Result<Self::Fields, Stop> {
-        self.walk.position += usize::from(!self.is_root);
-        Ok(Fields { walk: self.walk, end: self.end })
+        Ok(Fields { walk: self.walk, rest: self.fields.iter(), last: self.place })
     }
 
     fn entries(self) -> Result<Self::Entries, Stop> {
-        Err(self.walk.mismatch("a struct", A_MAP))
+        Err(self.walk.mismatch(self.place, "a struct", A_MAP))
     }
 
     fn other(self, shape: &'static str) -> Result<(), Stop> {
-        Err(self.walk.mismatch("a struct", shape))
+        Err(self.walk.mismatch(self.place, "a struct", shape))
     }
 }
 
 struct Fields<'w, 'a, S> {
     walk: &'w mut Walk<'a, S>,
-    end: usize,
+    rest: std::slice::Iter<'a, Field>,
+    last: Option<&'a Field>,
 }
 
-impl<'a, S> Fields<'_, 'a, S> {
+impl<'a, S: Sink> Fields<'_, 'a, S> {
     /// The field that should be next, if this is its name.
-    #[inline]
+    #[inline(always)]
     fn next(&mut self, name: &'static str) -> Result<&'a Field, Stop> {
-        let fields = self.walk.fields;
-        if self.walk.position >= self.end {
-            self.walk.position = self.end;
-            return Err(self.walk.mismatch("no field after it", name));
-        }
-        let field = &fields[self.walk.position];
+        let Some(field) = self.rest.next() else {
+            return Err(self.walk.mismatch(self.last, "no field after it", name));
+        };
         // Names are literals, so that as a rule the very same bytes come again.
         if std::ptr::eq(field.name, name) || field.name == name {
+            self.last = Some(field);
             return Ok(field);
         }
-        Err(self.walk.mismatch("this field", name))
+        Err(self.walk.mismatch(Some(field), "this field", name))
+    }
+
+    /// Apart from the way of single values, so that it costs them nothing.
+    #[inline(never)]
+    fn nested<T: Serialize + ?Sized>(
+        &mut self,
+        field: &'a Field,
+        n_fields: u32,
+        value: &T,
+    ) -> Result<(), Stop> {
+        let (fields, rest) = self.rest.as_slice().split_at(n_fields as usize);
+        self.rest = rest.iter();
+        value
+            .serialize(Leaf::new(Nest { walk: self.walk, fields, place: Some(field) }))
+            .map_err(|stop| self.walk.broken(field, stop))
     }
 }
 
@@ -159,47 +181,45 @@ impl<S: Sink> SerializeStruct for Fields<'_, '_, S> {
     type Ok = ();
     type Error = Stop;
 
-    #[inline]
     fn serialize_field<T: Serialize + ?Sized>(
         &mut self,
         name: &'static str,
         value: &T,
     ) -> Result<(), Stop> {
-        match self.next(name)?.role {
+        let field = self.next(name)?;
+        match field.role {
             Role::Feeds { input, input_type } => {
                 let walk = &mut *self.walk;
-                value.serialize(Leaf::new(Give { walk, input, input_type }))?;
-                self.walk.position += 1;
+                value
+                    .serialize(Leaf::new(Give { walk, field, input, input_type }))
+                    .map_err(|stop| self.walk.broken(field, stop))
             }
-            Role::Ignored => self.walk.position += 1,
-            Role::Nested { n_fields } => {
-                let end = self.walk.position + 1 + n_fields as usize;
-                value.serialize(Leaf::new(Nest { walk: self.walk, end, is_root: false }))?;
-            }
+            Role::Ignored => Ok(()),
+            Role::Nested { n_fields } => self.nested(field, n_fields, value),
         }
-        Ok(())
     }
 
     fn skip_field(&mut self, name: &'static str) -> Result<(), Stop> {
-        match self.next(name)?.role {
-            Role::Ignored => self.walk.position += 1,
-            _ => return Err(self.walk.mismatch("a value", "none, by skip_serializing_if")),
+        let field = self.next(name)?;
+        match field.role {
+            Role::Ignored => Ok(()),
+            _ => Err(self.walk.mismatch(Some(field), "a value", "none, by skip_serializing_if")),
         }
-        Ok(())
     }
 
     #[inline]
-    fn end(self) -> Result<(), Stop> {
-        if self.walk.position == self.end {
-            return Ok(());
+    fn end(mut self) -> Result<(), Stop> {
+        match self.rest.next() {
+            None => Ok(()),
+            missing => Err(self.walk.mismatch(missing, "this field", "the end of the struct")),
         }
-        Err(self.walk.mismatch("this field", "the end of the struct"))
     }
 }
 
 /// Receives the value of an input.
 struct Give<'w, 'a, S> {
     walk: &'w mut Walk<'a, S>,
+    field: &'a Field,
     input: u32,
     input_type: InputType,
 }
@@ -208,7 +228,8 @@ impl<S: Sink> Receiver for Give<'_, '_, S> {
     type Fields = Impossible<(), Stop>;
     type Entries = Impossible<(), Stop>;
 
-    #[inline]
+    // Inlined where the kind of value is known, most of this falls away.
+    #[inline(always)]
     fn value(self, value: Value<'_>) -> Result<(), Stop> {
         let value = match (value, self.input_type) {
             (Value::Text(text), InputType::Time) => match instant(text) {
@@ -225,13 +246,14 @@ impl<S: Sink> Receiver for Give<'_, '_, S> {
     }
 
     fn fields(self) -> Result<Self::Fields, Stop> {
-        Err(self.walk.mismatch("one value", "a struct"))
+        Err(self.walk.mismatch(Some(self.field), "one value", "a struct"))
     }
 
     fn entries(self) -> Result<Self::Entries, Stop> {
-        Err(self.walk.mismatch("one value", A_MAP))
+        Err(self.walk.mismatch(Some(self.field), "one value", A_MAP))
     }
 
+    #[cold]
     fn other(self, shape: &'static str) -> Result<(), Stop> {
         self.walk.wrong_type(self.input, self.input_type, shape);
         Ok(())
@@ -239,6 +261,7 @@ impl<S: Sink> Receiver for Give<'_, '_, S> {
 }
 
 /// Empty text is null, as it is for a category.
+#[inline(never)]
 fn instant(text: &str) -> Option<Value<'static>> {
     if text.is_empty() { Some(Value::Null) } else { parse_instant(text).map(Value::Time) }
 }
