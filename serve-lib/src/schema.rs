@@ -58,7 +58,7 @@ pub struct Feature {
     pub on_missing: Policy,
     /// For text that is not in the vocabulary.
     pub on_unseen: Policy,
-    /// For a number outside the declared range, or infinite.
+    /// For a number outside the declared range, infinite, or too large for `f32`.
     pub on_out_of_range: Policy,
 }
 

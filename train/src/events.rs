@@ -290,6 +290,7 @@ fn batches(request: &EventsRequest<'_>) -> Vec<Vec<ColumnRequest>> {
     wanted.extend(columns.label_time.iter().map(|name| (name, ColumnKind::Time)));
     wanted.extend(columns.id.iter().map(|name| (name, ColumnKind::Key)));
     wanted.extend(columns.entity.iter().map(|name| (name, ColumnKind::Key)));
+    wanted.extend(columns.amount.iter().map(|name| (name, ColumnKind::Number)));
     wanted.extend(columns.weight.iter().map(|name| (name, ColumnKind::Number)));
     wanted.extend(request.inputs.iter().map(|(name, input)| (name, column_kind(*input))));
     let mut batches: Vec<Vec<ColumnRequest>> = Vec::new();

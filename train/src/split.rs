@@ -201,7 +201,11 @@ fn check_classes(
     } else if labelled.is_empty() {
         format!("{} rows, none with a label known in time", all.len())
     } else if n_frauds == 0 {
-        format!("{} labelled rows, no fraud among them", labelled.len())
+        let left_out = all.len() - labelled.len();
+        format!(
+            "{} labelled rows, no fraud among them ({left_out} more have no label known in time)",
+            labelled.len()
+        )
     } else if n_frauds == labelled.len() {
         format!("{} labelled rows, all of them frauds", labelled.len())
     } else {

@@ -11,6 +11,8 @@ use crate::error::{Error, ErrorKind};
 pub struct Artifact {
     /// Its name by content.
     pub id: ArtifactId,
+    /// BLAKE3 of the SCHEMA section: artifacts of one schema hash take the same records and rows.
+    pub schema_hash: [u8; 32],
     /// A draft holds no golden records and is not for scoring in a backend.
     pub is_draft: bool,
     /// What it holds.
@@ -65,7 +67,8 @@ pub fn read(bytes: &[u8]) -> Result<Artifact, Error> {
         provenance,
     };
     check(&contents, frame.draft)?;
-    Ok(Artifact { id: frame.id, is_draft: frame.draft, contents })
+    let schema_hash = frame.hash_of(Section::Schema.kind());
+    Ok(Artifact { id: frame.id, schema_hash, is_draft: frame.draft, contents })
 }
 
 /// The section table of a file whose frame and hashes are sound.

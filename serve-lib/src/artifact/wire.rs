@@ -45,6 +45,14 @@ pub(super) struct Frame {
     pub(super) entries: Vec<Entry>,
 }
 
+impl Frame {
+    /// The hash of the section of this kind; zeros where there is none.
+    pub(super) fn hash_of(&self, kind: u32) -> [u8; 32] {
+        let entry = self.entries.iter().find(|entry| entry.kind == kind);
+        entry.map_or([0; 32], |entry| entry.hash)
+    }
+}
+
 /// Lays out sections, given as (kind, version, required, content), one after the other.
 pub(super) fn assemble(
     draft: bool,

@@ -254,8 +254,8 @@ fn number(value: f64, range: Option<(f64, f64)>) -> Outcome {
     // -0.0 + 0.0 is +0.0: one zero, whatever its sign was. A number too large for f32 becomes the
     // greatest finite one, so that a row holds no infinity.
     let narrow = (value as f32 + 0.0).clamp(f32::MIN, f32::MAX);
-    let outside = range.is_some_and(|(low, high)| value < low || value > high);
-    if outside || value.is_infinite() {
+    let too_large = value.abs() > f64::from(f32::MAX);
+    if too_large || range.is_some_and(|(low, high)| value < low || value > high) {
         return Outcome::OutOfRange { value: narrow };
     }
     Outcome::Value(narrow)

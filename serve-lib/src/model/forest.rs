@@ -245,7 +245,9 @@ impl Split {
         match (row.get(self.feature_index as usize), &self.test) {
             (None, _) => Some("names a feature that is not in the schema"),
             (Some(RowType::Numeric), SplitTest::AtMost(value)) => {
-                (!value.is_finite()).then_some("the split value should be finite")
+                // Only then do the greatest finite number and +∞ fall on the same side.
+                (!(value.is_finite() && *value < f32::MAX))
+                    .then_some("the split value should be finite and below the greatest f32")
             }
             (Some(RowType::Categorical { n_categories }), SplitTest::OneOf(set)) => {
                 if set.n_categories() != *n_categories {
@@ -353,7 +355,7 @@ mod tests {
             ),
             (
                 vec![split(0, SplitTest::AtMost(f32::NAN), 1, 2), leaf(0.0), leaf(0.0)],
-                "the split value should be finite",
+                "the split value should be finite and below the greatest f32",
             ),
             (vec![leaf(1.5)], "a leaf of an averaged forest should lie within 0 and 1"),
         ];

@@ -28,6 +28,7 @@ use crate::schema::{MAX_FEATURES, Schema};
 #[derive(Debug)]
 pub struct Scorer {
     id: ArtifactId,
+    schema_hash: [u8; 32],
     contents: Contents,
     engine: Engine,
 }
@@ -90,7 +91,8 @@ impl Scorer {
 
     fn new(artifact: Artifact) -> Self {
         let engine = Engine::new(&artifact.contents.model);
-        Self { id: artifact.id, contents: artifact.contents, engine }
+        let Artifact { id, schema_hash, contents, .. } = artifact;
+        Self { id, schema_hash, contents, engine }
     }
 
     /// Scores a dense row: one `f32` per feature in the schema's order, NaN for missing, category
@@ -164,6 +166,12 @@ impl Scorer {
     /// The artifact's name by content.
     pub fn id(&self) -> ArtifactId {
         self.id
+    }
+
+    /// BLAKE3 of the schema as it stands in the artifact: models of one schema hash take the same
+    /// records and rows.
+    pub fn schema_hash(&self) -> &[u8; 32] {
+        &self.schema_hash
     }
 
     /// What goes in.

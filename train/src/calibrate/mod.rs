@@ -33,7 +33,7 @@ pub enum Method {
 /// so they are what is counted.
 pub const ISOTONIC_MIN_FRAUDS: usize = 1_000;
 
-/// The method for `calibration = "auto"`, by the number of frauds to be fitted on.
+/// The method for `[calibrate] method = "auto"`, by the number of frauds to be fitted on.
 pub fn choose(n_frauds: usize) -> Method {
     if n_frauds >= ISOTONIC_MIN_FRAUDS { Method::Isotonic } else { Method::Platt }
 }
@@ -59,8 +59,8 @@ pub enum CalibrateError {
     /// Higher scores do not mean more fraud.
     #[error(
         "expected scores that rise with fraud, found a slope of {slope} on the calibrate window: \
-         the model does not tell fraud apart there; look at its ROC AUC, or publish it with \
-         calibration = \"none\""
+         the model does not tell fraud apart there; look at its ROC AUC, or set \
+         [calibrate] method = \"none\""
     )]
     NotIncreasing {
         /// The best slope, 0 when all scores are equal.

@@ -102,6 +102,14 @@ fn evaluate(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Value, 
     report["model"] = json!(scorer.contents().provenance.model_name);
     report["artifact"] = json!(scorer.id().to_string());
     report["unlabelled_rows"] = json!(n_unlabelled);
+    let seen = seen_in_training(scorer, &events, &rows);
+    if seen > 0 && args.window.is_none() {
+        progress.note(&format!(
+            "{seen} of {} rows lie in the windows that the model was fitted on: it knows their answers",
+            rows.len()
+        ));
+    }
+    report["rows_in_fitted_windows"] = json!(seen);
     report["dropped_rows"] = json!(n_labelled - rows.len());
     report["bands"] = bands(scorer, &events.labels_at(&rows), &scores);
     Ok(report)
@@ -138,6 +146,19 @@ fn bounds(args: &Args, scorer: &Scorer) -> Result<(Option<i64>, Option<i64>), Er
             names.join(", ")
         ))
     })
+}
+
+/// How many rows lie where the model was fitted, chosen or calibrated.
+fn seen_in_training(scorer: &Scorer, events: &Events, rows: &[usize]) -> usize {
+    let windows = scorer.contents().provenance.windows.iter();
+    let spans: Vec<(i64, i64)> = windows
+        .filter(|window| window.name != "test")
+        .filter_map(|window| Some((window.from?, window.to?)))
+        .collect();
+    let seen = |row: &&usize| {
+        spans.iter().any(|(from, to)| *from <= events.times[**row] && events.times[**row] < *to)
+    };
+    rows.iter().filter(seen).count()
 }
 
 /// The labels of a named window count as far as they were known when the model was trained: those

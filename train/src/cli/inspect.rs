@@ -45,6 +45,8 @@ pub(super) fn inspect(args: &Args) -> anyhow::Result<Ending> {
     let sections = artifact::sections(&bytes).map_err(Error::Artifact)?;
     let mut report = describe(scorer.contents());
     report["artifact"] = json!(scorer.id().to_string());
+    let digits = scorer.schema_hash().iter().map(|byte| format!("{byte:02x}"));
+    report["schema_hash"] = json!(digits.collect::<String>());
     report["bytes"] = json!(bytes.len());
     let section = |info: &artifact::SectionInfo| json!({ "name": info.name, "version": info.version, "required": info.required, "bytes": info.length });
     report["sections"] = sections.iter().map(section).collect();

@@ -103,7 +103,9 @@ fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
 
 /// A time as typed: a date, a timestamp, or whole seconds since 1970.
 fn time(text: &str) -> Result<i64, String> {
-    let secs = text.parse::<i64>().ok().and_then(|secs| secs.checked_mul(1_000_000));
+    // Eight digits are a date without its dashes, not an instant of 1970.
+    let secs = text.parse::<i64>().ok().filter(|_| text.len() != 8);
+    let secs = secs.and_then(|secs| secs.checked_mul(1_000_000));
     secs.or_else(|| shroff_datasets::time::parse_time(text)).ok_or_else(|| {
         "expected a time like 2018-08-22, 2018-08-22T12:00:00Z, or seconds since 1970".to_owned()
     })

@@ -52,7 +52,15 @@ fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<usize, E
     // Said before an hour of scoring rather than after.
     shroff_datasets::Format::of_path(&args.out).map_err(Error::Output)?;
     progress.step("reading");
-    let mut frame = Frame::read(&Data::new(&args.data, scorer)?.source)?;
+    let source = Data::new(&args.data, scorer)?.source;
+    let target = args.out.canonicalize().ok();
+    if target.is_some() && source.files()?.iter().any(|file| file.canonicalize().ok() == target) {
+        return Err(Error::Config(format!(
+            "--out: {} is read from; name another file",
+            args.out.display()
+        )));
+    }
+    let mut frame = Frame::read(&source)?;
     if let Some(name) = frame.column_names().into_iter().find(|name| ADDED.contains(&&**name)) {
         return Err(Error::Data(format!(
             "{}: has a column {name:?} already; {} are added, so rename or drop it",

@@ -88,11 +88,11 @@ fn text(outcome: &Outcome, args: &Args) -> String {
     }
     if args.demo {
         let registry = args.registry.display();
-        let id = run.artifact.to_string();
-        let blob = format!("{registry}/blobs/b3/{}/{id}.shroff", &id[..2]);
+        let model = format!("demo@{version} --registry {registry}");
         text.push_str(&format!(
-            "\nscore with it:\n  cargo run --release -- evaluate {blob} demo/fraud.toml --window test\n  \
-             cargo run --release -- predict {blob} demo/transactions.parquet --out demo/scored.parquet\n  \
+            "\nscore with it:\n  \
+             cargo run --release -- evaluate {model} demo/fraud.toml --window test\n  \
+             cargo run --release -- predict {model} demo/transactions.parquet --out demo/scored.parquet\n  \
              cargo run --release -p shroff-serve --features registry --example backend -- {registry}\n"
         ));
     }

@@ -100,6 +100,9 @@ fn unique(what: &str, names: impl Iterator<Item = String>) -> Result<(), Error> 
     Ok(())
 }
 
+/// Jaro-Winkler likeness below which a key is no slip of another.
+const LEAST_LIKENESS: f64 = 0.7;
+
 /// The parser's reason with its line, and for an unknown key the nearest one it knows.
 fn explain(text: &str, error: &toml::de::Error) -> Error {
     let reason = error.message().trim_end();
@@ -111,6 +114,7 @@ fn explain(text: &str, error: &toml::de::Error) -> Error {
     let mut quoted = reason.split('`').skip(1).step_by(2);
     let hint = match (reason.starts_with("unknown"), quoted.next()) {
         (true, Some(found)) => quoted
+            .filter(|known| strsim::jaro_winkler(known, found) >= LEAST_LIKENESS)
             .max_by(|a, b| {
                 strsim::jaro_winkler(a, found).total_cmp(&strsim::jaro_winkler(b, found))
             })

@@ -1,13 +1,14 @@
 //! Golden records: raw records whose scores travel with the model and are checked at every load.
 //!
-//! No record is a real transaction: each value is taken from another row of the fit. To these come
-//! the values that parsers and floating point like to get wrong.
+//! No record is a real transaction: each value is taken from another row of the fit, and text that is
+//! no category of the model stays out. To these come the values that parsers and floating point like
+//! to get wrong.
 
 use rand::RngExt;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use shroff_serve::artifact::{GoldenRecord, OwnedValue};
-use shroff_serve::features::Step;
+use shroff_serve::features::{Step, Vocabulary};
 use shroff_serve::model::{Model, Node, SplitTest};
 use shroff_serve::schema::InputType;
 use shroff_serve::{Record, Scorer, Value};
@@ -31,11 +32,18 @@ pub(super) fn golden(
     let columns = events.bind(&scorer.schema().inputs)?;
     // The seed is fixed: the records are part of the bytes that must not change between runs.
     let mut random = Pcg64::seed_from_u64(0);
+    let unseen = unseen_text(scorer);
     let mut mixed = || -> Vec<OwnedValue> {
-        columns
-            .iter()
-            .map(|column| value(column, rows[random.random_range(0..rows.len())]).into())
-            .collect()
+        let drawn = columns.iter().enumerate().map(|(input, column)| {
+            match value(column, rows[random.random_range(0..rows.len())]) {
+                // Text that no feature knows may be a name or an address: it stays at home.
+                Value::Text(text) if !is_known(scorer, input, text) => {
+                    OwnedValue::Text(unseen.clone())
+                }
+                known => known.into(),
+            }
+        });
+        drawn.collect()
     };
     let mut records = vec![vec![OwnedValue::Null; columns.len()]];
     for (input, odd) in odd_values(scorer).into_iter().take(MAX_ODD_RECORDS) {
@@ -60,30 +68,54 @@ pub(super) fn golden(
     records.into_iter().map(golden).collect()
 }
 
-/// Each input's odd values: null, the infinities, both zeros, extreme instants, unseen text.
+/// Whether the text is a category of a feature that reads this input, or empty.
+fn is_known(scorer: &Scorer, input: usize, text: &str) -> bool {
+    let reads = scorer.contents().program.steps.iter().filter(|step| step.input() == input);
+    text.is_empty() || reads.filter_map(vocabulary).any(|known| known.code(text).is_some())
+}
+
+/// The shortest row of tildes that is no category.
+fn unseen_text(scorer: &Scorer) -> String {
+    let known = |text: &String| {
+        let mut vocabularies = scorer.contents().program.steps.iter().filter_map(vocabulary);
+        vocabularies.any(|known| known.code(text).is_some())
+    };
+    let mut texts = (1..).map(|length| "~".repeat(length));
+    texts.find(|text| !known(text)).unwrap_or_default()
+}
+
+fn vocabulary(step: &Step) -> Option<&Vocabulary> {
+    match step {
+        Step::Category { vocabulary, .. } => Some(vocabulary),
+        _ => None,
+    }
+}
+
+/// Each input's odd values, the first of every input before the second of any: null, the infinities, both zeros, extreme instants, unseen text.
 fn odd_values(scorer: &Scorer) -> Vec<(usize, OwnedValue)> {
     let mut odd = Vec::new();
     for (position, input) in scorer.schema().inputs.iter().enumerate() {
         let values = match input.input_type {
             InputType::Number => vec![
                 OwnedValue::Number(f64::INFINITY),
-                OwnedValue::Number(f64::NEG_INFINITY),
                 OwnedValue::Number(-0.0),
+                OwnedValue::Number(f64::NEG_INFINITY),
                 OwnedValue::Number(f64::NAN),
+                OwnedValue::Number(f64::MAX),
                 OwnedValue::Integer(i64::MAX),
             ],
             InputType::Boolean => vec![OwnedValue::Bool(true), OwnedValue::Bool(false)],
-            InputType::Text => {
-                vec![
-                    OwnedValue::Text("x".repeat(UNSEEN_TEXT_BYTES)),
-                    OwnedValue::Text(String::new()),
-                ]
-            }
+            InputType::Text => vec![
+                OwnedValue::Text("x".repeat(UNSEEN_TEXT_BYTES)),
+                OwnedValue::Text(String::new()),
+            ],
             _ => vec![OwnedValue::Time(i64::MIN), OwnedValue::Time(i64::MAX)],
         };
-        odd.extend(values.into_iter().chain([OwnedValue::Null]).map(|value| (position, value)));
+        let values = values.into_iter().chain([OwnedValue::Null]).enumerate();
+        odd.extend(values.map(|(rank, value)| (rank, position, value)));
     }
-    odd
+    odd.sort_by_key(|(rank, position, _)| (*rank, *position));
+    odd.into_iter().map(|(_, position, value)| (position, value)).collect()
 }
 
 /// Values of splits by number, spread over the forest, with the input that reaches each.

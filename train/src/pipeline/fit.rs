@@ -7,7 +7,7 @@ use super::Reporter;
 use super::prepare::{Plan, Prepared};
 use crate::error::Error;
 use crate::events::Events;
-use crate::learner::{Fitted, LearnerConfig};
+use crate::learner::{Fitted, LearnError, LearnerConfig};
 use crate::matrix::{Matrix, TrainingSet};
 use crate::metric::{Measures, Ranking, Scored};
 use crate::package::{self, Packaged, Parts};
@@ -54,14 +54,28 @@ impl FitRows {
         Ok(Self { schema, program, matrix, labels, weights })
     }
 
-    fn fit(&self, learner: &LearnerConfig, reporter: &dyn Reporter) -> Result<Fitted, Error> {
+    /// Fits; what a learner says of a row by its position is said by its row and feature instead.
+    fn fit(
+        &self,
+        learner: &LearnerConfig,
+        source_row: impl Fn(usize) -> usize,
+        reporter: &dyn Reporter,
+    ) -> Result<Fitted, Error> {
         let data = TrainingSet {
             matrix: &self.matrix,
             labels: &self.labels,
             weights: self.weights.as_deref(),
         };
-        let fitted = learner.learner().fit(&data, reporter);
-        fitted.map_err(|source| Error::Learn { learner: learner.name().to_owned(), source })
+        let learner_name = learner.name().to_owned();
+        learner.learner().fit(&data, reporter).map_err(|error| match error {
+            LearnError::Value { row, feature, found, .. } => Error::data(format!(
+                "learner {learner_name:?}: row {}, feature {:?}: expected a number within 1e30 in \
+                 size, found {found:e}; give the feature a range",
+                source_row(row),
+                &*self.schema.features[feature].name
+            )),
+            source => Error::Learn { learner: learner_name, source },
+        })
     }
 }
 
@@ -83,7 +97,8 @@ pub(super) fn fit_all(
         let rows = FitRows::new(plan, &prepared.events, &prepared.split.train)?;
         for (position, learner) in learners.iter().enumerate() {
             reporter.step(&format!("fitting {} on train", learner.name()));
-            let fitted = rows.fit(learner, reporter)?;
+            let source_row = |row: usize| prepared.events.source_row(prepared.split.train[row]);
+            let fitted = rows.fit(learner, source_row, reporter)?;
             let scorer = package::draft_scorer(
                 rows.schema.clone(),
                 rows.program.clone(),
@@ -115,7 +130,8 @@ pub(super) fn fit_all(
             Some(fitted) if !refit => fitted,
             _ => {
                 reporter.step(&format!("fitting {}", learner.name()));
-                rows.fit(learner, reporter)?
+                let source_row = |row: usize| prepared.events.source_row(fit_rows[row]);
+                rows.fit(learner, source_row, reporter)?
             }
         };
         reporter.step(&format!("packaging and judging {}", learner.name()));
