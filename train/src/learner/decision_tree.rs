@@ -2,7 +2,9 @@
 //! put the honest probabilities of the fitted rows into its leaves.
 
 mod balanced;
+mod pruning;
 
+use linfa::Label;
 use linfa::dataset::DatasetBase;
 use linfa::traits::Fit;
 use linfa_trees::{DecisionTree as LibraryTree, SplitQuality, TreeNode};
@@ -11,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use shroff_serve::model::{Aggregation, Forest, MAX_DEPTH, Model, Node, Split, Tree};
 
 use self::balanced::Balanced;
+use self::pruning::{GrowthLabel, pruned};
 use super::cover::passing;
 use super::sample::FitRows;
 use super::tree_input::TreeInput;
@@ -19,9 +22,9 @@ use crate::matrix::TrainingSet;
 
 /// A classification tree whose leaves hold the weighted share of frauds among the fitted rows.
 ///
-/// The structure is searched with both classes weighing the same in all, since the library merges
-/// sibling leaves that have the same majority, and on rare fraud that would be nearly all of them.
-/// Splits between leaves of one majority are merged even so. Missing values go left.
+/// The structure is searched with both classes weighing the same in all, since sibling leaves that
+/// have the same majority are merged, as the library does, and on rare fraud that would be nearly
+/// all of them. A leaf whose classes tie counts as legitimate. Missing values go left.
 ///
 /// Cost: one thread reads every row of every feature once per node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -102,8 +105,9 @@ impl Learner for DecisionTree {
         let rows = FitRows::draw(data, self.negative_ratio, self.scale_pos_weight, self.seed)?;
         let balanced = Balanced::new(&rows, self.scale_pos_weight)?;
         let input = ScaledInput::learn(&rows);
-        let library = self.library_fit(input.matrix(&rows), &rows, &balanced)?;
-        let mut tree = input.convert(library.root_node());
+        let labels = GrowthLabel::of_rows(&rows);
+        let library = self.library_fit(input.matrix(&rows), labels, &balanced)?;
+        let mut tree = pruned(&input.convert(library.root_node()), &rows, &balanced);
         settle(&mut tree, &rows, &balanced);
         let mut notes = Vec::new();
         if tree.nodes.len() == 1 {
@@ -122,15 +126,15 @@ impl Learner for DecisionTree {
 const KIND: &str = "decision_tree";
 
 impl DecisionTree {
-    fn library_fit(
+    fn library_fit<L: Label>(
         &self,
         x: Array2<f64>,
-        rows: &FitRows<'_>,
+        labels: Vec<L>,
         balanced: &Balanced,
-    ) -> Result<LibraryTree<f64, bool>, LearnError> {
+    ) -> Result<LibraryTree<f64, L>, LearnError> {
         let weights = balanced.units.iter().map(|units| *units as f32).collect();
         let (n_rows, n_features) = x.dim();
-        let data = DatasetBase::new(x, Array1::from(rows.labels.clone())).with_weights(weights);
+        let data = DatasetBase::new(x, Array1::from(labels)).with_weights(weights);
         LibraryTree::params()
             .max_depth(Some(self.max_depth))
             // Compared with a number of rows, whatever its name.
@@ -189,7 +193,7 @@ impl ScaledInput {
 
     /// The library's splits as our nodes, covers and leaves still empty; gains are impurity
     /// decreases of the node alone. The library predicts by `x < t`, whatever its documentation says.
-    fn convert(&self, root: &TreeNode<f64, bool>) -> Tree {
+    fn convert<L: Label>(&self, root: &TreeNode<f64, L>) -> Tree {
         let mut nodes = vec![EMPTY_LEAF];
         let mut open = vec![(root, 0)];
         while let Some((node, index)) = open.pop() {
@@ -294,8 +298,9 @@ mod tests {
         let rows = FitRows::draw(&data, None, 1.0, 0).expect("two classes");
         let balanced = Balanced::new(&rows, 1.0).expect("few rows");
         let input = ScaledInput::learn(&rows);
-        let library =
-            learner.library_fit(input.matrix(&rows), &rows, &balanced).expect("sound data");
+        let library = learner
+            .library_fit(input.matrix(&rows), labels.clone(), &balanced)
+            .expect("sound data");
         let tested = fixture::rows_at_splits(&fitted.model, &matrix);
         for sample in [&matrix, &tested] {
             let encoded = Array2::from_shape_fn((sample.n_rows(), 5), |(row, feature)| {

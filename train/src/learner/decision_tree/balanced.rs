@@ -7,10 +7,10 @@ use crate::learner::sample::FitRows;
 /// Weights for the search, in whole units: their sums are exact in the library's `f32`, so nothing
 /// depends on the order of adding and no side of a split is emptier than its weight says.
 ///
-/// Without row weights the units of a fraud and of a legitimate row have no common divisor: a leaf
-/// can tie, and leave its label to the library's hash order, only if its number of frauds is a
-/// multiple of the units of a legitimate row (112 at 67,000 rows, 4 at 1.7 million) and its number
-/// of legitimate rows the one that matches.
+/// Without row weights the units of a fraud and of a legitimate row have no common divisor, which
+/// makes ties rare: a leaf ties only if its number of frauds is a multiple of the units of a
+/// legitimate row (112 at 67,000 rows, 4 at 1.7 million) and its number of legitimate rows the one
+/// that matches. What a tie then means, `pruning` says.
 pub(super) struct Balanced {
     /// One per fitted row.
     pub(super) units: Vec<u32>,
