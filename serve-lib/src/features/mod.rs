@@ -3,8 +3,14 @@
 
 mod civil;
 mod program;
+mod rate;
 #[cfg(test)]
 mod tests;
+mod transform;
+mod vocabulary;
 
 pub use civil::TimePart;
-pub use program::{Program, Step, Vocabulary};
+pub use program::{Program, Step};
+pub use rate::{RateCounts, RateTable};
+pub use transform::{TimeUnit, Transform};
+pub use vocabulary::Vocabulary;

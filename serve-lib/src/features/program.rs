@@ -1,11 +1,9 @@
 //! One step per feature: read an input, turn it into a number, apply the feature's policies.
 
-use super::TimePart;
+use super::{RateTable, TimePart, Transform, Vocabulary};
 use crate::error::{RejectReason, ScoreError};
 use crate::record::{Record, Value};
-use crate::schema::{
-    InputType, MAX_CATEGORIES, MAX_NAME_BYTES, Policy, RowType, Schema, SchemaError, category,
-};
+use crate::schema::{Feature, InputType, Policy, RowType, Schema, SchemaError, category};
 
 /// How the features of a schema are computed, one step each, in its order.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,20 +42,27 @@ pub enum Step {
         /// Which part.
         part: TimePart,
     },
-}
-
-/// The values of a category in ascending byte order; a value's position is its code, and the code
-/// after the last stands for all rare and unseen values.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Vocabulary {
-    values: Vec<String>,
+    /// A number computed from one input or two. Outside `range`, or infinite, it is out of range.
+    Transform {
+        /// What is computed, and of what.
+        transform: Transform,
+        /// The least and greatest result expected.
+        range: Option<(f64, f64)>,
+    },
+    /// The share of fraud among rows of the same text.
+    Rate {
+        /// Position among the inputs.
+        input: u32,
+        /// The rates of the values that are known.
+        table: RateTable,
+    },
 }
 
 impl Program {
-    /// Turns a record into a row. Each value is decided by its own input and policies alone, so a
+    /// Turns a record into a row. Each value is decided by its own inputs and policies alone, so a
     /// row never depends on an earlier one.
     ///
-    /// Cost: a few nanoseconds a number, a binary search a category; no allocation.
+    /// Cost: a few nanoseconds a number, a hash of its text a category; no allocation.
     ///
     /// # Errors
     /// A record or row of another length, a value of another type, or a policy that rejects.
@@ -67,44 +72,40 @@ impl Program {
         record: Record<'_>,
         row: &mut [f32],
     ) -> Result<(), ScoreError> {
-        let values = record.values();
-        if values.len() != schema.inputs.len() {
-            return Err(ScoreError::record_length(schema.inputs.len(), values.len()));
-        }
+        check_record(schema, record)?;
         if row.len() != self.steps.len() {
             return Err(ScoreError::row_length(self.steps.len(), row.len()));
         }
-        for (input, value) in schema.inputs.iter().zip(values) {
-            if !value.fits(input.input_type) {
-                let (name, found) = (input.name.clone(), value.type_name());
-                return Err(ScoreError::wrong_type(name, input.input_type.name(), found));
-            }
-        }
         for ((step, feature), slot) in self.steps.iter().zip(&schema.features).zip(row) {
-            let outcome = step.evaluate(values, schema.utc_offset_secs);
-            let (reason, policy) = match outcome {
-                Outcome::Value(value) => {
-                    *slot = value;
-                    continue;
-                }
-                Outcome::Missing => (RejectReason::Missing, feature.on_missing),
-                Outcome::Unseen { .. } => (RejectReason::Unseen, feature.on_unseen),
-                Outcome::OutOfRange { .. } => (RejectReason::OutOfRange, feature.on_out_of_range),
+            *slot = match step.evaluate_record(record.values(), schema.utc_offset_secs) {
+                Outcome::Value(value) => value,
+                odd => odd
+                    .decide(feature)
+                    .map_err(|reason| ScoreError::rejected(feature.name.clone(), reason))?,
             };
-            let (reason, policy) = if policy == Policy::AsMissing {
-                (RejectReason::Missing, feature.on_missing)
-            } else {
-                (reason, policy)
-            };
-            *slot = match (policy, reason, outcome) {
-                (Policy::Reject, ..) => {
-                    return Err(ScoreError::rejected(feature.name.clone(), reason));
-                }
-                (Policy::Default(value), ..) => value,
-                (Policy::Learned, RejectReason::Unseen, Outcome::Unseen { other }) => other,
-                (Policy::Learned, RejectReason::OutOfRange, Outcome::OutOfRange { value }) => value,
-                _ => f32::NAN,
-            };
+        }
+        Ok(())
+    }
+
+    /// Tells which features have a value that a policy decides on, whatever it decides: for each the
+    /// position and what is odd, in the order of the schema. No row is made.
+    ///
+    /// # Errors
+    /// A record of another length, a value of another type.
+    pub fn odd_values(
+        &self,
+        schema: &Schema,
+        record: Record<'_>,
+        mut odd: impl FnMut(usize, RejectReason),
+    ) -> Result<(), ScoreError> {
+        check_record(schema, record)?;
+        for (position, step) in self.steps.iter().enumerate() {
+            match step.evaluate_record(record.values(), schema.utc_offset_secs) {
+                Outcome::Value(_) => {}
+                Outcome::Missing => odd(position, RejectReason::Missing),
+                Outcome::Unseen { .. } => odd(position, RejectReason::Unseen),
+                Outcome::OutOfRange { .. } => odd(position, RejectReason::OutOfRange),
+            }
         }
         Ok(())
     }
@@ -121,11 +122,14 @@ impl Program {
         let mut required = vec![false; schema.inputs.len()];
         for (step, feature) in self.steps.iter().zip(&schema.features) {
             let fail = |problem| Err(SchemaError::new(&feature.name, problem));
-            let Some(input) = schema.inputs.get(step.input()) else {
-                return fail("reads an input that is not in the schema");
-            };
-            if input.input_type != step.input_type() {
-                return fail("reads an input of another type");
+            for input in step.inputs() {
+                let Some(read) = schema.inputs.get(input) else {
+                    return fail("reads an input that is not in the schema");
+                };
+                if read.input_type != step.input_type() {
+                    return fail("reads an input of another type");
+                }
+                required[input] |= feature.on_missing == Policy::Reject;
             }
             if feature.kind != step.row_type() {
                 return fail("is of another kind, or has other categories, than its step gives");
@@ -133,17 +137,15 @@ impl Program {
             if let Some(problem) = step.problem() {
                 return fail(problem);
             }
-            if let Step::Category { vocabulary, .. } = step {
-                let n_categories = vocabulary.n_categories();
+            if let Some(n_categories) = step.row_type().n_categories() {
                 let stray = [feature.on_missing, feature.on_unseen].into_iter().any(|policy| {
                     matches!(policy, Policy::Default(code)
                         if category(code).is_none_or(|c| c >= n_categories as usize))
                 });
                 if stray {
-                    return fail("a default is no code of its vocabulary");
+                    return fail("a default is no code of its categories");
                 }
             }
-            required[step.input()] |= feature.on_missing == Policy::Reject;
         }
         match schema.inputs.iter().zip(required).find(|(input, needed)| input.required != *needed) {
             Some((input, _)) => {
@@ -155,33 +157,88 @@ impl Program {
     }
 }
 
-/// What a step makes of its input before policies apply.
+fn check_record(schema: &Schema, record: Record<'_>) -> Result<(), ScoreError> {
+    let values = record.values();
+    if values.len() != schema.inputs.len() {
+        return Err(ScoreError::record_length(schema.inputs.len(), values.len()));
+    }
+    for (input, value) in schema.inputs.iter().zip(values) {
+        if !value.fits(input.input_type) {
+            let (name, found) = (input.name.clone(), value.type_name());
+            return Err(ScoreError::wrong_type(name, input.input_type.name(), found));
+        }
+    }
+    Ok(())
+}
+
+/// What a step makes of its inputs before policies apply.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Outcome {
+pub(super) enum Outcome {
     Value(f32),
     Missing,
     Unseen { other: f32 },
     OutOfRange { value: f32 },
 }
 
+impl Outcome {
+    /// What the feature's policies make of it.
+    #[inline(never)]
+    pub(super) fn decide(self, feature: &Feature) -> Result<f32, RejectReason> {
+        let (reason, policy) = match self {
+            Self::Value(value) => return Ok(value),
+            Self::Missing => (RejectReason::Missing, feature.on_missing),
+            Self::Unseen { .. } => (RejectReason::Unseen, feature.on_unseen),
+            Self::OutOfRange { .. } => (RejectReason::OutOfRange, feature.on_out_of_range),
+        };
+        let (reason, policy) = if policy == Policy::AsMissing {
+            (RejectReason::Missing, feature.on_missing)
+        } else {
+            (reason, policy)
+        };
+        match (policy, reason, self) {
+            (Policy::Reject, ..) => Err(reason),
+            (Policy::Default(value), ..) => Ok(value),
+            (Policy::Learned, RejectReason::Unseen, Self::Unseen { other }) => Ok(other),
+            (Policy::Learned, RejectReason::OutOfRange, Self::OutOfRange { value }) => Ok(value),
+            _ => Ok(f32::NAN),
+        }
+    }
+}
+
 impl Step {
-    /// The position of the input it reads.
+    /// The position of the input it reads, of two the first.
     pub fn input(&self) -> usize {
         match self {
             Self::Number { input, .. }
             | Self::Boolean { input }
             | Self::Category { input, .. }
-            | Self::TimePart { input, .. } => *input as usize,
+            | Self::TimePart { input, .. }
+            | Self::Rate { input, .. } => *input as usize,
+            Self::Transform { transform, .. } => transform.inputs().0 as usize,
         }
     }
 
-    /// The type of the input it reads.
+    /// The position of the second input, for a step that reads two.
+    pub fn second_input(&self) -> Option<usize> {
+        match self {
+            Self::Transform { transform, .. } => transform.inputs().1.map(|input| input as usize),
+            _ => None,
+        }
+    }
+
+    /// The positions of the inputs it reads: one or two.
+    pub fn inputs(&self) -> impl Iterator<Item = usize> + use<> {
+        [self.input()].into_iter().chain(self.second_input())
+    }
+
+    /// The type of the inputs it reads.
     pub fn input_type(&self) -> InputType {
         match self {
             Self::Number { .. } => InputType::Number,
             Self::Boolean { .. } => InputType::Boolean,
-            Self::Category { .. } => InputType::Text,
+            Self::Category { .. } | Self::Rate { .. } => InputType::Text,
             Self::TimePart { .. } => InputType::Time,
+            Self::Transform { transform, .. } => transform.input_type(),
         }
     }
 
@@ -191,13 +248,37 @@ impl Step {
             Self::Category { vocabulary, .. } => {
                 RowType::Categorical { n_categories: vocabulary.n_categories() }
             }
+            Self::TimePart { part: TimePart::DayPart, .. } => {
+                RowType::Categorical { n_categories: TimePart::DAY_PARTS.len() as u32 }
+            }
             _ => RowType::Numeric,
         }
     }
 
+    #[inline]
+    fn evaluate_record(&self, values: &[Value<'_>], utc_offset_secs: i32) -> Outcome {
+        // An input of a checked program exists; were it not so, it would be missing.
+        let value = |input: usize| values.get(input).copied().unwrap_or(Value::Null);
+        match self.second_input() {
+            None => self.evaluate(value(self.input()), utc_offset_secs),
+            Some(second) => self.evaluate_pair(value(self.input()), value(second)),
+        }
+    }
+
+    /// Of a step that reads two inputs.
+    fn evaluate_pair(&self, first: Value<'_>, second: Value<'_>) -> Outcome {
+        match self {
+            Self::Transform { transform, range } => number(transform.of(first, second), *range),
+            _ => Outcome::Missing,
+        }
+    }
+
+    /// Of a step that reads one input.
+    ///
     /// Types were proved before, so any other combination is a null.
-    fn evaluate(&self, values: &[Value<'_>], utc_offset_secs: i32) -> Outcome {
-        match (self, values[self.input()]) {
+    #[inline]
+    fn evaluate(&self, value: Value<'_>, utc_offset_secs: i32) -> Outcome {
+        match (self, value) {
             (Self::Number { range, .. }, Value::Number(value)) => number(value, *range),
             (Self::Number { range, .. }, Value::Integer(value)) => number(value as f64, *range),
             (Self::Boolean { .. }, Value::Bool(value)) => {
@@ -213,22 +294,30 @@ impl Step {
             (Self::TimePart { part, .. }, Value::Time(micros)) => {
                 Outcome::Value(part.of(micros, utc_offset_secs))
             }
+            (Self::Transform { transform, range }, value) => {
+                number(transform.of(value, Value::Null), *range)
+            }
+            (Self::Rate { .. }, Value::Text("")) => Outcome::Missing,
+            (Self::Rate { table, .. }, Value::Text(value)) => table.evaluate(value),
             _ => Outcome::Missing,
         }
     }
 
     fn problem(&self) -> Option<&'static str> {
         match self {
-            Self::Number { range: Some((low, high)), .. } => {
+            Self::Number { range: Some((low, high)), .. }
+            | Self::Transform { range: Some((low, high)), .. } => {
                 let sound = low.is_finite() && high.is_finite() && low <= high;
                 (!sound).then_some("the range should be finite, its least value first")
             }
             Self::Category { vocabulary, .. } => vocabulary.problem(),
+            Self::Rate { table, .. } => table.problem(),
             _ => None,
         }
     }
 }
 
+#[inline]
 fn number(value: f64, range: Option<(f64, f64)>) -> Outcome {
     if value.is_nan() {
         return Outcome::Missing;
@@ -241,50 +330,4 @@ fn number(value: f64, range: Option<(f64, f64)>) -> Outcome {
         return Outcome::OutOfRange { value: narrow };
     }
     Outcome::Value(narrow)
-}
-
-impl Vocabulary {
-    /// A vocabulary of these values, sorted here; duplicates count once.
-    pub fn new(mut values: Vec<String>) -> Self {
-        values.sort_unstable();
-        values.dedup();
-        Self { values }
-    }
-
-    /// The values as they stand in a file; [`Program::check`] proves their order.
-    pub(crate) fn from_sorted(values: Vec<String>) -> Self {
-        Self { values }
-    }
-
-    /// The values in the order of their codes.
-    pub fn values(&self) -> &[String] {
-        &self.values
-    }
-
-    /// The code of a value; none when it is rare or was never seen.
-    pub fn code(&self, value: &str) -> Option<u32> {
-        let position = self.values.binary_search_by(|known| known.as_str().cmp(value));
-        position.ok().and_then(|code| u32::try_from(code).ok())
-    }
-
-    /// The code of all rare and unseen values.
-    pub fn other(&self) -> u32 {
-        self.values.len() as u32
-    }
-
-    /// Number of codes, the one for rare and unseen values included.
-    pub fn n_categories(&self) -> u32 {
-        self.other() + 1
-    }
-
-    fn problem(&self) -> Option<&'static str> {
-        if self.values.len() >= MAX_CATEGORIES {
-            return Some("the vocabulary has more than a million values");
-        }
-        if self.values.iter().any(|value| value.len() > MAX_NAME_BYTES) {
-            return Some("a value of the vocabulary has more than 256 bytes");
-        }
-        let sorted = self.values.windows(2).all(|pair| pair[0] < pair[1]);
-        (!sorted).then_some("the vocabulary is not in ascending order")
-    }
 }
