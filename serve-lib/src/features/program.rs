@@ -131,6 +131,9 @@ impl Program {
                 }
                 required[input] |= feature.on_missing == Policy::Reject;
             }
+            if step.second_input() == Some(step.input()) {
+                return fail("reads the same input twice");
+            }
             if feature.kind != step.row_type() {
                 return fail("is of another kind, or has other categories, than its step gives");
             }
