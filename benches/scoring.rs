@@ -7,12 +7,58 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use serde::Serialize;
 use shroff_benches::{Kind, N_FEATURES, artifact, records, rows, scorer, shuffled};
 use shroff_serve::artifact::OwnedValue;
 use shroff_serve::{Record, Scorer, Value};
 
 /// Rows that take turns: with 30 features 2 MB, more than a core's second-level cache.
 const N_ROWS: usize = 16_384;
+
+/// Structs that take turns.
+const N_REQUESTS: usize = 512;
+
+/// 26 numbers and four fields that are categories where the model is linear, numbers elsewhere.
+macro_rules! request {
+    ($($number:ident)* ; $($other:ident)*) => {
+        #[derive(Serialize)]
+        struct Request<T> {
+            $($number: Option<f64>,)*
+            $($other: T,)*
+        }
+
+        impl<T> Request<T> {
+            fn new<'a>(record: &[Value<'a>], other: fn(Value<'a>) -> T) -> Self {
+                let mut values = record.iter().copied();
+                let mut next = || values.next().expect("30 values");
+                Self { $($number: number(next()),)* $($other: other(next()),)* }
+            }
+        }
+    };
+}
+
+request!(
+    feature_0 feature_1 feature_2 feature_3 feature_4 feature_5
+    feature_6 feature_7 feature_8 feature_9 feature_10 feature_11
+    feature_12 feature_13 feature_14 feature_15 feature_16 feature_17
+    feature_18 feature_19 feature_20 feature_21 feature_22 feature_23
+    feature_24 feature_25;
+    feature_26 feature_27 feature_28 feature_29
+);
+
+fn number(value: Value<'_>) -> Option<f64> {
+    match value {
+        Value::Number(value) => Some(value),
+        _ => None,
+    }
+}
+
+fn text(value: Value<'_>) -> Option<&str> {
+    match value {
+        Value::Text(value) => Some(value),
+        _ => None,
+    }
+}
 
 fn load(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("load");
@@ -53,6 +99,53 @@ fn encode(criterion: &mut Criterion) {
     }
 }
 
+/// A struct of 30 fields, as a backend has it, beside its dense row and its record. So few that they
+/// stay near the core, as a request does that was just read.
+fn bound(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("bound");
+    for kind in Kind::ALL {
+        let scorer = scorer(kind);
+        let owned = records(&scorer, N_REQUESTS, 7);
+        let records: Vec<Vec<Value<'_>>> =
+            owned.iter().map(|record| record.iter().map(OwnedValue::as_value).collect()).collect();
+        let rows: Vec<Vec<f32>> = records
+            .iter()
+            .map(|record| {
+                let mut row = vec![0.0; N_FEATURES];
+                scorer.encode(Record::new(record), &mut row).expect("the types fit");
+                row
+            })
+            .collect();
+        let order = shuffled(N_REQUESTS, 8).into_iter().cycle();
+        let mut at = order.clone();
+        group.bench_function(format!("dense_row/{}", kind.name()), |bencher| {
+            bencher.iter(|| scorer.score(&rows[at.next().expect("it cycles")]));
+        });
+        let mut at = order.clone();
+        group.bench_function(format!("record/{}", kind.name()), |bencher| {
+            bencher
+                .iter(|| scorer.score_record(Record::new(&records[at.next().expect("it cycles")])));
+        });
+        if kind == Kind::Linear {
+            let requests: Vec<Request<Option<&str>>> =
+                records.iter().map(|record| Request::new(record, text)).collect();
+            let bound = scorer.bind(&requests[0]).expect("it binds");
+            let mut at = order;
+            group.bench_function(format!("struct/{}", kind.name()), |bencher| {
+                bencher.iter(|| bound.score(&requests[at.next().expect("it cycles")]));
+            });
+        } else {
+            let requests: Vec<Request<Option<f64>>> =
+                records.iter().map(|record| Request::new(record, number)).collect();
+            let bound = scorer.bind(&requests[0]).expect("it binds");
+            let mut at = order;
+            group.bench_function(format!("struct/{}", kind.name()), |bencher| {
+                bencher.iter(|| bound.score(&requests[at.next().expect("it cycles")]));
+            });
+        }
+    }
+}
+
 fn score(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("score");
     for kind in Kind::ALL {
@@ -78,5 +171,5 @@ fn score(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, load, encode, score);
+criterion_group!(benches, load, encode, bound, score);
 criterion_main!(benches);

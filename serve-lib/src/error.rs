@@ -204,6 +204,18 @@ pub enum ScoreErrorKind {
         /// The value's type.
         found: &'static str,
     },
+    /// A bound struct serialises otherwise than the sample did that it was bound with.
+    #[error(
+        "field {field:?}: expected {expected}, found {found}: the value has another shape than the sample it was bound with"
+    )]
+    Shape {
+        /// The field, `outer.inner` within a nested struct.
+        field: Arc<str>,
+        /// What the sample had.
+        expected: &'static str,
+        /// What the value has: a shape, or the name of another field.
+        found: &'static str,
+    },
     /// The feature's policy rejects such a value.
     #[error("feature {feature:?}: its policy rejects {reason}")]
     Rejected {
@@ -252,6 +264,10 @@ impl ScoreError {
 
     pub(crate) fn wrong_type(input: Arc<str>, expected: &'static str, found: &'static str) -> Self {
         Self(ScoreErrorKind::WrongType { input, expected, found })
+    }
+
+    pub(crate) fn shape(field: Arc<str>, expected: &'static str, found: &'static str) -> Self {
+        Self(ScoreErrorKind::Shape { field, expected, found })
     }
 
     pub(crate) fn rejected(feature: Arc<str>, reason: RejectReason) -> Self {

@@ -22,8 +22,8 @@ use crate::scoring;
 /// Rows of the overall rate added to each category's own, where the configuration does not say.
 ///
 /// # Source
-/// Micci-Barreca (2001) leaves it to the data; 20 is what scikit-learn and category_encoders have
-/// used as weight of the prior or number of rows at which own and overall rate count alike.
+/// Micci-Barreca (2001) leaves it to the data. 20 is our choice: a category of 20 rows counts as much
+/// as the overall rate, and one of a few rows hardly moves away from it.
 pub const DEFAULT_SMOOTHING: f64 = 20.0;
 
 /// Encodes the rows of a fit, each rate as it was known at its row's time. Returns the rows that no

@@ -1,6 +1,7 @@
 //! The feature program: a raw record becomes a row of `f32`. The trainer runs this code over
 //! history and the backend runs it on the live request; there is no second implementation.
 
+mod by_input;
 mod civil;
 mod program;
 mod rate;
@@ -9,6 +10,7 @@ mod tests;
 mod transform;
 mod vocabulary;
 
+pub(crate) use by_input::{ByInput, RowFill};
 pub use civil::TimePart;
 pub use program::{Program, Step};
 pub use rate::{RateCounts, RateTable};

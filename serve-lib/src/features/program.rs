@@ -77,12 +77,9 @@ impl Program {
             return Err(ScoreError::row_length(self.steps.len(), row.len()));
         }
         for ((step, feature), slot) in self.steps.iter().zip(&schema.features).zip(row) {
-            *slot = match step.evaluate_record(record.values(), schema.utc_offset_secs) {
-                Outcome::Value(value) => value,
-                odd => odd
-                    .decide(feature)
-                    .map_err(|reason| ScoreError::rejected(feature.name.clone(), reason))?,
-            };
+            *slot = step
+                .fill_record(feature, record.values(), schema.utc_offset_secs)
+                .map_err(|reason| ScoreError::rejected(feature.name.clone(), reason))?;
         }
         Ok(())
     }
@@ -258,17 +255,68 @@ impl Step {
         }
     }
 
+    /// The feature's value in a record, its policies applied.
     #[inline]
-    fn evaluate_record(&self, values: &[Value<'_>], utc_offset_secs: i32) -> Outcome {
-        // An input of a checked program exists; were it not so, it would be missing.
-        let value = |input: usize| values.get(input).copied().unwrap_or(Value::Null);
-        match self.second_input() {
-            None => self.evaluate(value(self.input()), utc_offset_secs),
-            Some(second) => self.evaluate_pair(value(self.input()), value(second)),
+    fn fill_record(
+        &self,
+        feature: &Feature,
+        values: &[Value<'_>],
+        utc_offset_secs: i32,
+    ) -> Result<f32, RejectReason> {
+        match self.operands(values) {
+            (value, None) => self.fill(feature, value, utc_offset_secs),
+            (first, Some(second)) => self.fill_pair(feature, first, second),
         }
     }
 
-    /// Of a step that reads two inputs.
+    /// The value of a feature of one input, its policies applied. The type was proved before.
+    ///
+    /// Every row is made by this and [`Step::fill_pair`]: of a record and of a bound struct, in
+    /// training and in serving.
+    ///
+    /// # Errors
+    /// Why a policy rejects the value.
+    #[inline(always)]
+    pub(super) fn fill(
+        &self,
+        feature: &Feature,
+        value: Value<'_>,
+        utc_offset_secs: i32,
+    ) -> Result<f32, RejectReason> {
+        match self.evaluate(value, utc_offset_secs) {
+            Outcome::Value(value) => Ok(value),
+            odd => odd.decide(feature),
+        }
+    }
+
+    /// The value of a feature of two inputs, its policies applied. The types were proved before.
+    ///
+    /// # Errors
+    /// Why a policy rejects the value.
+    #[inline(never)]
+    pub(super) fn fill_pair(
+        &self,
+        feature: &Feature,
+        first: Value<'_>,
+        second: Value<'_>,
+    ) -> Result<f32, RejectReason> {
+        self.evaluate_pair(first, second).decide(feature)
+    }
+
+    fn evaluate_record(&self, values: &[Value<'_>], utc_offset_secs: i32) -> Outcome {
+        match self.operands(values) {
+            (value, None) => self.evaluate(value, utc_offset_secs),
+            (first, Some(second)) => self.evaluate_pair(first, second),
+        }
+    }
+
+    #[inline]
+    fn operands<'v>(&self, values: &[Value<'v>]) -> (Value<'v>, Option<Value<'v>>) {
+        // An input of a checked program exists; were it not so, it would be missing.
+        let value = |input: usize| values.get(input).copied().unwrap_or(Value::Null);
+        (value(self.input()), self.second_input().map(value))
+    }
+
     fn evaluate_pair(&self, first: Value<'_>, second: Value<'_>) -> Outcome {
         match self {
             Self::Transform { transform, range } => number(transform.of(first, second), *range),
@@ -276,10 +324,8 @@ impl Step {
         }
     }
 
-    /// Of a step that reads one input.
-    ///
     /// Types were proved before, so any other combination is a null.
-    #[inline]
+    #[inline(always)]
     fn evaluate(&self, value: Value<'_>, utc_offset_secs: i32) -> Outcome {
         match (self, value) {
             (Self::Number { range, .. }, Value::Number(value)) => number(value, *range),

@@ -1,4 +1,12 @@
-//! A transaction as the backend has it: raw values in the order of the schema's inputs.
+//! A transaction as the backend has it: raw values in the order of the schema's inputs, or a struct
+//! whose fields are bound to them once.
+
+mod bind;
+mod instant;
+
+pub use bind::{BindError, BindErrorKind};
+pub(crate) use bind::{Plan, Sink};
+pub use instant::Timestamp;
 
 use crate::schema::InputType;
 

@@ -1,15 +1,25 @@
 //! The scorer: an artifact made ready to judge one transaction at a time.
 
+mod bound;
+#[cfg(test)]
+mod tests;
+
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+pub use self::bound::Bound;
+use self::bound::Holder;
 
 use crate::artifact::{
     self, Artifact, ArtifactId, Bands, Contents, Expected, GoldenRecord, MAX_ARTIFACT_BYTES,
 };
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, ScoreError, ScoreErrorKind};
-use crate::record::{Record, Value};
+use crate::record::{BindError, Record, Value};
 use crate::schema::{MAX_FEATURES, Schema};
 
 /// A model ready to score. Immutable and `Send + Sync`: share one between all threads.
@@ -114,6 +124,26 @@ impl Scorer {
             65..=512 => self.score_on_stack::<512>(record),
             _ => self.score_on_stack::<MAX_FEATURES>(record),
         }
+    }
+
+    /// Binds a type to this scorer by a sample of it: every input of the schema takes the field of
+    /// its name, whatever its place. See [`Bound`] for what a field may be.
+    ///
+    /// # Errors
+    /// A shape that cannot be bound, an input without a field, or a field of another type.
+    pub fn bind<T: Serialize + ?Sized>(&self, sample: &T) -> Result<Bound<'_, T>, BindError> {
+        Bound::new(Holder::Borrowed(self), sample)
+    }
+
+    /// As [`Scorer::bind`], for a binding that lives as long as it likes.
+    ///
+    /// # Errors
+    /// As [`Scorer::bind`].
+    pub fn bind_shared<T: Serialize + ?Sized>(
+        self: &Arc<Self>,
+        sample: &T,
+    ) -> Result<Bound<'static, T>, BindError> {
+        Bound::new(Holder::Shared(Arc::clone(self)), sample)
     }
 
     fn score_on_stack<const N: usize>(&self, record: Record<'_>) -> Result<Score, ScoreError> {

@@ -1,0 +1,134 @@
+//! A struct of the backend bound to a scorer.
+
+use std::any::type_name;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{Score, Scorer};
+use crate::error::ScoreError;
+use crate::features::{ByInput, RowFill};
+use crate::record::{BindError, Plan, Sink, Value};
+use crate::schema::MAX_FEATURES;
+
+/// Scores values of a type whose fields were bound to a scorer's inputs, by [`Scorer::bind`].
+///
+/// Which field feeds which input was found once, by name. A score serialises the value along these
+/// positions: no name is looked up, nothing allocated, and the bits are those of
+/// [`Scorer::score_record`]. The type implements [`Serialize`], as a rule by derive.
+///
+/// | input | fields that may feed it |
+/// |---|---|
+/// | number | integers and floats of any width |
+/// | boolean | `bool` |
+/// | text | strings, `char`, enums of unit variants, whatever serialises as a string |
+/// | time | [`Timestamp`](crate::record::Timestamp); text such as `2018-07-21T20:15:00Z`, with a space for the T, a fraction, `±HH:MM` for the Z or nothing, which is UTC: what date crates write |
+///
+/// - Each may be within an `Option`, none being null, a `Box`, a reference or a newtype. Empty text
+///   is null. An integer beyond 64 bits is refused.
+/// - **Names** are those that serde sees, after `rename`. Fields of a nested struct, one level deep,
+///   are named `outer.inner`; an input that no field has for its whole name takes the only `inner`
+///   of its name. An optional struct that is none has only null fields.
+/// - **Every input has a field**, else binding is an error: a forgotten one would be a wrong score.
+///   Fields that feed no input are passed by unread.
+/// - **The shape is fixed.** Maps, and with them `flatten`, sequences, tuples, bytes, variants with
+///   data and structs deeper down are refused when binding. Give a sample that is whole: what lies
+///   within a `None` cannot be seen.
+/// - Each score checks that the fields come as they came in the sample. Where they do not, the
+///   score is an error, also where `skip_serializing_if` leaves a field out that feeds an input.
+pub struct Bound<'s, T: ?Sized> {
+    scorer: Holder<'s>,
+    plan: Plan,
+    by_input: ByInput,
+    values: PhantomData<fn(&T)>,
+}
+
+/// A scorer that someone else keeps, or that is kept together.
+pub(super) enum Holder<'s> {
+    Borrowed(&'s Scorer),
+    Shared(Arc<Scorer>),
+}
+
+impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
+    pub(super) fn new(scorer: Holder<'s>, sample: &T) -> Result<Self, BindError> {
+        let contents = scorer.get().contents();
+        let plan = Plan::new(&contents.schema.inputs, sample)?;
+        let by_input = ByInput::new(&contents.schema, &contents.program);
+        Ok(Self { scorer, plan, by_input, values: PhantomData })
+    }
+
+    /// Scores a value.
+    ///
+    /// # Errors
+    /// As [`Scorer::score_record`], and for a value of another shape than the sample.
+    #[inline]
+    pub fn score(&self, value: &T) -> Result<Score, ScoreError> {
+        self.score_like(value)
+    }
+
+    /// As [`Bound::score`], for any type whose fields have the names of the sample's, in its order:
+    /// the same type borrowing for a shorter time, where a binding of `Request<'static>` is kept.
+    ///
+    /// # Errors
+    /// As [`Bound::score`].
+    pub fn score_like<U: Serialize + ?Sized>(&self, value: &U) -> Result<Score, ScoreError> {
+        // Few models have features of two inputs, and none has more of them than features.
+        match (self.scorer().schema().features.len(), self.by_input.n_pairs()) {
+            (0..=64, 0) => self.score_on_stack::<64, 0, U>(value),
+            (65..=512, 0) => self.score_on_stack::<512, 0, U>(value),
+            (_, 0) => self.score_on_stack::<MAX_FEATURES, 0, U>(value),
+            (0..=64, 1..=16) => self.score_on_stack::<64, 16, U>(value),
+            (0..=512, 1..=512) => self.score_on_stack::<512, 512, U>(value),
+            _ => self.score_on_stack::<MAX_FEATURES, MAX_FEATURES, U>(value),
+        }
+    }
+
+    fn score_on_stack<const N: usize, const PAIRS: usize, U: Serialize + ?Sized>(
+        &self,
+        value: &U,
+    ) -> Result<Score, ScoreError> {
+        let scorer = self.scorer();
+        let contents = scorer.contents();
+        let (mut row, mut waiting) = ([0.0; N], [None; PAIRS]);
+        let row = &mut row[..contents.schema.features.len()];
+        let (schema, program) = (&contents.schema, &contents.program);
+        let fill = RowFill::new(&self.by_input, schema, program, row, &mut waiting);
+        self.plan.walk(&contents.schema.inputs, value, fill)?.finish()?;
+        scorer.score(row)
+    }
+
+    /// The scorer that the type is bound to.
+    pub fn scorer(&self) -> &Scorer {
+        self.scorer.get()
+    }
+}
+
+impl<T: ?Sized> std::fmt::Debug for Bound<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Bound<{}>({}, {:?})", type_name::<T>(), self.scorer.get().id(), self.plan)
+    }
+}
+
+impl Holder<'_> {
+    #[inline]
+    fn get(&self) -> &Scorer {
+        match self {
+            Self::Borrowed(scorer) => scorer,
+            Self::Shared(scorer) => scorer,
+        }
+    }
+}
+
+impl Sink for RowFill<'_> {
+    #[inline(always)]
+    fn feed(&mut self, input: u32, value: Value<'_>) {
+        RowFill::feed(self, input, value);
+    }
+}
+
+/// Shared between threads whatever it scores.
+const _: () = {
+    const fn shareable<T: Send + Sync>() {}
+    shareable::<Bound<'_, std::rc::Rc<str>>>();
+};
