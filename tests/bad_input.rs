@@ -147,12 +147,11 @@ fn a_time_that_is_none() {
 }
 
 #[test]
-fn a_value_that_a_policy_rejects() {
-    let project = changed(|csv| csv.set(ROW, "TX_AMOUNT", ""));
+fn values_that_a_policy_rejects_in_every_row() {
     let amount = "column = \"TX_AMOUNT\"\n";
-    let reject = format!("{amount}on_missing = \"reject\"\n");
-    project.write("fraud.toml", edited(CONFIG, &[(amount, &reject)]));
-    refused(&project, "", 3, &["row 10000", "feature \"TX_AMOUNT\"", "rejects a missing value"]);
+    let reject = format!("{amount}range = [-2, -1]\non_out_of_range = \"reject\"\n");
+    let project = Project::edited(&[(amount, &reject)]);
+    refused(&project, "", 3, &["every row of fit is rejected", "on_out_of_range"]);
 }
 
 #[test]

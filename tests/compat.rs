@@ -43,7 +43,7 @@ fn no_golden_artifact_is_forgotten() {
 
 /// The folders of golden files. One is added with each format version, and none ever leaves.
 const VERSIONS: [&str; 1] = ["v1-draft"];
-const MODELS: [&str; 3] = ["linear", "averaged", "boosted"];
+const MODELS: [&str; 4] = ["linear", "averaged", "boosted", "computed"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden")

@@ -1,9 +1,12 @@
 //! The weekly job from a file of transactions to a promoted artifact, held against independent truth:
 //! byte comparison, counts and measures computed naively from the CSV files.
 
+mod encoders;
 mod gate;
 mod naive;
+mod policies;
 mod published;
+mod rate;
 mod repeat;
 mod score;
 mod window;

@@ -12,6 +12,7 @@ pub mod metric;
 pub mod package;
 pub mod pipeline;
 pub mod program;
+pub mod rate;
 pub mod registry;
 pub mod report;
 pub mod scoring;

@@ -110,6 +110,16 @@ impl Matrix {
         &self.row_types
     }
 
+    /// Puts other values into a numeric feature, one per row from the first on; panics on a feature
+    /// that is not there.
+    pub(crate) fn replace(&mut self, feature: usize, values: impl Iterator<Item = f32>) {
+        assert_eq!(self.row_types[feature], RowType::Numeric, "categories are proved when made");
+        let n_features = self.n_features();
+        for (slot, value) in self.values.iter_mut().skip(feature).step_by(n_features).zip(values) {
+            *slot = value;
+        }
+    }
+
     /// A matrix of these rows, in this order; panics on a row that is not there.
     pub fn select(&self, rows: &[usize]) -> Self {
         let mut values = Vec::with_capacity(rows.len() * self.n_features());

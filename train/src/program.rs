@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use shroff_datasets::{ColumnKind, Values};
-use shroff_serve::features::{Program, Step, Vocabulary};
+use shroff_serve::features::{Program, Step, TimePart, Transform, Vocabulary};
 use shroff_serve::schema::{Feature, Input, InputType, MAX_NAME_BYTES, Policy, Schema};
 
 use crate::config::{
@@ -12,6 +12,7 @@ use crate::config::{
 };
 use crate::error::Error;
 use crate::events::Events;
+use crate::rate;
 
 /// Rows a category needs to get a code of its own, where the configuration does not say.
 pub const DEFAULT_MIN_COUNT: u64 = 10;
@@ -25,40 +26,44 @@ pub const DEFAULT_MAX_CATEGORIES: u32 = 255;
 pub fn inputs(config: &Config) -> Result<Vec<(String, InputType)>, Error> {
     let mut inputs: Vec<(String, InputType)> = Vec::new();
     for feature in &config.features {
-        for (_, read_as) in feature.expand() {
-            let input_type = input_type(read_as);
-            match inputs.iter().find(|(name, _)| *name == feature.column) {
+        let read = feature.expand().into_iter().flat_map(|(_, read_as)| {
+            feature.operands().into_iter().map(move |column| (column, input_type(read_as)))
+        });
+        for (column, input_type) in read {
+            match inputs.iter().find(|(name, _)| name == column) {
                 Some((_, other)) if *other != input_type => {
                     return Err(Error::config(format!(
-                        "[[feature]] column = {:?}: read as {} and as {}; a column has one type",
-                        feature.column,
+                        "[[feature]] column = {column:?}: read as {} and as {}; a column has one type",
                         other.name(),
                         input_type.name()
                     )));
                 }
                 Some(_) => {}
-                None => inputs.push((feature.column.clone(), input_type)),
+                None => inputs.push((column.to_owned(), input_type)),
             }
         }
     }
     Ok(inputs)
 }
 
-/// Learns vocabularies from the given rows and puts the schema and the program together.
+/// Learns vocabularies and rates from the given rows and puts the schema and the program together.
+/// The rates are those of all labels of these rows, for rows to come; what the rows themselves are
+/// given is [`crate::rate::encode_fit_rows`].
 ///
 /// # Errors
 /// A default that is no category, or a schema that serve-lib refuses.
 pub fn fit(config: &Config, events: &Events, rows: &[usize]) -> Result<(Schema, Program), Error> {
     let inputs = inputs(config)?;
-    let mut required = BTreeSet::new();
+    let mut required = BTreeSet::<usize>::new();
     let (mut features, mut steps) = (Vec::new(), Vec::new());
     for feature in &config.features {
-        let input = inputs.iter().position(|(name, _)| *name == feature.column).unwrap_or_default();
+        let position = |column: &str| inputs.iter().position(|(name, _)| name == column);
+        let operands: Vec<usize> = feature.operands().into_iter().filter_map(position).collect();
         for (name, read_as) in feature.expand() {
-            let step = fit_step(feature, read_as, input as u32, events, rows)?;
+            let step = fit_step(feature, read_as, &operands, events, rows)?;
             let policies = Policies::resolve(feature, &step)?;
             if policies.on_missing == Policy::Reject {
-                required.insert(input);
+                required.extend(&operands);
             }
             features.push(Feature {
                 name: name.into(),
@@ -85,29 +90,39 @@ pub fn fit(config: &Config, events: &Events, rows: &[usize]) -> Result<(Schema, 
 
 fn input_type(read_as: FeatureInput) -> InputType {
     match read_as {
-        FeatureInput::Number => InputType::Number,
+        FeatureInput::Number
+        | FeatureInput::Log1p
+        | FeatureInput::Ratio
+        | FeatureInput::Difference => InputType::Number,
         FeatureInput::Boolean => InputType::Boolean,
-        FeatureInput::Category => InputType::Text,
-        FeatureInput::Part(_) => InputType::Time,
+        FeatureInput::Category | FeatureInput::Rate => InputType::Text,
+        FeatureInput::Part(_) | FeatureInput::TimeDifference(_) => InputType::Time,
     }
 }
 
 fn fit_step(
     feature: &FeatureConfig,
     read_as: FeatureInput,
-    input: u32,
+    operands: &[usize],
     events: &Events,
     rows: &[usize],
 ) -> Result<Step, Error> {
+    let operand = |at: usize| operands.get(at).copied().unwrap_or_default() as u32;
+    let (input, inputs) = (operand(0), [operand(0), operand(1)]);
+    let range = feature.range.map(|[low, high]| (low, high));
+    let computed = |transform| Step::Transform { transform, range };
     Ok(match read_as {
-        FeatureInput::Number => {
-            Step::Number { input, range: feature.range.map(|[low, high]| (low, high)) }
-        }
+        FeatureInput::Number => Step::Number { input, range },
         FeatureInput::Boolean => Step::Boolean { input },
         FeatureInput::Category => {
             Step::Category { input, vocabulary: fit_vocabulary(feature, events, rows)? }
         }
+        FeatureInput::Rate => Step::Rate { input, table: rate::table(feature, events, rows)? },
         FeatureInput::Part(part) => Step::TimePart { input, part },
+        FeatureInput::Log1p => computed(Transform::Log1p { input }),
+        FeatureInput::Ratio => computed(Transform::Ratio { inputs }),
+        FeatureInput::Difference => computed(Transform::Difference { inputs }),
+        FeatureInput::TimeDifference(unit) => computed(Transform::TimeDifference { inputs, unit }),
     })
 }
 
@@ -158,11 +173,19 @@ impl Policies {
                 (DefaultScalar::Text(value), Step::Category { vocabulary, .. }) => {
                     vocabulary.code(value).map(|code| Policy::Default(code as f32)).ok_or_else(|| {
                         Error::config(format!(
-                            "[[feature]] column = {:?}: the default {value:?} is no category of the \
-                             training rows, which have {}",
-                            feature.column,
+                            "{}: the default {value:?} is no category of the training rows, which \
+                             have {}",
+                            feature.label(),
                             vocabulary.values().join(", ")
                         ))
+                    })
+                }
+                (DefaultScalar::Text(value), Step::TimePart { part: TimePart::DayPart, .. }) => {
+                    let code = TimePart::DAY_PARTS.iter().position(|part| part == value);
+                    code.map(|code| Policy::Default(code as f32)).ok_or_else(|| {
+                        let known = TimePart::DAY_PARTS.join(", ");
+                        let label = feature.label();
+                        Error::config(format!("{label}: the default {value:?} is none of {known}"))
                     })
                 }
                 // The configuration's own check refuses it before.
@@ -181,7 +204,7 @@ impl Policies {
 /// Out of range, a number is treated as missing; other features know no range.
 fn default_policy(step: &Step) -> Policy {
     match step {
-        Step::Number { .. } => Policy::AsMissing,
+        Step::Number { .. } | Step::Transform { .. } => Policy::AsMissing,
         _ => Policy::Learned,
     }
 }

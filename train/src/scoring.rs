@@ -4,7 +4,10 @@
 use rayon::prelude::*;
 use shroff_datasets::Column;
 use shroff_serve::features::Program;
-use shroff_serve::{Record, Schema, Score, Scorer, Value};
+use shroff_serve::schema::Policy;
+use shroff_serve::{
+    Record, RejectReason, Schema, Score, ScoreError, ScoreErrorKind, Scorer, Value,
+};
 
 use crate::error::Error;
 use crate::events::{Events, value};
@@ -41,42 +44,135 @@ pub fn encode(
     Matrix::new(schema.row_types(), values).map_err(|error| Error::data(error.to_string()))
 }
 
+/// The rows that no policy rejects, in their order.
+///
+/// # Errors
+/// An input that was not read.
+pub fn accepted(
+    schema: &Schema,
+    program: &Program,
+    events: &Events,
+    rows: &[usize],
+) -> Result<Vec<usize>, Error> {
+    let rejects = schema.features.iter().any(|feature| {
+        [feature.on_missing, feature.on_unseen, feature.on_out_of_range].contains(&Policy::Reject)
+    });
+    if !rejects {
+        return Ok(rows.to_vec());
+    }
+    let columns = events.bind(&schema.inputs)?;
+    let chunk = |rows: &[usize]| {
+        let mut record = Vec::with_capacity(columns.len());
+        let mut slots = vec![0.0; schema.features.len()];
+        let mut accepted = Vec::with_capacity(rows.len());
+        for &row in rows {
+            fill(&mut record, &columns, row);
+            match program.encode(schema, Record::new(&record), &mut slots) {
+                Ok(()) => accepted.push(row),
+                Err(error) if is_rejection(&error) => {}
+                Err(source) => return Err(Error::Score { row: events.source_row(row), source }),
+            }
+        }
+        Ok(accepted)
+    };
+    let chunks: Vec<Vec<usize>> =
+        rows.par_chunks(CHUNK_ROWS).map(chunk).collect::<Result<_, Error>>()?;
+    Ok(chunks.concat())
+}
+
+/// How often a feature's policies decided.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct OddCounts {
+    /// A null, NaN or empty text, or a number that cannot be computed.
+    pub missing: u64,
+    /// Text that the fit did not know.
+    pub unseen: u64,
+    /// Outside the declared range, or infinite.
+    pub out_of_range: u64,
+}
+
+/// Counts of odd values in the given rows, one per feature in the schema's order, rejected rows
+/// included.
+///
+/// # Errors
+/// An input that was not read.
+pub fn odd_values(
+    scorer: &Scorer,
+    events: &Events,
+    rows: &[usize],
+) -> Result<Vec<OddCounts>, Error> {
+    let (schema, program) = (scorer.schema(), &scorer.contents().program);
+    let columns = events.bind(&schema.inputs)?;
+    let mut counts = vec![OddCounts::default(); schema.features.len()];
+    let mut record = Vec::with_capacity(columns.len());
+    for &row in rows {
+        fill(&mut record, &columns, row);
+        let count = |feature: usize, reason| {
+            let counts: &mut OddCounts = &mut counts[feature];
+            match reason {
+                RejectReason::Missing => counts.missing += 1,
+                RejectReason::Unseen => counts.unseen += 1,
+                _ => counts.out_of_range += 1,
+            }
+        };
+        program
+            .odd_values(schema, Record::new(&record), count)
+            .map_err(|source| Error::Score { row: events.source_row(row), source })?;
+    }
+    Ok(counts)
+}
+
 /// Scores the given rows as records, in their order.
 ///
 /// # Errors
 /// A row that a policy rejects, an input that was not read.
 pub fn score(scorer: &Scorer, events: &Events, rows: &[usize]) -> Result<Vec<Score>, Error> {
     let columns = events.bind(&scorer.schema().inputs)?;
-    score_columns(scorer, &columns, rows).map_err(|error| match error {
-        Error::Score { row, source } => Error::Score { row: events.source_row(row - 1), source },
-        other => other,
-    })
+    let score = |record: Record<'_>, row| {
+        let score = scorer.score_record(record);
+        score.map_err(|source| Error::Score { row: events.source_row(row), source })
+    };
+    in_chunks(&columns, rows, score)
 }
 
-/// Scores rows of columns that stand in the order of the scorer's inputs.
+/// Scores rows of columns that stand in the order of the scorer's inputs; none for a row that a
+/// policy rejects.
 ///
 /// # Errors
-/// A row that a policy rejects.
+/// A column of another type than its input.
 pub fn score_columns(
     scorer: &Scorer,
     columns: &[&Column],
     rows: &[usize],
-) -> Result<Vec<Score>, Error> {
-    let chunks: Vec<Vec<Score>> = rows
-        .par_chunks(CHUNK_ROWS)
-        .map(|rows| {
-            let mut record = Vec::with_capacity(columns.len());
-            rows.iter()
-                .map(|&row| {
-                    fill(&mut record, columns, row);
-                    scorer
-                        .score_record(Record::new(&record))
-                        .map_err(|source| Error::Score { row: row + 1, source })
-                })
-                .collect::<Result<Vec<_>, Error>>()
-        })
-        .collect::<Result<_, _>>()?;
+) -> Result<Vec<Option<Score>>, Error> {
+    in_chunks(columns, rows, |record, row| match scorer.score_record(record) {
+        Ok(score) => Ok(Some(score)),
+        Err(error) if is_rejection(&error) => Ok(None),
+        Err(source) => Err(Error::Score { row: row + 1, source }),
+    })
+}
+
+fn in_chunks<T: Send + Clone>(
+    columns: &[&Column],
+    rows: &[usize],
+    score: impl Fn(Record<'_>, usize) -> Result<T, Error> + Sync,
+) -> Result<Vec<T>, Error> {
+    let chunk = |rows: &[usize]| {
+        let mut record = Vec::with_capacity(columns.len());
+        let mut scores = Vec::with_capacity(rows.len());
+        for &row in rows {
+            fill(&mut record, columns, row);
+            scores.push(score(Record::new(&record), row)?);
+        }
+        Ok(scores)
+    };
+    let chunks: Vec<Vec<T>> =
+        rows.par_chunks(CHUNK_ROWS).map(chunk).collect::<Result<_, Error>>()?;
     Ok(chunks.concat())
+}
+
+fn is_rejection(error: &ScoreError) -> bool {
+    matches!(error.kind(), ScoreErrorKind::Rejected { .. })
 }
 
 fn fill<'a>(record: &mut Vec<Value<'a>>, columns: &[&'a Column], row: usize) {

@@ -10,62 +10,98 @@ use crate::schema::{Feature, Schema};
 #[derive(Debug)]
 pub(crate) struct ByInput {
     targets: Vec<Target>,
-    /// Positions of features, those of an input in ascending order.
-    features: Vec<u32>,
+    /// Those of an input in ascending order of their features.
+    fed: Vec<Fed>,
+    n_pairs: usize,
+}
+
+/// A feature that an input feeds.
+#[derive(Debug, Clone, Copy)]
+struct Fed {
+    feature: u32,
+    /// For a feature of two inputs, which are fed in whatever order.
+    pair: Option<Pair>,
 }
 
 #[derive(Debug, Clone, Copy)]
+struct Pair {
+    /// Where the one that comes first waits for the other.
+    slot: u32,
+    is_second: bool,
+}
+
+/// An operand that waits. Only numbers and times do, so nothing is borrowed.
+pub(crate) type Waiting = Option<Value<'static>>;
+
+#[derive(Debug, Clone, Copy)]
 enum Target {
-    /// The feature at this position, which is the usual case.
+    /// The feature at this position, of this input alone, which is the usual case.
     One(u32),
-    /// Those between these places of [`ByInput::features`].
+    /// Those between these places of [`ByInput::fed`].
     Several { from: u32, to: u32 },
 }
 
 impl ByInput {
     pub(crate) fn new(schema: &Schema, program: &Program) -> Self {
-        let (mut targets, mut features) = (Vec::new(), Vec::with_capacity(program.steps.len()));
+        let (mut targets, mut fed) = (Vec::new(), Vec::with_capacity(program.steps.len()));
         for input in 0..schema.inputs.len() {
-            let from = features.len() as u32;
-            let steps = (0_u32..).zip(&program.steps);
-            features.extend(steps.filter(|(_, step)| step.input() == input).map(|(at, _)| at));
-            targets.push(match features[from as usize..] {
-                [only] => Target::One(only),
-                _ => Target::Several { from, to: features.len() as u32 },
+            let from = fed.len() as u32;
+            let mut slot = 0;
+            for (feature, step) in (0_u32..).zip(&program.steps) {
+                let is_second = step.second_input() == Some(input);
+                if is_second || step.input() == input {
+                    let pair = step.second_input().map(|_| Pair { slot, is_second });
+                    fed.push(Fed { feature, pair });
+                }
+                slot += u32::from(step.second_input().is_some());
+            }
+            targets.push(match fed[from as usize..] {
+                [Fed { feature, pair: None }] => Target::One(feature),
+                _ => Target::Several { from, to: fed.len() as u32 },
             });
         }
-        Self { targets, features }
+        let n_pairs = program.steps.iter().filter(|step| step.second_input().is_some()).count();
+        Self { targets, fed, n_pairs }
+    }
+
+    /// How many operands may wait for their other at the same time.
+    pub(crate) fn n_pairs(&self) -> usize {
+        self.n_pairs
     }
 }
 
 /// A row in the making. It is whole when every input was fed once, in whatever order.
 pub(crate) struct RowFill<'a> {
     targets: &'a [Target],
-    by_input: &'a [u32],
+    by_input: &'a [Fed],
     steps: &'a [Step],
     features: &'a [Feature],
     utc_offset_secs: i32,
     row: &'a mut [f32],
+    waiting: &'a mut [Waiting],
     /// The first feature, in the schema's order, of which that is known.
     rejected: Option<(u32, RejectReason)>,
 }
 
 impl<'a> RowFill<'a> {
-    /// A row of as many values as the schema has features.
+    /// A row of as many values as the schema has features, and [`ByInput::n_pairs`] times nothing
+    /// that waits.
     #[inline]
     pub(crate) fn new(
         by_input: &'a ByInput,
         schema: &'a Schema,
         program: &'a Program,
         row: &'a mut [f32],
+        waiting: &'a mut [Waiting],
     ) -> Self {
         Self {
             targets: &by_input.targets,
-            by_input: &by_input.features,
+            by_input: &by_input.fed,
             steps: &program.steps,
             features: &schema.features,
             utc_offset_secs: schema.utc_offset_secs,
             row,
+            waiting,
             rejected: None,
         }
     }
@@ -92,8 +128,24 @@ impl<'a> RowFill<'a> {
     #[inline(never)]
     fn fill_several(&mut self, from: u32, to: u32, value: Value<'_>) {
         let by_input = self.by_input;
-        for &at in &by_input[from as usize..to as usize] {
-            self.fill(at, value);
+        for fed in &by_input[from as usize..to as usize] {
+            match fed.pair {
+                None => self.fill(fed.feature, value),
+                Some(pair) => self.fill_pair(fed.feature, pair, value),
+            }
+        }
+    }
+
+    /// The first operand to come waits, the second finds it there.
+    fn fill_pair(&mut self, at: u32, pair: Pair, value: Value<'_>) {
+        let Some(other) = self.waiting[pair.slot as usize].take() else {
+            self.waiting[pair.slot as usize] = Some(operand(value));
+            return;
+        };
+        let (first, second) = if pair.is_second { (other, value) } else { (value, other) };
+        match self.steps[at as usize].fill_pair(&self.features[at as usize], first, second) {
+            Ok(value) => self.row[at as usize] = value,
+            Err(reason) => self.reject(at, reason),
         }
     }
 
@@ -116,5 +168,14 @@ impl<'a> RowFill<'a> {
                 Err(ScoreError::rejected(name, reason))
             }
         }
+    }
+}
+
+fn operand(value: Value<'_>) -> Value<'static> {
+    match value {
+        Value::Number(value) => Value::Number(value),
+        Value::Integer(value) => Value::Integer(value),
+        Value::Time(value) => Value::Time(value),
+        _ => Value::Null,
     }
 }

@@ -15,9 +15,15 @@ pub enum TimePart {
     Weekend,
     /// 1 in the hours 0 to 6, that is before 07:00, else 0.
     Night,
+    /// A category of four parts of six hours, [`TimePart::DAY_PARTS`] in the order of their codes.
+    DayPart,
 }
 
 impl TimePart {
+    /// The parts of a day: from 00:00, 06:00, 12:00 and 18:00 on. Its night is shorter than
+    /// [`TimePart::Night`], which lasts to 07:00.
+    pub const DAY_PARTS: [&str; 4] = ["night", "morning", "afternoon", "evening"];
+
     /// The part of `micros` (since 1970-01-01T00:00:00 UTC) at `utc_offset_secs` east of UTC.
     pub fn of(self, micros: i64, utc_offset_secs: i32) -> f32 {
         // Whole seconds first: the sum of two such numbers is far from overflow.
@@ -30,6 +36,7 @@ impl TimePart {
             Self::Weekday => weekday,
             Self::Weekend => i64::from(weekday >= 5),
             Self::Night => i64::from(hour <= 6),
+            Self::DayPart => hour / 6,
         };
         part as f32
     }
@@ -56,6 +63,20 @@ mod tests {
         assert_eq!(parts(1_522_652_400_000_000, 0), [7, 0, 0, 0]);
         // One microsecond before 1970: Wednesday 31 December 1969, 23:59:59.
         assert_eq!(parts(-1, 0), [23, 2, 0, 0]);
+    }
+
+    #[test]
+    fn a_day_has_four_parts_of_six_hours() {
+        let at = |hour: i64, secs: i64| {
+            let micros = (hour * 3_600 + secs) * 1_000_000;
+            TimePart::DAY_PARTS[TimePart::DayPart.of(micros, 0) as usize]
+        };
+        let found =
+            [at(0, 0), at(5, 3_599), at(6, 0), at(12, 0), at(17, 3_599), at(18, 0), at(23, 0)];
+        let (night, morning) = ("night", "morning");
+        assert_eq!(found, [night, night, morning, "afternoon", "afternoon", "evening", "evening"]);
+        // Just before midnight in UTC it is night two hours further east.
+        assert_eq!(TimePart::DayPart.of(-1, 7_200) as usize, 0);
     }
 
     #[test]

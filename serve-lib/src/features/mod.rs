@@ -4,11 +4,15 @@
 mod by_input;
 mod civil;
 mod program;
+mod rate;
 #[cfg(test)]
 mod tests;
+mod transform;
 mod vocabulary;
 
 pub(crate) use by_input::{ByInput, RowFill};
 pub use civil::TimePart;
 pub use program::{Program, Step};
+pub use rate::{RateCounts, RateTable};
+pub use transform::{TimeUnit, Transform};
 pub use vocabulary::Vocabulary;

@@ -1,6 +1,6 @@
 //! One step per feature: read an input, turn it into a number, apply the feature's policies.
 
-use super::{TimePart, Vocabulary};
+use super::{RateTable, TimePart, Transform, Vocabulary};
 use crate::error::{RejectReason, ScoreError};
 use crate::record::{Record, Value};
 use crate::schema::{Feature, InputType, Policy, RowType, Schema, SchemaError, category};
@@ -42,10 +42,24 @@ pub enum Step {
         /// Which part.
         part: TimePart,
     },
+    /// A number computed from one input or two. Outside `range`, or infinite, it is out of range.
+    Transform {
+        /// What is computed, and of what.
+        transform: Transform,
+        /// The least and greatest result expected.
+        range: Option<(f64, f64)>,
+    },
+    /// The share of fraud among rows of the same text.
+    Rate {
+        /// Position among the inputs.
+        input: u32,
+        /// The rates of the values that are known.
+        table: RateTable,
+    },
 }
 
 impl Program {
-    /// Turns a record into a row. Each value is decided by its own input and policies alone, so a
+    /// Turns a record into a row. Each value is decided by its own inputs and policies alone, so a
     /// row never depends on an earlier one.
     ///
     /// Cost: a few nanoseconds a number, a hash of its text a category; no allocation.
@@ -58,25 +72,37 @@ impl Program {
         record: Record<'_>,
         row: &mut [f32],
     ) -> Result<(), ScoreError> {
-        let values = record.values();
-        if values.len() != schema.inputs.len() {
-            return Err(ScoreError::record_length(schema.inputs.len(), values.len()));
-        }
+        check_record(schema, record)?;
         if row.len() != self.steps.len() {
             return Err(ScoreError::row_length(self.steps.len(), row.len()));
         }
-        for (input, value) in schema.inputs.iter().zip(values) {
-            if !value.fits(input.input_type) {
-                let (name, found) = (input.name.clone(), value.type_name());
-                return Err(ScoreError::wrong_type(name, input.input_type.name(), found));
-            }
-        }
         for ((step, feature), slot) in self.steps.iter().zip(&schema.features).zip(row) {
-            // An input of a checked program exists; were it not so, it would be missing.
-            let value = values.get(step.input()).copied().unwrap_or(Value::Null);
             *slot = step
-                .fill(feature, value, schema.utc_offset_secs)
+                .fill_record(feature, record.values(), schema.utc_offset_secs)
                 .map_err(|reason| ScoreError::rejected(feature.name.clone(), reason))?;
+        }
+        Ok(())
+    }
+
+    /// Tells which features have a value that a policy decides on, whatever it decides: for each the
+    /// position and what is odd, in the order of the schema. No row is made.
+    ///
+    /// # Errors
+    /// A record of another length, a value of another type.
+    pub fn odd_values(
+        &self,
+        schema: &Schema,
+        record: Record<'_>,
+        mut odd: impl FnMut(usize, RejectReason),
+    ) -> Result<(), ScoreError> {
+        check_record(schema, record)?;
+        for (position, step) in self.steps.iter().enumerate() {
+            match step.evaluate_record(record.values(), schema.utc_offset_secs) {
+                Outcome::Value(_) => {}
+                Outcome::Missing => odd(position, RejectReason::Missing),
+                Outcome::Unseen { .. } => odd(position, RejectReason::Unseen),
+                Outcome::OutOfRange { .. } => odd(position, RejectReason::OutOfRange),
+            }
         }
         Ok(())
     }
@@ -93,11 +119,17 @@ impl Program {
         let mut required = vec![false; schema.inputs.len()];
         for (step, feature) in self.steps.iter().zip(&schema.features) {
             let fail = |problem| Err(SchemaError::new(&feature.name, problem));
-            let Some(input) = schema.inputs.get(step.input()) else {
-                return fail("reads an input that is not in the schema");
-            };
-            if input.input_type != step.input_type() {
-                return fail("reads an input of another type");
+            for input in step.inputs() {
+                let Some(read) = schema.inputs.get(input) else {
+                    return fail("reads an input that is not in the schema");
+                };
+                if read.input_type != step.input_type() {
+                    return fail("reads an input of another type");
+                }
+                required[input] |= feature.on_missing == Policy::Reject;
+            }
+            if step.second_input() == Some(step.input()) {
+                return fail("reads the same input twice");
             }
             if feature.kind != step.row_type() {
                 return fail("is of another kind, or has other categories, than its step gives");
@@ -105,17 +137,15 @@ impl Program {
             if let Some(problem) = step.problem() {
                 return fail(problem);
             }
-            if let Step::Category { vocabulary, .. } = step {
-                let n_categories = vocabulary.n_categories();
+            if let Some(n_categories) = step.row_type().n_categories() {
                 let stray = [feature.on_missing, feature.on_unseen].into_iter().any(|policy| {
                     matches!(policy, Policy::Default(code)
                         if category(code).is_none_or(|c| c >= n_categories as usize))
                 });
                 if stray {
-                    return fail("a default is no code of its vocabulary");
+                    return fail("a default is no code of its categories");
                 }
             }
-            required[step.input()] |= feature.on_missing == Policy::Reject;
         }
         match schema.inputs.iter().zip(required).find(|(input, needed)| input.required != *needed) {
             Some((input, _)) => {
@@ -127,9 +157,23 @@ impl Program {
     }
 }
 
-/// What a step makes of its input before policies apply.
+fn check_record(schema: &Schema, record: Record<'_>) -> Result<(), ScoreError> {
+    let values = record.values();
+    if values.len() != schema.inputs.len() {
+        return Err(ScoreError::record_length(schema.inputs.len(), values.len()));
+    }
+    for (input, value) in schema.inputs.iter().zip(values) {
+        if !value.fits(input.input_type) {
+            let (name, found) = (input.name.clone(), value.type_name());
+            return Err(ScoreError::wrong_type(name, input.input_type.name(), found));
+        }
+    }
+    Ok(())
+}
+
+/// What a step makes of its inputs before policies apply.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Outcome {
+pub(super) enum Outcome {
     Value(f32),
     Missing,
     Unseen { other: f32 },
@@ -139,7 +183,7 @@ enum Outcome {
 impl Outcome {
     /// What the feature's policies make of it.
     #[inline(never)]
-    fn decide(self, feature: &Feature) -> Result<f32, RejectReason> {
+    pub(super) fn decide(self, feature: &Feature) -> Result<f32, RejectReason> {
         let (reason, policy) = match self {
             Self::Value(value) => return Ok(value),
             Self::Missing => (RejectReason::Missing, feature.on_missing),
@@ -162,23 +206,39 @@ impl Outcome {
 }
 
 impl Step {
-    /// The position of the input it reads.
+    /// The position of the input it reads, of two the first.
     pub fn input(&self) -> usize {
         match self {
             Self::Number { input, .. }
             | Self::Boolean { input }
             | Self::Category { input, .. }
-            | Self::TimePart { input, .. } => *input as usize,
+            | Self::TimePart { input, .. }
+            | Self::Rate { input, .. } => *input as usize,
+            Self::Transform { transform, .. } => transform.inputs().0 as usize,
         }
     }
 
-    /// The type of the input it reads.
+    /// The position of the second input, for a step that reads two.
+    pub fn second_input(&self) -> Option<usize> {
+        match self {
+            Self::Transform { transform, .. } => transform.inputs().1.map(|input| input as usize),
+            _ => None,
+        }
+    }
+
+    /// The positions of the inputs it reads: one or two.
+    pub fn inputs(&self) -> impl Iterator<Item = usize> + use<> {
+        [self.input()].into_iter().chain(self.second_input())
+    }
+
+    /// The type of the inputs it reads.
     pub fn input_type(&self) -> InputType {
         match self {
             Self::Number { .. } => InputType::Number,
             Self::Boolean { .. } => InputType::Boolean,
-            Self::Category { .. } => InputType::Text,
+            Self::Category { .. } | Self::Rate { .. } => InputType::Text,
             Self::TimePart { .. } => InputType::Time,
+            Self::Transform { transform, .. } => transform.input_type(),
         }
     }
 
@@ -188,13 +248,31 @@ impl Step {
             Self::Category { vocabulary, .. } => {
                 RowType::Categorical { n_categories: vocabulary.n_categories() }
             }
+            Self::TimePart { part: TimePart::DayPart, .. } => {
+                RowType::Categorical { n_categories: TimePart::DAY_PARTS.len() as u32 }
+            }
             _ => RowType::Numeric,
         }
     }
 
-    /// The feature's value, its policies applied. The type was proved before.
+    /// The feature's value in a record, its policies applied.
+    #[inline]
+    fn fill_record(
+        &self,
+        feature: &Feature,
+        values: &[Value<'_>],
+        utc_offset_secs: i32,
+    ) -> Result<f32, RejectReason> {
+        match self.operands(values) {
+            (value, None) => self.fill(feature, value, utc_offset_secs),
+            (first, Some(second)) => self.fill_pair(feature, first, second),
+        }
+    }
+
+    /// The value of a feature of one input, its policies applied. The type was proved before.
     ///
-    /// Every row is made by this: of a record and of a bound struct, in training and in serving.
+    /// Every row is made by this and [`Step::fill_pair`]: of a record and of a bound struct, in
+    /// training and in serving.
     ///
     /// # Errors
     /// Why a policy rejects the value.
@@ -208,6 +286,41 @@ impl Step {
         match self.evaluate(value, utc_offset_secs) {
             Outcome::Value(value) => Ok(value),
             odd => odd.decide(feature),
+        }
+    }
+
+    /// The value of a feature of two inputs, its policies applied. The types were proved before.
+    ///
+    /// # Errors
+    /// Why a policy rejects the value.
+    #[inline(never)]
+    pub(super) fn fill_pair(
+        &self,
+        feature: &Feature,
+        first: Value<'_>,
+        second: Value<'_>,
+    ) -> Result<f32, RejectReason> {
+        self.evaluate_pair(first, second).decide(feature)
+    }
+
+    fn evaluate_record(&self, values: &[Value<'_>], utc_offset_secs: i32) -> Outcome {
+        match self.operands(values) {
+            (value, None) => self.evaluate(value, utc_offset_secs),
+            (first, Some(second)) => self.evaluate_pair(first, second),
+        }
+    }
+
+    #[inline]
+    fn operands<'v>(&self, values: &[Value<'v>]) -> (Value<'v>, Option<Value<'v>>) {
+        // An input of a checked program exists; were it not so, it would be missing.
+        let value = |input: usize| values.get(input).copied().unwrap_or(Value::Null);
+        (value(self.input()), self.second_input().map(value))
+    }
+
+    fn evaluate_pair(&self, first: Value<'_>, second: Value<'_>) -> Outcome {
+        match self {
+            Self::Transform { transform, range } => number(transform.of(first, second), *range),
+            _ => Outcome::Missing,
         }
     }
 
@@ -230,17 +343,24 @@ impl Step {
             (Self::TimePart { part, .. }, Value::Time(micros)) => {
                 Outcome::Value(part.of(micros, utc_offset_secs))
             }
+            (Self::Transform { transform, range }, value) => {
+                number(transform.of(value, Value::Null), *range)
+            }
+            (Self::Rate { .. }, Value::Text("")) => Outcome::Missing,
+            (Self::Rate { table, .. }, Value::Text(value)) => table.evaluate(value),
             _ => Outcome::Missing,
         }
     }
 
     fn problem(&self) -> Option<&'static str> {
         match self {
-            Self::Number { range: Some((low, high)), .. } => {
+            Self::Number { range: Some((low, high)), .. }
+            | Self::Transform { range: Some((low, high)), .. } => {
                 let sound = low.is_finite() && high.is_finite() && low <= high;
                 (!sound).then_some("the range should be finite, its least value first")
             }
             Self::Category { vocabulary, .. } => vocabulary.problem(),
+            Self::Rate { table, .. } => table.problem(),
             _ => None,
         }
     }

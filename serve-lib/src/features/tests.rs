@@ -1,6 +1,8 @@
 //! Every policy on every odd value, with the outcome a person would write down.
 
-use super::{Program, Step, TimePart, Vocabulary};
+mod computed;
+
+use super::{Program, RateCounts, RateTable, Step, TimePart, TimeUnit, Transform, Vocabulary};
 use crate::error::{RejectReason, ScoreErrorKind};
 use crate::record::{Record, Value};
 use crate::schema::{Feature, Input, Policy, RowType, Schema};
@@ -217,6 +219,12 @@ fn unsound_programs_are_refused() {
         let vocabulary = Vocabulary::from_sorted(vec!["b".to_owned(), "a".to_owned()]);
         Step::Category { input: 0, vocabulary }
     };
+    let rates = |values: [&str; 2], rates: &[f32]| {
+        let values = Vocabulary::from_sorted(values.map(str::to_owned).to_vec());
+        Step::Rate { input: 0, table: RateTable::from_parts(values, rates.to_vec()) }
+    };
+    let ratio = |inputs| Step::Transform { transform: Transform::Ratio { inputs }, range: None };
+    let day_part = || Step::TimePart { input: 0, part: TimePart::DayPart };
     let as_it_is: fn(&mut Schema, &mut Program) = |_, _| {};
     for (step, policies, change, expected) in [
         (number(None), (AsMissing, Learned, Learned), as_it_is, "would never end"),
@@ -224,9 +232,16 @@ fn unsound_programs_are_refused() {
         (number(Some((1.0, 0.0))), LEARNED, as_it_is, "its least value first"),
         (number(Some((f64::NAN, 0.0))), LEARNED, as_it_is, "should be finite"),
         (number(Some((0.0, f64::INFINITY))), LEARNED, as_it_is, "should be finite"),
-        (category(), (Default(2.0), Learned, Learned), as_it_is, "no code of its vocabulary"),
-        (category(), (Learned, Default(0.5), Learned), as_it_is, "no code of its vocabulary"),
+        (category(), (Default(2.0), Learned, Learned), as_it_is, "no code of its categories"),
+        (category(), (Learned, Default(0.5), Learned), as_it_is, "no code of its categories"),
         (backwards(), LEARNED, as_it_is, "not in ascending order"),
+        (rates(["a", "b"], &[0.5, 0.5]), LEARNED, as_it_is, "one rate a value"),
+        (rates(["a", "b"], &[0.5, 1.5, 0.5]), LEARNED, as_it_is, "within 0 and 1"),
+        (rates(["a", "b"], &[0.5, 0.5, f32::NAN]), LEARNED, as_it_is, "within 0 and 1"),
+        (rates(["b", "a"], &[0.5; 3]), LEARNED, as_it_is, "not in ascending order"),
+        (ratio([0, 0]), LEARNED, as_it_is, "the same input twice"),
+        (ratio([0, 1]), LEARNED, as_it_is, "not in the schema"),
+        (day_part(), (Default(4.0), Learned, Learned), as_it_is, "no code of its categories"),
         (number(None), LEARNED, |_, program| program.steps.clear(), "one step a feature"),
         (
             number(None),

@@ -73,22 +73,27 @@ impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
     /// # Errors
     /// As [`Bound::score`].
     pub fn score_like<U: Serialize + ?Sized>(&self, value: &U) -> Result<Score, ScoreError> {
-        match self.scorer().schema().features.len() {
-            0..=64 => self.score_on_stack::<64, U>(value),
-            65..=512 => self.score_on_stack::<512, U>(value),
-            _ => self.score_on_stack::<MAX_FEATURES, U>(value),
+        // Few models have features of two inputs, and none has more of them than features.
+        match (self.scorer().schema().features.len(), self.by_input.n_pairs()) {
+            (0..=64, 0) => self.score_on_stack::<64, 0, U>(value),
+            (65..=512, 0) => self.score_on_stack::<512, 0, U>(value),
+            (_, 0) => self.score_on_stack::<MAX_FEATURES, 0, U>(value),
+            (0..=64, 1..=16) => self.score_on_stack::<64, 16, U>(value),
+            (0..=512, 1..=512) => self.score_on_stack::<512, 512, U>(value),
+            _ => self.score_on_stack::<MAX_FEATURES, MAX_FEATURES, U>(value),
         }
     }
 
-    fn score_on_stack<const N: usize, U: Serialize + ?Sized>(
+    fn score_on_stack<const N: usize, const PAIRS: usize, U: Serialize + ?Sized>(
         &self,
         value: &U,
     ) -> Result<Score, ScoreError> {
         let scorer = self.scorer();
         let contents = scorer.contents();
-        let mut row = [0.0; N];
+        let (mut row, mut waiting) = ([0.0; N], [None; PAIRS]);
         let row = &mut row[..contents.schema.features.len()];
-        let fill = RowFill::new(&self.by_input, &contents.schema, &contents.program, row);
+        let (schema, program) = (&contents.schema, &contents.program);
+        let fill = RowFill::new(&self.by_input, schema, program, row, &mut waiting);
         self.plan.walk(&contents.schema.inputs, value, fill)?.finish()?;
         scorer.score(row)
     }

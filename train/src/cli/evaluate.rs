@@ -95,6 +95,15 @@ fn evaluate(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Value, 
         )));
     }
     progress.step("scoring");
+    let odd = scoring::odd_values(scorer, &events, &rows)?;
+    let n_judged = rows.len();
+    let rows = scoring::accepted(scorer.schema(), &scorer.contents().program, &events, &rows)?;
+    if rows.is_empty() {
+        return Err(Error::Data(format!(
+            "{}: all {n_judged} rows are rejected by policies of the model's features",
+            data.source.path
+        )));
+    }
     let scores = scoring::score(scorer, &events, &rows)?;
     let measures = pipeline::measures(&events, &rows, &scores)?;
     let mut report = serde_json::to_value(&measures)
@@ -110,7 +119,10 @@ fn evaluate(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Value, 
         ));
     }
     report["rows_in_fitted_windows"] = json!(seen);
-    report["dropped_rows"] = json!(n_labelled - rows.len());
+    report["dropped_rows"] = json!(n_labelled - n_judged);
+    report["rejected_rows"] = json!(n_judged - rows.len());
+    let names = scorer.schema().features.iter().map(|feature| feature.name.to_string());
+    report["inputs"] = names.zip(odd).map(|(name, counts)| (name, json!(counts))).collect();
     report["bands"] = bands(scorer, &events.labels_at(&rows), &scores);
     Ok(report)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde_json::json;
 use shroff_datasets::{Column, ColumnRequest, Frame, Text, Values};
-use shroff_serve::Scorer;
+use shroff_serve::{Score, Scorer};
 
 use super::Ending;
 use super::data::{Data, ModelArgs};
@@ -36,19 +36,28 @@ const ADDED: [&str; 3] = ["margin", "probability", "band"];
 pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
     let scorer = args.model.open()?;
     let progress = Terminal::new();
-    let rows = predict(args, &scorer, &progress).context("predict")?;
+    let (rows, rejected_rows) = predict(args, &scorer, &progress).context("predict")?;
+    if rejected_rows > 0 {
+        progress.note(&format!(
+            "{rejected_rows} rows are rejected by a policy of a feature and have no score"
+        ));
+    }
     drop(progress);
     let out = args.out.display().to_string();
     if args.json {
         let artifact = scorer.id().to_string();
-        super::print_json(&json!({ "rows": rows, "out": out, "artifact": artifact }))?;
+        super::print_json(&json!({
+            "rows": rows, "rejected_rows": rejected_rows, "out": out, "artifact": artifact,
+        }))?;
     } else {
-        super::print(&format!("{rows} rows scored, in {out}\n"))?;
+        super::print(&format!("{} rows scored, in {out}\n", rows - rejected_rows))?;
     }
     Ok(Ending::Done)
 }
 
-fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<usize, Error> {
+/// Scores everything; the number of rows, and of those that a policy rejects. They keep their place
+/// with nulls for a score.
+fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<(usize, usize), Error> {
     // Said before an hour of scoring rather than after.
     shroff_datasets::Format::of_path(&args.out).map_err(Error::Output)?;
     progress.step("reading");
@@ -79,18 +88,22 @@ fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<usize, E
     let rows: Vec<usize> = (0..table.n_rows()).collect();
     let scores = scoring::score_columns(scorer, &columns, &rows)?;
     progress.step("writing");
-    let margins = scores.iter().map(|score| score.margin).collect();
-    let probabilities = scores.iter().map(|score| score.probability).collect();
-    let bands: Text = scores.iter().map(|score| scorer.band_name(*score)).collect();
-    let without_band = scores.iter().map(|score| score.band.is_none()).collect();
+    let number = |of: fn(&Score) -> f64| {
+        Values::Number(scores.iter().map(|score| score.as_ref().map_or(0.0, of)).collect())
+    };
+    let bands: Text =
+        scores.iter().map(|score| score.map_or("", |score| scorer.band_name(score))).collect();
+    let without_band = scores.iter().map(|score| score.is_none_or(|s| s.band.is_none())).collect();
+    let rejected: Vec<bool> = scores.iter().map(Option::is_none).collect();
+    let n_rejected = rejected.iter().filter(|rejected| **rejected).count();
     let columns = [
-        Column::new(Values::Number(margins)),
-        Column::new(Values::Number(probabilities)),
+        Column::with_nulls(number(|score| score.margin), rejected.clone()),
+        Column::with_nulls(number(|score| score.probability), rejected),
         Column::with_nulls(Values::Text(bands), without_band),
     ];
     for (name, column) in ADDED.into_iter().zip(&columns) {
         frame.with_column(name, column)?;
     }
     frame.write(&args.out).map_err(Error::Output)?;
-    Ok(scores.len())
+    Ok((scores.len(), n_rejected))
 }

@@ -7,8 +7,8 @@ mod split;
 
 pub use duration::{Duration, MICROS_PER_DAY};
 pub use feature::{
-    ColumnFeature, DefaultScalar, DefaultValue, FeatureConfig, FeatureInput, PartName,
-    PolicyConfig, PolicyWord,
+    ColumnFeature, DefaultScalar, DefaultValue, Encoding, FeatureConfig, FeatureInput, PartName,
+    PolicyConfig, PolicyWord, TransformName, UnitName,
 };
 pub use split::{Bounds, Instant, NoWindow, SplitConfig, StopConfig, WindowConfig};
 

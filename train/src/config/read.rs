@@ -49,7 +49,9 @@ impl Config {
         }
         for feature in &self.features {
             feature.check()?;
-            self.refuse_leak(&feature.column)?;
+            for column in feature.operands() {
+                self.refuse_leak(column)?;
+            }
         }
         let names = self.features.iter().flat_map(|f| f.expand()).map(|(name, _)| name);
         unique("[[feature]]", names)?;

@@ -5,12 +5,13 @@ use shroff_datasets::time::format_time;
 use shroff_serve::Scorer;
 use shroff_serve::schema::InputType;
 
-use super::fit::measures;
+use super::fit::{Trained, measures};
 use super::prepare::{Plan, Prepared};
 use crate::error::Error;
 use crate::events::{Events, EventsRequest};
 use crate::metric::Measures;
 use crate::registry::{Decision, Registry, Verdict};
+use crate::scoring;
 
 /// What the gate found.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub(super) fn judge(
     registry: &Registry,
     plan: &Plan<'_>,
     prepared: &Prepared,
-    candidate: &Measures,
+    trained: &Trained,
 ) -> Result<Judgement, Error> {
     let name = &plan.config.model.name;
     let standing = registry.standing(name)?;
@@ -61,12 +62,11 @@ pub(super) fn judge(
     if let Some(overlap) = overlap(&scorer, prepared) {
         return Ok(cannot(overlap));
     }
-    let theirs = match champion_measures(&scorer, plan, prepared) {
+    let (ours, theirs) = match compare(&scorer, plan, prepared, trained) {
         Ok(measures) => measures,
         Err(error) => return Ok(cannot(chain(&error))),
     };
-    let (Some(ours), Some(champions)) = (candidate.average_precision, theirs.average_precision)
-    else {
+    let (Some(ours), Some(champions)) = (ours.average_precision, theirs.average_precision) else {
         return Ok(cannot("the test window has no frauds".to_owned()));
     };
     let (decision, words) = if ours >= champions {
@@ -99,14 +99,16 @@ fn overlap(scorer: &Scorer, prepared: &Prepared) -> Option<String> {
     })
 }
 
-fn champion_measures(
+/// The measures of the candidate and of the champion, on the rows that neither rejects.
+fn compare(
     scorer: &Scorer,
     plan: &Plan<'_>,
     prepared: &Prepared,
-) -> Result<Measures, Error> {
+    trained: &Trained,
+) -> Result<(Measures, Measures), Error> {
     let own = &prepared.events;
     if own.bind(&scorer.schema().inputs).is_ok() {
-        return score(scorer, own, prepared);
+        return score(scorer, own, prepared, trained);
     }
     // The champion reads columns that the candidate does not: the same rows are read again.
     let inputs = scorer.schema().inputs.iter();
@@ -123,12 +125,25 @@ fn champion_measures(
     if events.times != own.times {
         return Err(Error::data("the source changed while the job was running"));
     }
-    score(scorer, &events, prepared)
+    score(scorer, &events, prepared, trained)
 }
 
-fn score(scorer: &Scorer, events: &Events, prepared: &Prepared) -> Result<Measures, Error> {
-    let scores = crate::scoring::score(scorer, events, &prepared.judged)?;
-    measures(events, &prepared.judged, &scores)
+fn score(
+    scorer: &Scorer,
+    events: &Events,
+    prepared: &Prepared,
+    trained: &Trained,
+) -> Result<(Measures, Measures), Error> {
+    let program = &scorer.contents().program;
+    let rows = scoring::accepted(scorer.schema(), program, events, &trained.judged)?;
+    if rows.is_empty() {
+        return Err(Error::data("its policies reject every row of the test window"));
+    }
+    let of = |scorer: &Scorer, events: &Events| {
+        measures(events, &rows, &scoring::score(scorer, events, &rows)?)
+    };
+    let candidate = &trained.competitors[trained.candidate];
+    Ok((of(&candidate.packaged.scorer, &prepared.events)?, of(scorer, events)?))
 }
 
 /// An error and its causes in one line.

@@ -11,7 +11,7 @@ use crate::learner::{Fitted, LearnError, LearnerConfig};
 use crate::matrix::{Matrix, TrainingSet};
 use crate::metric::{Measures, Ranking, Scored};
 use crate::package::{self, Packaged, Parts};
-use crate::{program, scoring};
+use crate::{program, rate, scoring};
 
 /// A learner with what it came to.
 #[derive(Debug)]
@@ -35,10 +35,16 @@ pub struct Trained {
     pub competitors: Vec<Competitor>,
     /// Position of the candidate.
     pub candidate: usize,
+    /// The rows of test that are judged: those that no policy of the features rejects.
+    pub judged: Vec<usize>,
+    /// Rows that a policy rejects and that are left out, by what they are for.
+    pub rejected: Vec<(&'static str, usize)>,
 }
 
 /// Rows made ready to fit.
 struct FitRows {
+    /// Those that no policy rejects.
+    rows: Vec<usize>,
     schema: Schema,
     program: Program,
     matrix: Matrix,
@@ -49,9 +55,21 @@ struct FitRows {
 impl FitRows {
     fn new(plan: &Plan<'_>, events: &Events, rows: &[usize]) -> Result<Self, Error> {
         let (schema, program) = program::fit(plan.config, events, rows)?;
-        let matrix = scoring::encode(&schema, &program, events, rows)?;
-        let (labels, weights) = (events.labels_at(rows), events.weights_at(rows));
-        Ok(Self { schema, program, matrix, labels, weights })
+        let (kept, matrix) = rate::encode_fit_rows(plan.config, (&schema, &program), events, rows)?;
+        if kept.is_empty() {
+            return Err(all_rejected("fit"));
+        }
+        let (labels, weights) = (events.labels_at(&kept), events.weights_at(&kept));
+        Ok(Self { rows: kept, schema, program, matrix, labels, weights })
+    }
+
+    /// The rows of a window that no policy rejects.
+    fn accepted(&self, window: &str, events: &Events, rows: &[usize]) -> Result<Vec<usize>, Error> {
+        let accepted = scoring::accepted(&self.schema, &self.program, events, rows)?;
+        if accepted.is_empty() && !rows.is_empty() {
+            return Err(all_rejected(window));
+        }
+        Ok(accepted)
     }
 
     /// Fits; what a learner says of a row by its position is said by its row and feature instead.
@@ -92,9 +110,12 @@ pub(super) fn fit_all(
     let mut stop_measures = vec![None; learners.len()];
     let mut first_fits: Vec<Option<Fitted>> = learners.iter().map(|_| None).collect();
     let mut train_rows = None;
+    let mut n_stop = 0;
     if has_stop {
         reporter.step("encoding the train window");
         let rows = FitRows::new(plan, &prepared.events, &prepared.split.train)?;
+        let stop = rows.accepted("stop", &prepared.events, &prepared.split.stop)?;
+        n_stop = stop.len();
         for (position, learner) in learners.iter().enumerate() {
             reporter.step(&format!("fitting {} on train", learner.name()));
             let source_row = |row: usize| prepared.events.source_row(prepared.split.train[row]);
@@ -105,8 +126,7 @@ pub(super) fn fit_all(
                 fitted.clone(),
                 prepared.provenance(plan, learner),
             )?;
-            let stop = &prepared.split.stop;
-            let precision = average_precision(&scorer, &prepared.events, stop)?;
+            let precision = average_precision(&scorer, &prepared.events, &stop)?;
             stop_measures[position] = precision;
             first_fits[position] = Some(fitted);
         }
@@ -124,6 +144,19 @@ pub(super) fn fit_all(
             FitRows::new(plan, &prepared.events, fit_rows)?
         }
     };
+    let calibrate = rows.accepted("calibrate", &prepared.events, &prepared.split.calibrate)?;
+    let judged = rows.accepted("test", &prepared.events, &prepared.judged)?;
+    let rejected = vec![
+        ("fit", fit_rows.len() - rows.rows.len()),
+        ("stop", prepared.split.stop.len() - n_stop),
+        ("calibrate", prepared.split.calibrate.len() - calibrate.len()),
+        ("test", prepared.judged.len() - judged.len()),
+    ];
+    for (what, n_rejected) in rejected.iter().filter(|(_, n_rejected)| *n_rejected > 0) {
+        reporter.note(&format!(
+            "{n_rejected} rows of {what} are left out: a policy of a feature rejects them"
+        ));
+    }
     let mut competitors = Vec::with_capacity(learners.len());
     for (position, learner) in learners.iter().enumerate() {
         let fitted = match first_fits[position].take() {
@@ -142,23 +175,30 @@ pub(super) fn fit_all(
             fitted,
             provenance: prepared.provenance(plan, learner),
             events: &prepared.events,
-            fit_rows,
-            calibrate_rows: &prepared.split.calibrate,
+            fit_rows: &rows.rows,
+            calibrate_rows: &calibrate,
             method: config.calibrate.method,
         })?;
         for note in &packaged.notes {
             reporter.note(&format!("{}: {note}", learner.name()));
         }
-        let scores = scoring::score(&packaged.scorer, &prepared.events, &prepared.judged)?;
+        let scores = scoring::score(&packaged.scorer, &prepared.events, &judged)?;
         competitors.push(Competitor {
             name: learner.name().to_owned(),
             stop_average_precision: stop_measures[position],
             packaged,
-            test: measures(&prepared.events, &prepared.judged, &scores)?,
+            test: measures(&prepared.events, &judged, &scores)?,
             size,
         });
     }
-    Ok(Trained { competitors, candidate })
+    Ok(Trained { competitors, candidate, judged, rejected })
+}
+
+fn all_rejected(window: &str) -> Error {
+    Error::data(format!(
+        "every row of {window} is rejected by a policy of a feature; see [[feature]] on_missing, \
+         on_unseen and on_out_of_range"
+    ))
 }
 
 /// The measures of scored rows.

@@ -62,7 +62,7 @@ pub fn retrain(
     let trained = fit_all(&plan, &prepared, reporter)?;
     let candidate = &trained.competitors[trained.candidate];
     reporter.step("comparing with the champion");
-    let judgement = champion::judge(&registry, &plan, &prepared, &candidate.test)?;
+    let judgement = champion::judge(&registry, &plan, &prepared, &trained)?;
 
     reporter.step("publishing");
     let mut report = report(&plan, &prepared, &trained)?;
@@ -154,12 +154,15 @@ fn report(plan: &Plan<'_>, prepared: &Prepared, trained: &Trained) -> Result<Val
             (window.name, shown)
         })
         .collect();
+    let rejected: serde_json::Map<String, Value> =
+        trained.rejected.iter().map(|(what, rows)| ((*what).to_owned(), json!(rows))).collect();
     Ok(json!({
         "model": plan.config.model.name,
         "as_of": format_time(plan.as_of),
         "windows": windows,
         "unlabelled_rows": prepared.split.n_unlabelled,
         "dropped_test_rows": prepared.split.test.len() - prepared.judged.len(),
+        "rejected_rows": rejected,
         "candidate": trained.competitors[trained.candidate].name,
         "learners": learners,
     }))

@@ -78,6 +78,11 @@ pub fn evaluation(report: &Value) -> String {
         measures.push(vec![key.to_owned(), number(&report[key], digits)]);
     }
     let mut text = measures.to_string();
+    if report["rejected_rows"].as_u64().is_some_and(|rows| rows > 0) {
+        let rejected = plain(&report["rejected_rows"]);
+        text.push_str(&format!("{rejected} rows that a policy rejects are left out\n"));
+    }
+    text.push_str(&odd_values(report));
     let bands = report["bands"].as_array().map(Vec::as_slice).unwrap_or_default();
     if bands.is_empty() {
         text.push_str("\nThe model has no bands.\n");
@@ -95,6 +100,20 @@ pub fn evaluation(report: &Value) -> String {
     }
     text.push_str(&format!("\n{table}"));
     text
+}
+
+/// The features that had odd values to decide on; empty where there were none.
+fn odd_values(report: &Value) -> String {
+    let mut table = Table::new(["feature", "missing", "unseen", "out of range"]);
+    let mut any = false;
+    for (name, counts) in report["inputs"].as_object().into_iter().flatten() {
+        let counts = ["missing", "unseen", "out_of_range"].map(|key| &counts[key]);
+        if counts.iter().any(|count| **count != 0) {
+            table.push([name.clone()].into_iter().chain(counts.map(plain)).collect());
+            any = true;
+        }
+    }
+    if any { format!("\n{table}") } else { String::new() }
 }
 
 fn number(value: &Value, digits: usize) -> String {

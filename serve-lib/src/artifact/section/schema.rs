@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Body, Section};
 use crate::error::ErrorKind;
-use crate::features::{Program, Step, TimePart, Vocabulary};
+use crate::features::{Program, RateTable, Step, TimePart, TimeUnit, Transform, Vocabulary};
 use crate::schema::{Feature, Input, InputType, Policy, RowType, Schema};
 
 #[derive(Serialize, Deserialize)]
@@ -46,9 +46,12 @@ pub(in crate::artifact) struct ProgramV1 {
 struct StepV1 {
     code: u16,
     input: u32,
+    second_input: u32,
     range: Option<RangeV1>,
     time_part: u16,
+    unit: u16,
     vocabulary: Vec<String>,
+    rates: Vec<f32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -59,8 +62,15 @@ struct RangeV1 {
 
 const INPUT_TYPES: [(u16, InputType); 4] =
     [(1, InputType::Number), (2, InputType::Boolean), (3, InputType::Text), (4, InputType::Time)];
-const TIME_PARTS: [(u16, TimePart); 4] =
-    [(1, TimePart::Hour), (2, TimePart::Weekday), (3, TimePart::Weekend), (4, TimePart::Night)];
+const TIME_PARTS: [(u16, TimePart); 5] = [
+    (1, TimePart::Hour),
+    (2, TimePart::Weekday),
+    (3, TimePart::Weekend),
+    (4, TimePart::Night),
+    (5, TimePart::DayPart),
+];
+const TIME_UNITS: [(u16, TimeUnit); 4] =
+    [(1, TimeUnit::Seconds), (2, TimeUnit::Minutes), (3, TimeUnit::Hours), (4, TimeUnit::Days)];
 
 impl Body for SchemaV1 {
     type Content = Schema;
@@ -120,14 +130,18 @@ impl Body for ProgramV1 {
             let plain = |code, input: &u32| StepV1 {
                 code,
                 input: *input,
+                second_input: 0,
                 range: None,
                 time_part: 0,
+                unit: 0,
                 vocabulary: Vec::new(),
+                rates: Vec::new(),
             };
+            let range_v1 =
+                |range: &Option<(f64, f64)>| range.map(|(low, high)| RangeV1 { low, high });
             match step {
                 Step::Number { input, range } => {
-                    let range = range.map(|(low, high)| RangeV1 { low, high });
-                    StepV1 { range, ..plain(1, input) }
+                    StepV1 { range: range_v1(range), ..plain(1, input) }
                 }
                 Step::Boolean { input } => plain(2, input),
                 Step::Category { input, vocabulary } => {
@@ -136,6 +150,26 @@ impl Body for ProgramV1 {
                 Step::TimePart { input, part } => {
                     StepV1 { time_part: code_of(&TIME_PARTS, *part), ..plain(4, input) }
                 }
+                Step::Transform { transform, range } => {
+                    let pair = |code, [first, second]: &[u32; 2]| StepV1 {
+                        second_input: *second,
+                        ..plain(code, first)
+                    };
+                    let computed = match transform {
+                        Transform::Log1p { input } => plain(5, input),
+                        Transform::Ratio { inputs } => pair(6, inputs),
+                        Transform::Difference { inputs } => pair(7, inputs),
+                        Transform::TimeDifference { inputs, unit } => {
+                            StepV1 { unit: code_of(&TIME_UNITS, *unit), ..pair(8, inputs) }
+                        }
+                    };
+                    StepV1 { range: range_v1(range), ..computed }
+                }
+                Step::Rate { input, table } => StepV1 {
+                    vocabulary: table.values().values().to_vec(),
+                    rates: table.rates().to_vec(),
+                    ..plain(9, input)
+                },
             }
         };
         Self { steps: program.steps.iter().map(step).collect() }
@@ -143,23 +177,33 @@ impl Body for ProgramV1 {
 
     fn into_content(self) -> Result<Program, ErrorKind> {
         let step = |step: StepV1| {
-            let input = step.input;
-            match step.code {
-                1 => {
-                    let range = step.range.map(|range| (range.low, range.high));
-                    Ok(Step::Number { input, range })
-                }
-                2 => Ok(Step::Boolean { input }),
+            let (input, inputs) = (step.input, [step.input, step.second_input]);
+            let range = step.range.map(|range| (range.low, range.high));
+            let computed = |transform| Step::Transform { transform, range };
+            Ok(match step.code {
+                1 => Step::Number { input, range },
+                2 => Step::Boolean { input },
                 3 => {
                     let vocabulary = Vocabulary::from_sorted(step.vocabulary);
-                    Ok(Step::Category { input, vocabulary })
+                    Step::Category { input, vocabulary }
                 }
                 4 => {
                     let part = named(&TIME_PARTS, step.time_part, "a part of a timestamp")?;
-                    Ok(Step::TimePart { input, part })
+                    Step::TimePart { input, part }
                 }
-                found => Err(ErrorKind::Code { what: "a step", found: found.into() }),
-            }
+                5 => computed(Transform::Log1p { input }),
+                6 => computed(Transform::Ratio { inputs }),
+                7 => computed(Transform::Difference { inputs }),
+                8 => {
+                    let unit = named(&TIME_UNITS, step.unit, "a unit of time")?;
+                    computed(Transform::TimeDifference { inputs, unit })
+                }
+                9 => {
+                    let values = Vocabulary::from_sorted(step.vocabulary);
+                    Step::Rate { input, table: RateTable::from_parts(values, step.rates) }
+                }
+                found => return Err(ErrorKind::Code { what: "a step", found: found.into() }),
+            })
         };
         Ok(Program { steps: self.steps.into_iter().map(step).collect::<Result<_, ErrorKind>>()? })
     }

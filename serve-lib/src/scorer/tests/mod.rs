@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Bound, Score, Scorer};
 use crate::artifact::{Contents, Provenance, write_draft};
 use crate::error::ScoreError;
-use crate::features::{Program, Step, TimePart, Vocabulary};
+use crate::features::{Program, Step, TimePart, Transform, Vocabulary};
 use crate::model::{Calibration, Calibrator, Linear, Model, PriorCorrection, Term};
 use crate::record::{Record, Timestamp, Value};
 use crate::schema::{Feature, Input, Policy, RowType, Schema};
@@ -22,6 +22,7 @@ fn scorer() -> Scorer {
 fn scorer_with(country: &str) -> Scorer {
     let words = |words: &[&str]| Vocabulary::new(words.iter().map(|w| (*w).to_owned()).collect());
     let range = Some((0.0, 1e6));
+    let computed = |transform| Step::Transform { transform, range: None };
     let steps = vec![
         ("hour", Step::TimePart { input: 3, part: TimePart::Hour }),
         ("amount", Step::Number { input: 0, range: None }),
@@ -30,6 +31,9 @@ fn scorer_with(country: &str) -> Scorer {
         ("weekday", Step::TimePart { input: 3, part: TimePart::Weekday }),
         ("visits", Step::Number { input: 4, range }),
         ("channel", Step::Category { input: 5, vocabulary: words(&["Online", "Shop"]) }),
+        // Of two inputs, which the struct has in either order.
+        ("amount/visits", computed(Transform::Ratio { inputs: [0, 4] })),
+        ("visits-amount", computed(Transform::Difference { inputs: [4, 0] })),
     ];
     let names = ["amount", "online", country, "at", "visits", "channel"];
     let input = |(at, name): (usize, &str)| {
