@@ -2,7 +2,9 @@
 //! byte comparison, counts and measures computed naively from the CSV files.
 
 mod gate;
+mod label;
 mod naive;
+mod part;
 mod published;
 mod repeat;
 mod score;
