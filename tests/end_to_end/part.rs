@@ -23,7 +23,7 @@ fn config(split: &str) -> String {
 fn point(id: &str) -> f64 {
     let hash = blake3::hash(id.as_bytes());
     let bytes = hash.as_bytes().iter().take(8).rev();
-    bytes.fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte)) as f64 / 2_f64.powi(64)
+    bytes.fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte)) as f64 / 2.0 / (1_u64 << 63) as f64
 }
 
 fn text(value: &Value) -> &str {
@@ -84,6 +84,11 @@ fn a_hash_puts_the_same_id_into_the_same_part() {
     let refused =
         project.run("evaluate cards@champion transactions.csv --from 2018-05-01").expect(2);
     assert_says(&refused.stderr, &["time column", "[columns] time"]);
+    let known = "\n[evaluate]\ndrop_known_compromised = \"CUSTOMER_ID\"\n";
+    project.write("fraud.toml", config(HASHED) + known);
+    let refused = project.retrain("").expect(2);
+    assert_says(&refused.stderr, &["drop_known_compromised", "expected windows in time"]);
+    project.write("fraud.toml", config(HASHED));
     let refused = project.retrain("--as-of 2018-05-01").expect(2);
     assert_says(&refused.stderr, &["--as-of", "the hash of \"TRANSACTION_ID\""]);
 }
