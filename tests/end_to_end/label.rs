@@ -71,8 +71,7 @@ fn weights_of_a_control_group_bring_the_population_back() {
     let scored = project.predict(&project.train(name));
     let bands = scored.column("band");
     for band in seen["bands"].as_array().expect("bands") {
-        let inside =
-            |row: usize| if Value::from(bands[row]) == band["name"] { known(row) } else { 0.0 };
+        let inside = |row: usize| if band["name"] == bands[row] { known(row) } else { 0.0 };
         let weight = sum(&|row| inside(row) * weights[row]);
         let precision = sum(&|row| inside(row) * weights[row] * fraud(row)) / weight;
         assert_eq!(number(&band["rows"]).to_bits(), sum(&inside).to_bits());
@@ -114,6 +113,10 @@ fn a_truth_value_blocks_and_its_label_counts_for_nothing() {
     }
     let text = project.run("evaluate cards@champion fraud.toml --window test").expect(0).stdout;
     assert_says(&text, &["rows without a label known in time", "0 null, 0 known too late"]);
+    let words = csv.text().replace(",false\n", ",open\n");
+    project.write("words.csv", words);
+    let refused = project.run("evaluate cards@champion words.csv").expect(3);
+    assert_says(&refused.stderr, &["\"STOPPED\"", "found open", "[columns] blocked"]);
     // A word that nobody ever decided is pointed out.
     let named = (
         "amount = \"TX_AMOUNT\"\n",

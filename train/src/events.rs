@@ -67,7 +67,8 @@ impl Events {
         let mut tables = batches(request)
             .into_iter()
             .map(|columns| {
-                let table = request.source.read(&columns, range.as_ref())?;
+                let table = request.source.read(&columns, range.as_ref());
+                let table = table.map_err(|error| decision::explained(error, request.columns))?;
                 Ok((columns, table))
             })
             .collect::<Result<Vec<_>, Error>>()?;

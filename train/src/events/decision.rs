@@ -1,6 +1,6 @@
 //! What was decided at the time: a blocked event never showed whether it was a fraud.
 
-use shroff_datasets::{ColumnKind, Values};
+use shroff_datasets::{ColumnKind, ErrorKind, Values};
 
 use super::{Events, EventsRequest};
 use crate::config::ColumnsConfig;
@@ -9,6 +9,18 @@ use crate::error::Error;
 /// How the decision is read: as one of the words that mean blocked, or as a truth value.
 pub(super) fn kind(columns: &ColumnsConfig) -> ColumnKind {
     if columns.blocked.is_empty() { ColumnKind::Boolean } else { ColumnKind::Text }
+}
+
+/// An error about decisions that are words, with what to do about it.
+pub(super) fn explained(error: shroff_datasets::Error, columns: &ColumnsConfig) -> Error {
+    let column = match error.kind() {
+        ErrorKind::Value { column, .. } | ErrorKind::FileColumnType { column, .. } => Some(column),
+        _ => None,
+    };
+    if column.is_some() && column == columns.decision.as_ref() && columns.blocked.is_empty() {
+        return Error::data(format!("{error}; name the decisions that block in [columns] blocked"));
+    }
+    error.into()
 }
 
 impl Events {
