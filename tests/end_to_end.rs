@@ -3,7 +3,9 @@
 
 mod encoders;
 mod gate;
+mod label;
 mod naive;
+mod part;
 mod policies;
 mod published;
 mod rate;

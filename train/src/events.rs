@@ -1,6 +1,9 @@
 //! The table of events: one row per transaction, in the order of the source, with its roles and
 //! the raw inputs of the features.
 
+mod decision;
+mod duplicates;
+
 use std::collections::HashMap;
 
 use shroff_datasets::time::format_time;
@@ -8,7 +11,7 @@ use shroff_datasets::{Column, ColumnKind, ColumnRequest, Source, Table, TimeRang
 use shroff_serve::Value;
 use shroff_serve::schema::{Input, InputType};
 
-use crate::config::{ColumnsConfig, Duration};
+use crate::config::{ColumnsConfig, Duplicates, Duration};
 use crate::error::Error;
 
 /// Events as read, every row of them usable by its time.
@@ -17,14 +20,20 @@ pub struct Events {
     tables: Vec<(Vec<ColumnRequest>, Table)>,
     /// Where in the source each row stands, for messages; from 0, all files counted through.
     source_rows: Vec<usize>,
-    /// When each event happened, microseconds UTC.
+    /// When each event happened, microseconds UTC; empty without a time column.
     pub times: Vec<i64>,
-    /// The label as the data has it; none where it is null.
+    /// The label as the data has it; none where it is null or the event was blocked.
     pub labels: Vec<Option<bool>>,
-    /// When each label became known, microseconds UTC.
+    /// When each label became known, microseconds UTC; long ago without a time column.
     pub known_at: Vec<i64>,
+    /// Whether the event was blocked, so that it has no honest label.
+    pub blocked: Vec<bool>,
     /// How many rows of the population each row stands for.
     pub weights: Option<Vec<f64>>,
+    /// Rows left out because a later row has the same id.
+    pub n_duplicates: usize,
+    /// What a person should know of the data.
+    pub notes: Vec<String>,
 }
 
 /// Which events to read.
@@ -38,6 +47,8 @@ pub struct EventsRequest<'a> {
     pub label_delay: Duration,
     /// Columns that features read, with their types.
     pub inputs: Vec<(String, InputType)>,
+    /// Further columns to be had from [`Events::column`].
+    pub further: Vec<ColumnRequest>,
     /// Inclusive start; none for no limit.
     pub from: Option<i64>,
     /// Exclusive end; none for no limit.
@@ -49,25 +60,42 @@ impl Events {
     ///
     /// # Errors
     /// A source that cannot be read, no rows, a null time anywhere, an id that appears twice, a
-    /// weight that is not positive.
+    /// weight that is not positive; bounds without a time column.
     pub fn read(request: &EventsRequest<'_>) -> Result<Self, Error> {
-        let source_rows = rows_in_range(request)?;
-        let range =
-            TimeRange { column: request.columns.time.clone(), from: request.from, to: request.to };
-        let tables = batches(request)
+        let range = time_range(request)?;
+        let in_range = range.as_ref().map(|range| rows_in_range(request, range)).transpose()?;
+        let mut tables = batches(request)
             .into_iter()
             .map(|columns| {
-                let table = request.source.read(&columns, Some(&range))?;
+                let table = request.source.read(&columns, range.as_ref());
+                let table = table.map_err(|error| decision::explained(error, request.columns))?;
                 Ok((columns, table))
             })
             .collect::<Result<Vec<_>, Error>>()?;
+        let n_rows = tables.first().map_or(0, |(_, table)| table.n_rows());
+        let mut source_rows = in_range.unwrap_or_else(|| (0..n_rows).collect());
+        let mut n_duplicates = 0;
+        if request.columns.duplicates == Duplicates::KeepLatest {
+            let latest = duplicates::latest(request)?;
+            if latest.iter().any(|position| *position >= n_rows) {
+                return Err(Error::data("the source changed while the job was running"));
+            }
+            n_duplicates = n_rows - latest.len();
+            if n_duplicates > 0 {
+                tables.iter_mut().for_each(|(_, table)| *table = table.take(&latest));
+                source_rows = latest.iter().map(|&position| source_rows[position]).collect();
+            }
+        }
         let mut events = Self {
             tables,
             source_rows,
             times: Vec::new(),
             labels: Vec::new(),
             known_at: Vec::new(),
+            blocked: Vec::new(),
             weights: None,
+            n_duplicates,
+            notes: Vec::new(),
         };
         events.assign_roles(request)?;
         Ok(events)
@@ -75,7 +103,7 @@ impl Events {
 
     /// Number of rows.
     pub fn n_rows(&self) -> usize {
-        self.times.len()
+        self.source_rows.len()
     }
 
     /// The row of the source, counted from 1, that a row stands for.
@@ -137,19 +165,20 @@ impl Events {
 
     fn assign_roles(&mut self, request: &EventsRequest<'_>) -> Result<(), Error> {
         let columns = request.columns;
-        let times = self.times_of(&columns.time).unwrap_or_default();
-        if times.is_empty() {
-            let range = match (request.from, request.to) {
-                (None, None) => String::new(),
-                (from, to) => {
+        if self.n_rows() == 0 {
+            let range = match (&columns.time, request.from, request.to) {
+                (Some(time), from, to) if from.is_some() || to.is_some() => {
                     let show = |bound: Option<i64>| bound.map_or("any".to_owned(), format_time);
-                    format!(" with {} from {} to before {}", columns.time, show(from), show(to))
+                    format!(" with {time} from {} to before {}", show(from), show(to))
                 }
+                _ => String::new(),
             };
             return Err(Error::data(format!("{}: found no rows{range}", request.source.path)));
         }
-        self.times = times.into_iter().flatten().collect();
+        let times = columns.time.as_ref().and_then(|name| self.times_of(name));
+        self.times = times.unwrap_or_default().into_iter().flatten().collect();
         self.labels = self.labels_of(&columns.label);
+        self.assign_blocked(request)?;
         let label_times = columns.label_time.as_ref().and_then(|name| self.times_of(name));
         let delay = request.label_delay.micros();
         self.known_at = match label_times {
@@ -157,6 +186,7 @@ impl Events {
                 let default = self.times.iter().map(|time| time.saturating_add(delay));
                 known.into_iter().zip(default).map(|(known, time)| known.unwrap_or(time)).collect()
             }
+            None if columns.time.is_none() => vec![i64::MIN; self.n_rows()],
             None => self.times.iter().map(|time| time.saturating_add(delay)).collect(),
         };
         if let Some(id) = &columns.id {
@@ -175,7 +205,7 @@ impl Events {
     fn labels_of(&self, name: &str) -> Vec<Option<bool>> {
         let column = self.column(name, ColumnKind::Boolean);
         let Some((column, Values::Boolean(labels))) = column.map(|c| (c, c.values())) else {
-            return vec![None; self.times.len()];
+            return vec![None; self.n_rows()];
         };
         let known = |(row, label): (usize, &bool)| (!column.is_null(row)).then_some(*label);
         labels.iter().enumerate().map(known).collect()
@@ -184,10 +214,11 @@ impl Events {
     fn weights_of(&self, path: &str, name: &str) -> Result<Vec<f64>, Error> {
         let column = self.column(name, ColumnKind::Number);
         let Some((column, Values::Number(weights))) = column.map(|c| (c, c.values())) else {
-            return Ok(vec![1.0; self.times.len()]);
+            return Ok(vec![1.0; self.n_rows()]);
         };
+        // Nothing is fitted or measured on a blocked row: it may have no weight, or 0.
         let wrong = |(row, weight): &(usize, &f64)| {
-            column.is_null(*row) || !weight.is_finite() || **weight <= 0.0
+            !self.blocked[*row] && (column.is_null(*row) || !weight.is_finite() || **weight <= 0.0)
         };
         if let Some((row, weight)) = weights.iter().enumerate().find(wrong) {
             let found = if column.is_null(row) { "nothing".to_owned() } else { weight.to_string() };
@@ -201,7 +232,7 @@ impl Events {
 
     fn refuse_duplicates(&self, path: &str, id: &str) -> Result<(), Error> {
         let Some(column) = self.column(id, ColumnKind::Key) else { return Ok(()) };
-        let Some((first, second)) = first_duplicate(column) else { return Ok(()) };
+        let Some((first, second)) = duplicates::first(column) else { return Ok(()) };
         let value = match column.values() {
             Values::Integer(values) => values[second].to_string(),
             Values::Text(text) => text.value(second).to_owned(),
@@ -209,17 +240,30 @@ impl Events {
         };
         Err(Error::data(format!(
             "{path}: column {id:?}: the id {value} appears twice, in rows {} and {}; every \
-             transaction must appear once",
+             transaction must appear once, unless [columns] duplicates = \"keep_latest\"",
             self.source_row(first),
             self.source_row(second)
         )))
     }
 }
 
+/// The range asked for; none without a time column, when everything is read.
+fn time_range(request: &EventsRequest<'_>) -> Result<Option<TimeRange>, Error> {
+    let (from, to) = (request.from, request.to);
+    match &request.columns.time {
+        Some(column) => Ok(Some(TimeRange { column: column.clone(), from, to })),
+        None if from.is_none() && to.is_none() => Ok(None),
+        None => Err(Error::config(
+            "expected a time column to choose rows by time, found none; set [columns] time, or \
+             leave the bounds out",
+        )),
+    }
+}
+
 /// The rows of the source whose time lies in the range. A row without a time lies in none, and
 /// would be lost without a word.
-fn rows_in_range(request: &EventsRequest<'_>) -> Result<Vec<usize>, Error> {
-    let name = &request.columns.time;
+fn rows_in_range(request: &EventsRequest<'_>, range: &TimeRange) -> Result<Vec<usize>, Error> {
+    let name = &range.column;
     let table = request.source.read(&[ColumnRequest::new(name, ColumnKind::Time)], None)?;
     let times = table.column(name).and_then(known_times).unwrap_or_default();
     let mut rows = Vec::new();
@@ -258,21 +302,6 @@ pub(crate) fn value(column: &Column, row: usize) -> Value<'_> {
     }
 }
 
-/// The positions of the first two rows that share a value; nulls share none.
-fn first_duplicate(column: &Column) -> Option<(usize, usize)> {
-    fn search<K: Ord + Copy>(column: &Column, keys: &[K]) -> Option<(usize, usize)> {
-        let mut rows: Vec<usize> = (0..keys.len()).filter(|row| !column.is_null(*row)).collect();
-        rows.sort_unstable_by_key(|&row| (keys[row], row));
-        let equal = rows.windows(2).filter(|pair| keys[pair[0]] == keys[pair[1]]);
-        equal.map(|pair| (pair[0], pair[1])).min_by_key(|pair| pair.1)
-    }
-    match column.values() {
-        Values::Integer(values) => search(column, values),
-        Values::Text(text) => search(column, text.codes()),
-        _ => None,
-    }
-}
-
 pub(crate) fn column_kind(input_type: InputType) -> ColumnKind {
     match input_type {
         InputType::Boolean => ColumnKind::Boolean,
@@ -286,12 +315,15 @@ pub(crate) fn column_kind(input_type: InputType) -> ColumnKind {
 /// an entity that is also a category, is read in a second batch.
 fn batches(request: &EventsRequest<'_>) -> Vec<Vec<ColumnRequest>> {
     let columns = request.columns;
-    let mut wanted = vec![(&columns.time, ColumnKind::Time), (&columns.label, ColumnKind::Boolean)];
+    let mut wanted = vec![(&columns.label, ColumnKind::Boolean)];
+    wanted.extend(columns.time.iter().map(|name| (name, ColumnKind::Time)));
     wanted.extend(columns.label_time.iter().map(|name| (name, ColumnKind::Time)));
     wanted.extend(columns.id.iter().map(|name| (name, ColumnKind::Key)));
     wanted.extend(columns.entity.iter().map(|name| (name, ColumnKind::Key)));
     wanted.extend(columns.amount.iter().map(|name| (name, ColumnKind::Number)));
+    wanted.extend(columns.decision.iter().map(|name| (name, decision::kind(columns))));
     wanted.extend(columns.weight.iter().map(|name| (name, ColumnKind::Number)));
+    wanted.extend(request.further.iter().map(|column| (&column.name, column.kind)));
     wanted.extend(request.inputs.iter().map(|(name, input)| (name, column_kind(*input))));
     let mut batches: Vec<Vec<ColumnRequest>> = Vec::new();
     for (name, kind) in wanted {
@@ -305,17 +337,4 @@ fn batches(request: &EventsRequest<'_>) -> Vec<Vec<ColumnRequest>> {
         }
     }
     batches
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_duplicate_is_the_one_that_comes_first() {
-        let ids = Column::new(Values::Integer(vec![5, 3, 9, 3, 5, 3]));
-        assert_eq!(first_duplicate(&ids), Some((1, 3)));
-        let nulls = Column::with_nulls(Values::Integer(vec![0, 0, 1]), vec![true, true, false]);
-        assert_eq!(first_duplicate(&nulls), None);
-    }
 }

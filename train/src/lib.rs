@@ -10,6 +10,7 @@ pub mod learner;
 pub mod matrix;
 pub mod metric;
 pub mod package;
+pub mod part;
 pub mod pipeline;
 pub mod program;
 pub mod rate;

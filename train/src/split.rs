@@ -1,10 +1,16 @@
-//! Time windows: `train | stop | calibrate | delay | test | delay | as_of`, never shuffled.
+//! Time windows: `train | stop | calibrate | delay | test | delay | as_of`, never shuffled; and the
+//! labelled rows of windows or parts.
+
+mod unlabelled;
+
+pub use unlabelled::{Unlabelled, labelled};
 
 use shroff_datasets::time::format_time;
 
 use crate::config::{Bounds, MICROS_PER_DAY, SplitConfig, StopConfig, WindowConfig};
 use crate::error::Error;
 use crate::events::Events;
+use crate::part::{Part, Parts};
 
 /// The share of train's time that makes `stop` when none is given.
 pub const DEFAULT_STOP_SHARE: f64 = 0.15;
@@ -46,8 +52,8 @@ pub struct Split {
     pub calibrate: Vec<usize>,
     /// Judges.
     pub test: Vec<usize>,
-    /// Rows of these windows whose label is null or not known in time.
-    pub n_unlabelled: usize,
+    /// Rows of each window without a label that counts.
+    pub unlabelled: Vec<(&'static str, Unlabelled)>,
 }
 
 impl Windows {
@@ -59,13 +65,19 @@ impl Windows {
     /// time.
     pub fn new(config: &SplitConfig, as_of: i64, first_event: i64) -> Result<Self, Error> {
         let delay = config.label_delay.micros();
+        let asked = |name: &str, window: &Option<WindowConfig>| {
+            let missing = || Error::config(format!("[split] {name}: expected a window in time"));
+            window.clone().ok_or_else(missing)
+        };
         let back = |end: i64, window: &WindowConfig| match window {
             WindowConfig::Length(length) => {
                 Span { from: end.saturating_sub(length.micros()), to: end }
             }
             WindowConfig::Bounds(bounds) => span(bounds, first_event),
+            // The configuration's own check refuses it before.
+            WindowConfig::Share(_) => Span { from: end, to: end },
         };
-        let test = back(as_of.saturating_sub(delay), &config.test);
+        let test = back(as_of.saturating_sub(delay), &asked("test", &config.test)?);
         let before_test = test.from.saturating_sub(delay);
         let calibrate = config.calibrate.as_ref().map(|window| back(before_test, window));
         let before_calibrate = calibrate.map_or(before_test, |window| window.from);
@@ -73,7 +85,8 @@ impl Windows {
             Some(StopConfig::Window(window)) => Some(back(before_calibrate, window)),
             _ => None,
         };
-        let train = back(own_stop.map_or(before_calibrate, |window| window.from), &config.train);
+        let train = asked("train", &config.train)?;
+        let train = back(own_stop.map_or(before_calibrate, |window| window.from), &train);
         let (train, stop) = match config.stop {
             None => {
                 // In whole seconds, so that a person can write the cut down.
@@ -162,16 +175,20 @@ impl Split {
     /// # Errors
     /// A window without rows, or with rows of one class only.
     pub fn new(windows: &Windows, events: &Events) -> Result<Self, Error> {
-        let mut n_unlabelled = 0;
-        let mut rows_of = |name: &str, span: Span| {
+        let mut unlabelled = Vec::new();
+        let mut rows_of = |name, span: Span| {
             let cutoff = if name == "test" { windows.as_of } else { windows.test.from };
             let within = |row: &usize| span.contains(events.times[*row]);
             let all: Vec<usize> = (0..events.n_rows()).filter(within).collect();
-            let known =
-                |row: &usize| events.labels[*row].is_some() && events.known_at[*row] < cutoff;
-            let rows: Vec<usize> = all.iter().copied().filter(known).collect();
-            n_unlabelled += all.len() - rows.len();
-            check_classes(name, span, events, &all, &rows)?;
+            let (rows, counts) = labelled(events, &all, Some(cutoff));
+            unlabelled.push((name, counts));
+            let found = || {
+                let first = events.times.iter().min().copied().unwrap_or_default();
+                let last = events.times.iter().max().copied().unwrap_or_default();
+                let (first, last) = (format_time(first), format_time(last));
+                format!("the events read are of {first} to {last}")
+            };
+            check_classes(name, &span.to_string(), found, events, &counts, &rows)?;
             Ok::<_, Error>(rows)
         };
         let train = rows_of("train", windows.train)?;
@@ -179,29 +196,67 @@ impl Split {
         let calibrate =
             windows.calibrate.map_or(Ok(Vec::new()), |span| rows_of("calibrate", span))?;
         let test = rows_of("test", windows.test)?;
-        let mut refit = [train.as_slice(), stop.as_slice()].concat();
-        refit.sort_unstable();
-        Ok(Self { train, stop, refit, calibrate, test, n_unlabelled })
+        Ok(Self { refit: merged(&train, &stop), train, stop, calibrate, test, unlabelled })
     }
+
+    /// The labelled rows of each part; every label counts as known. `rule` is how parts were found,
+    /// for messages. A part of no rows is no error for stop and calibrate: there is no such window.
+    ///
+    /// # Errors
+    /// A part without labelled rows of both classes.
+    pub fn by_parts(parts: &Parts, rule: &str, events: &Events) -> Result<Self, Error> {
+        let mut unlabelled = Vec::new();
+        let mut rows_of = |part: Part| {
+            let (name, all) = (part.name(), parts.rows(part));
+            if all.is_empty() && matches!(part, Part::Stop | Part::Calibrate) {
+                return Ok(Vec::new());
+            }
+            let (rows, counts) = labelled(events, &all, None);
+            unlabelled.push((name, counts));
+            let found = || match parts.others() {
+                others if others.is_empty() => format!("{} rows were read", events.n_rows()),
+                others => format!("other rows have {others}"),
+            };
+            check_classes(name, &format!("by {rule}"), found, events, &counts, &rows)?;
+            Ok::<_, Error>(rows)
+        };
+        let [train, stop, calibrate, test] = Part::ALL.map(&mut rows_of);
+        let (train, stop, calibrate, test) = (train?, stop?, calibrate?, test?);
+        Ok(Self { refit: merged(&train, &stop), train, stop, calibrate, test, unlabelled })
+    }
+
+    /// Rows of all windows without a label that counts.
+    pub fn n_unlabelled(&self) -> usize {
+        self.unlabelled.iter().map(|(_, counts)| counts.n_rows()).sum()
+    }
+}
+
+/// The rows of both, in the order of the source.
+fn merged(train: &[usize], stop: &[usize]) -> Vec<usize> {
+    let mut rows = [train, stop].concat();
+    rows.sort_unstable();
+    rows
 }
 
 fn check_classes(
     name: &str,
-    span: Span,
+    place: &str,
+    found: impl Fn() -> String,
     events: &Events,
-    all: &[usize],
+    counts: &Unlabelled,
     labelled: &[usize],
 ) -> Result<(), Error> {
     let n_frauds = labelled.iter().filter(|row| events.labels[**row] == Some(true)).count();
-    let problem = if all.is_empty() {
-        let first = events.times.iter().min().copied().unwrap_or_default();
-        let last = events.times.iter().max().copied().unwrap_or_default();
-        let (first, last) = (format_time(first), format_time(last));
-        format!("found no rows; the events read are of {first} to {last}")
+    let problem = if counts.n_window == 0 {
+        format!("found no rows; {}", found())
     } else if labelled.is_empty() {
-        format!("{} rows, none with a label known in time", all.len())
+        let Unlabelled { n_window, blocked, null, not_in_time } = counts;
+        format!(
+            "{n_window} rows, none with a label known in time ({null} null, {not_in_time} known too \
+             late, {blocked} blocked)"
+        )
     } else if n_frauds == 0 {
-        let left_out = all.len() - labelled.len();
+        let left_out = counts.n_rows();
         format!(
             "{} labelled rows, no fraud among them ({left_out} more have no label known in time)",
             labelled.len()
@@ -215,7 +270,7 @@ fn check_classes(
         "stop" => "; choose longer windows, or stop = \"none\"",
         _ => "; choose other windows or check the label",
     };
-    Err(Error::data(format!("window {name} ({span}): {problem}{advice}")))
+    Err(Error::data(format!("window {name} ({place}): {problem}{advice}")))
 }
 
 /// The midnight after the newest event, in local time at the offset: the default `as_of`.
@@ -239,10 +294,12 @@ mod tests {
         let length = |days| WindowConfig::Length(Duration::days(days));
         SplitConfig {
             label_delay: Duration::days(7),
-            train: length(7),
+            column: None,
+            by_hash: None,
+            train: Some(length(7)),
             stop,
             calibrate: calibrate.map(length),
-            test: length(7),
+            test: Some(length(7)),
             refit: true,
         }
     }
@@ -271,10 +328,10 @@ mod tests {
             let instant = |text| crate::config::Instant { micros: time(text) };
             WindowConfig::Bounds(Bounds { from: Some(instant(from)), to: instant(to) })
         };
-        overlapping.train = bounds("2018-07-25", "2018-08-05");
+        overlapping.train = Some(bounds("2018-07-25", "2018-08-05"));
         let error = Windows::new(&overlapping, time("2018-08-22"), 0).unwrap_err().to_string();
         assert!(error.contains("leave a gap of the delay"), "{error}");
-        overlapping.train = bounds("2018-08-05", "2018-08-10");
+        overlapping.train = Some(bounds("2018-08-05", "2018-08-10"));
         let error = Windows::new(&overlapping, time("2018-08-22"), 0).unwrap_err().to_string();
         assert!(error.contains("test: begins before"), "{error}");
     }

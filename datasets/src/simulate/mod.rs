@@ -27,6 +27,14 @@
 //! | `LABEL_TIME` of a fraud | after an exponential delay of mean 2 days, capped at 7 days |
 //! | `LABEL_TIME` of the others | after 7 days without a report |
 //!
+//! | with a [`Policy`] | |
+//! |---|---|
+//! | `DECISION` | declined above the policy's amount, else approved; a share of those above, drawn at random, is let through and approved |
+//! | `WEIGHT`, payments a row stands for | 1; let through: 1 / share; declined: 0 |
+//! | `TX_FRAUD`, `LABEL_TIME` of a declined payment | missing: nobody learns what it was |
+//!
+//! `TX_FRAUD_SCENARIO` tells the truth of declined payments too: to measure against, never to train on.
+//!
 //! Where several scenarios hold, the highest number is recorded. So every amount above 220 is a
 //! fraud, and scenario 1 is exactly those which are neither of the others. The numbers newly
 //! compromised each day scale with the population: fractions are carried to the next day, and at
@@ -45,6 +53,7 @@ mod customer;
 mod fraud;
 mod label;
 mod map;
+mod policy;
 mod stream;
 mod terminal;
 mod transaction;
@@ -59,6 +68,7 @@ use crate::table::Table;
 use customer::Customer;
 use fraud::Compromises;
 use map::Grid;
+pub use policy::Policy;
 use terminal::Terminal;
 use transaction::{Transaction, World};
 
@@ -77,6 +87,9 @@ pub struct Simulation {
     pub seed: u64,
     /// Start of the first day, normally a midnight, in microseconds since 1970 UTC.
     pub start: i64,
+    /// Blocks payments; without it every payment passes, and the columns it adds are not there. It
+    /// changes nothing else.
+    pub policy: Option<Policy>,
 }
 
 /// What came out.
@@ -86,7 +99,8 @@ pub struct Simulated {
     /// (integer, 0, 1, 2 and so on), `TX_DATETIME` (time), `CUSTOMER_ID`, `TERMINAL_ID` (integer),
     /// `TX_AMOUNT` (number), `CHANNEL`, `MERCHANT_CATEGORY` (text), `DISTANCE` (number, may be
     /// missing), `TX_FRAUD` (boolean), `TX_FRAUD_SCENARIO` (integer, 0 for legitimate),
-    /// `LABEL_TIME` (time).
+    /// `LABEL_TIME` (time); with a policy `DECISION` (text) and `WEIGHT` (number), and labels may be
+    /// missing.
     pub transactions: Table,
     /// One row per customer: `CUSTOMER_ID`, `X`, `Y`, `MEAN_AMOUNT`, `SD_AMOUNT`,
     /// `MEAN_DAILY_TRANSACTIONS`.
@@ -110,6 +124,17 @@ pub enum SimulateError {
     Radius {
         /// The radius given.
         found: f64,
+    },
+    /// The policy's numbers make no sense.
+    #[error(
+        "policy: expected an amount of at least 0 and a share let through of 0 to 1, found \
+         {block_above} and {let_through}"
+    )]
+    Policy {
+        /// The amount given.
+        block_above: f64,
+        /// The share given.
+        let_through: f64,
     },
     /// More than memory could hold.
     #[error("{parameter} x days is {found}, expected at most {limit}; lower either of them")]
@@ -144,6 +169,7 @@ impl Default for Simulation {
             radius: 5.0,
             seed: 0,
             start: 1_522_540_800_000_000,
+            policy: None,
         }
     }
 }
@@ -175,6 +201,7 @@ impl Simulation {
             terminals: &terminals,
             grid: &grid,
             compromises: &compromises,
+            policy: self.policy,
         };
         let mut transactions: Vec<Transaction> = (0..self.customers)
             .into_par_iter()
@@ -183,7 +210,7 @@ impl Simulation {
             .collect();
         transactions.par_sort_unstable_by_key(Transaction::order);
         Ok(Simulated {
-            transactions: transaction::table(&transactions, &terminals, self.start)?,
+            transactions: transaction::table(&transactions, &world, self.start)?,
             customers: customer::table(&customers)?,
             terminals: terminal::table(&terminals)?,
         })
@@ -198,6 +225,10 @@ impl Simulation {
         }
         if !(self.radius.is_finite() && self.radius > 0.0) {
             return Err(SimulateError::Radius { found: self.radius });
+        }
+        if let Some(policy) = self.policy.filter(|policy| !policy.is_sound()) {
+            let Policy { block_above, let_through } = policy;
+            return Err(SimulateError::Policy { block_above, let_through });
         }
         for (parameter, size) in sizes {
             let found = u64::from(size) * u64::from(self.days);

@@ -12,6 +12,7 @@ pub(super) enum Purpose {
     Labels = 4,
     CompromisedTerminals = 5,
     LeakedCards = 6,
+    Decisions = 7,
 }
 
 /// The stream of one actor.

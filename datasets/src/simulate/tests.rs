@@ -208,3 +208,43 @@ fn impossible_simulations_are_refused() {
         message(Simulation { start: i64::MAX, ..small() }).contains("leaves the range of times")
     );
 }
+
+#[test]
+fn a_policy_hides_labels_and_its_weights_bring_the_population_back() {
+    let simulation = Simulation { customers: 1_000, terminals: 2_000, ..small() };
+    let before = simulation.run().unwrap().transactions;
+    let policy = Policy { block_above: 100.0, let_through: 0.2 };
+    let after = Simulation { policy: Some(policy), ..simulation }.run().unwrap().transactions;
+    // Everything that does not depend on the policy is as before.
+    for name in ["TX_DATETIME", "CUSTOMER_ID", "TX_AMOUNT", "CHANNEL", "TX_FRAUD_SCENARIO"] {
+        assert_eq!(column(&before, name), column(&after, name), "{name}");
+    }
+    let (labels, label_times) = (column(&after, "TX_FRAUD"), column(&after, "LABEL_TIME"));
+    let (amounts, weights) = (numbers(&after, "TX_AMOUNT"), numbers(&after, "WEIGHT"));
+    let (decisions, truth) = (text(&after, "DECISION"), booleans(&before, "TX_FRAUD"));
+    let (mut weight, mut fraud_weight, mut above, mut through) = (0.0, 0.0, 0.0, 0.0);
+    for row in 0..after.n_rows() {
+        let declined = decisions.value(row) == "declined";
+        assert_eq!((labels.is_null(row), label_times.is_null(row)), (declined, declined));
+        let expected = match (amounts[row] > 100.0, declined) {
+            (false, declined) => {
+                assert!(!declined, "{} declined", amounts[row]);
+                1.0
+            }
+            (true, true) => 0.0,
+            (true, false) => 5.0,
+        };
+        assert_eq!(weights[row].to_bits(), f64::to_bits(expected));
+        above += f64::from(amounts[row] > 100.0);
+        through += f64::from(amounts[row] > 100.0 && !declined);
+        weight += weights[row];
+        fraud_weight += if truth[row] { weights[row] } else { 0.0 };
+    }
+    assert_near("share let through", through / above, 0.2, 0.1);
+    assert_near("weight", weight, after.n_rows() as f64, 0.03);
+    let n_frauds = truth.iter().filter(|fraud| **fraud).count() as f64;
+    assert_near("weight of frauds", fraud_weight, n_frauds, 0.15);
+    let unsound = Policy { block_above: 100.0, let_through: 1.5 };
+    let error = Simulation { policy: Some(unsound), ..small() }.run().unwrap_err().to_string();
+    assert!(error.contains("found 100 and 1.5"), "{error}");
+}

@@ -8,6 +8,7 @@ use super::customer::Customer;
 use super::fraud::{Compromises, LEAKED_FACTOR, LEAKED_SHARE, Scenario};
 use super::label;
 use super::map::Grid;
+use super::policy::{Decision, Policy};
 use super::stream::{Purpose, stream};
 use super::terminal::Terminal;
 use crate::error::Error;
@@ -28,6 +29,7 @@ pub(super) struct Transaction {
     distance_hundredths: Option<u16>,
     channel: Channel,
     scenario: Scenario,
+    decision: Decision,
 }
 
 impl Transaction {
@@ -45,6 +47,7 @@ pub(super) struct World<'a> {
     pub(super) terminals: &'a [Terminal],
     pub(super) grid: &'a Grid,
     pub(super) compromises: &'a Compromises,
+    pub(super) policy: Option<Policy>,
 }
 
 /// All transactions of one customer, day by day but unsorted within the day.
@@ -55,6 +58,7 @@ pub(super) fn of_customer(world: &World<'_>, id: u32, customer: &Customer) -> Ve
     };
     let mut rng = stream(world.seed, Purpose::Payments, id);
     let mut label_rng = stream(world.seed, Purpose::Labels, id);
+    let mut decision_rng = stream(world.seed, Purpose::Decisions, id);
     let expected = customer.daily_transactions * f64::from(world.n_days);
     let mut transactions: Vec<Transaction> = Vec::with_capacity((1.2 * expected) as usize + 8);
     for day in 0..world.n_days {
@@ -71,6 +75,7 @@ pub(super) fn of_customer(world: &World<'_>, id: u32, customer: &Customer) -> Ve
             let distance = customer.home.distance(world.terminals[terminal as usize].place);
             let terminal_compromised = world.compromises.terminals.contains(terminal, day);
             let scenario = Scenario::of(amount_cents, terminal_compromised, card_used);
+            let decide = |policy: Policy| policy.decide(amount_cents, &mut decision_rng);
             transactions.push(Transaction {
                 second: i64::from(day) * 86_400 + second_of_day,
                 customer: id,
@@ -85,6 +90,7 @@ pub(super) fn of_customer(world: &World<'_>, id: u32, customer: &Customer) -> Ve
                     .then(|| (distance * 100.0).round_ties_even() as u16),
                 channel,
                 scenario,
+                decision: world.policy.map_or(Decision::Approved, decide),
             });
         }
     }
@@ -152,15 +158,16 @@ fn draw_terminal<R: Rng>(
 /// The transactions as a table, in the order given. `start` is in microseconds.
 pub(super) fn table(
     transactions: &[Transaction],
-    terminals: &[Terminal],
+    world: &World<'_>,
     start: i64,
 ) -> Result<Table, Error> {
+    let terminals = world.terminals;
     let integers = |value: fn(&Transaction) -> i64| {
         Column::new(Values::Integer(transactions.par_iter().map(value).collect()))
     };
     let times = |second: fn(&Transaction) -> i64| {
         let micros = |row| start + second(row) * 1_000_000;
-        Column::new(Values::Time(transactions.par_iter().map(micros).collect()))
+        Values::Time(transactions.par_iter().map(micros).collect())
     };
     let text = |value: &dyn Fn(&Transaction) -> &'static str| {
         let mut text = Text::with_capacity(transactions.len());
@@ -178,12 +185,16 @@ pub(super) fn table(
         Values::Number(transactions.par_iter().map(distance).collect()),
         transactions.par_iter().map(|row| row.distance_hundredths.is_none()).collect(),
     );
-    let columns = [
+    // Without a policy nothing is declined, and no label is missing.
+    let unknown =
+        || transactions.par_iter().map(|row| row.decision == Decision::Declined).collect();
+    let label_times = times(|row| row.second + i64::from(row.label_delay_secs));
+    let mut columns = vec![
         (
             "TRANSACTION_ID",
             Column::new(Values::Integer((0i64..).take(transactions.len()).collect())),
         ),
-        ("TX_DATETIME", times(|row| row.second)),
+        ("TX_DATETIME", Column::new(times(|row| row.second))),
         ("CUSTOMER_ID", integers(|row| i64::from(row.customer))),
         ("TERMINAL_ID", integers(|row| i64::from(row.terminal))),
         ("TX_AMOUNT", Column::new(Values::Number(transactions.par_iter().map(amount).collect()))),
@@ -192,14 +203,22 @@ pub(super) fn table(
         ("DISTANCE", distance),
         (
             "TX_FRAUD",
-            Column::new(Values::Boolean(
-                transactions.par_iter().map(|row| row.scenario != Scenario::None).collect(),
-            )),
+            Column::with_nulls(
+                Values::Boolean(
+                    transactions.par_iter().map(|row| row.scenario != Scenario::None).collect(),
+                ),
+                unknown(),
+            ),
         ),
         ("TX_FRAUD_SCENARIO", integers(|row| row.scenario as i64)),
-        ("LABEL_TIME", times(|row| row.second + i64::from(row.label_delay_secs))),
+        ("LABEL_TIME", Column::with_nulls(label_times, unknown())),
     ];
-    Table::new(columns.map(|(name, column)| (name.to_owned(), column)).into())
+    if let Some(policy) = world.policy {
+        let weights = transactions.par_iter().map(|row| policy.weight(row.decision)).collect();
+        columns.push(("DECISION", text(&|row| row.decision.name())));
+        columns.push(("WEIGHT", Column::new(Values::Number(weights))));
+    }
+    Table::new(columns.into_iter().map(|(name, column)| (name.to_owned(), column)).collect())
 }
 
 /// Time of day: mean and standard deviation.

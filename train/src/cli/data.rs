@@ -26,15 +26,19 @@ impl Data {
             let config = Config::read(data.as_ref())?;
             return Ok(Self { source: crate::pipeline::source(&config)?, config });
         }
-        let remembered = &scorer.contents().provenance.config;
-        let config = serde_json::from_str(remembered).map_err(|error| {
-            Error::Config(format!(
-                "the model's own configuration cannot be read ({error}); give a fraud.toml in place \
-                 of {data}"
-            ))
-        })?;
+        let config = remembered(scorer, data)?;
         Ok(Self { source: Source::new(data), config })
     }
+}
+
+/// The configuration that the model was trained with; `instead` of it one may be given.
+pub(super) fn remembered(scorer: &Scorer, instead: &str) -> Result<Config, Error> {
+    serde_json::from_str(&scorer.contents().provenance.config).map_err(|error| {
+        Error::Config(format!(
+            "the model's own configuration cannot be read ({error}); give a fraud.toml in place of \
+             {instead}"
+        ))
+    })
 }
 
 /// Which model: flags of every verb that reads one.

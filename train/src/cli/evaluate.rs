@@ -9,8 +9,11 @@ use super::Ending;
 use super::data::{Data, ModelArgs};
 use super::progress::Terminal;
 use crate::Error;
+use crate::config::Config;
 use crate::events::{Events, EventsRequest};
+use crate::part::{self, Part, Parts};
 use crate::pipeline::{self, Reporter};
+use crate::split::labelled;
 use crate::{report, scoring};
 
 /// Flags of `evaluate`.
@@ -51,6 +54,7 @@ fn evaluate(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Value, 
     progress.step("reading events");
     let data = Data::new(&args.data, scorer)?;
     let (from, to) = bounds(args, scorer)?;
+    let own_parts = own_parts(args, scorer)?;
     let config = &data.config;
     // Whether an entity was known to be compromised shows in rows from the start of train on.
     let train_start = named_window(scorer, "train").and_then(|(from, _)| from);
@@ -62,23 +66,34 @@ fn evaluate(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Value, 
     let inputs = scorer.schema().inputs.iter();
     let inputs: Vec<(String, InputType)> =
         inputs.map(|input| (input.name.to_string(), input.input_type)).collect();
-    let events = Events::read(&EventsRequest {
+    let request = EventsRequest {
         source: &data.source,
         columns: &config.columns,
         label_delay: config.split.label_delay,
         inputs,
+        further: own_parts.as_ref().map_or(Vec::new(), |(own, _)| part::columns(own)),
         from: history_from,
         to,
-    })?;
-    let within = |row: &usize| from.is_none_or(|from| events.times[*row] >= from);
-    let rows: Vec<usize> = (0..events.n_rows()).filter(within).collect();
-    let n_rows = rows.len();
-    let known_before = known_before(args, scorer);
-    let labelled = |row: &usize| {
-        events.labels[*row].is_some() && known_before.is_none_or(|at| events.known_at[*row] < at)
     };
-    let mut rows: Vec<usize> = rows.into_iter().filter(labelled).collect();
-    let n_unlabelled = n_rows - rows.len();
+    let events = Events::read(&request)?;
+    events.notes.iter().for_each(|note| progress.note(note));
+    let rows: Vec<usize> = match &own_parts {
+        None => {
+            let within = |row: &usize| from.is_none_or(|from| events.times[*row] >= from);
+            (0..events.n_rows()).filter(within).collect()
+        }
+        Some((own, part)) => {
+            progress.note(
+                "NOT HONEST IN TIME: the model was split by a column or a hash, so it may have been \
+                 fitted on rows later than these",
+            );
+            let rule = own.split.part_rule();
+            let parts = rule.map(|rule| Parts::new(own, rule, &request.inputs, &events));
+            parts.transpose()?.map_or(Vec::new(), |parts| parts.rows(*part))
+        }
+    };
+    let n_rows = rows.len();
+    let (mut rows, unlabelled) = labelled(&events, &rows, known_before(args, scorer));
     let n_labelled = rows.len();
     if let Some(column) = drop_column {
         let start = train_start.unwrap_or(i64::MIN);
@@ -110,7 +125,12 @@ fn evaluate(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Value, 
         .map_err(|error| Error::Data(format!("measures cannot be written: {error}")))?;
     report["model"] = json!(scorer.contents().provenance.model_name);
     report["artifact"] = json!(scorer.id().to_string());
-    report["unlabelled_rows"] = json!(n_unlabelled);
+    report["unlabelled_rows"] = json!(unlabelled.n_rows());
+    report["unlabelled"] = unlabelled.to_json();
+    report["duplicate_rows"] = json!(events.n_duplicates);
+    if args.window.is_some() {
+        report["honest_in_time"] = json!(own_parts.is_none());
+    }
     let seen = seen_in_training(scorer, &events, &rows);
     if seen > 0 && args.window.is_none() {
         progress.note(&format!(
@@ -123,27 +143,40 @@ fn evaluate(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Value, 
     report["rejected_rows"] = json!(n_judged - rows.len());
     let names = scorer.schema().features.iter().map(|feature| feature.name.to_string());
     report["inputs"] = names.zip(odd).map(|(name, counts)| (name, json!(counts))).collect();
-    report["bands"] = bands(scorer, &events.labels_at(&rows), &scores);
+    let weights = events.weights_at(&rows);
+    report["bands"] = bands(scorer, &events.labels_at(&rows), weights.as_deref(), &scores);
     Ok(report)
 }
 
-/// What lies in each band, from the highest down.
-fn bands(scorer: &Scorer, labels: &[bool], scores: &[Score]) -> Value {
-    let Some(bands) = scorer.bands() else { return json!([]) };
-    let mut counts = vec![(0_u64, 0_u64); bands.names.len()];
-    for (label, score) in labels.iter().zip(scores) {
-        let (rows, frauds) = &mut counts[usize::from(score.band.unwrap_or(0))];
-        *rows += 1;
-        *frauds += u64::from(*label);
+/// What lies in each band, from the highest down. Rows and frauds are counted as they are, the
+/// precision is that of the population the weights stand for.
+fn bands(scorer: &Scorer, labels: &[bool], weights: Option<&[f64]>, scores: &[Score]) -> Value {
+    #[derive(Clone, Default)]
+    struct Held {
+        rows: u64,
+        frauds: u64,
+        weight: f64,
+        fraud_weight: f64,
     }
-    let band = |(position, (name, (rows, frauds))): (usize, (&String, &(u64, u64)))| {
+    let Some(bands) = scorer.bands() else { return json!([]) };
+    let mut held = vec![Held::default(); bands.names.len()];
+    for (row, (label, score)) in labels.iter().zip(scores).enumerate() {
+        let weight = weights.map_or(1.0, |weights| weights[row]);
+        let held = &mut held[usize::from(score.band.unwrap_or(0))];
+        held.rows += 1;
+        held.frauds += u64::from(*label);
+        held.weight += weight;
+        held.fraud_weight += if *label { weight } else { 0.0 };
+    }
+    let band = |(position, (name, held)): (usize, (&String, &Held))| {
         let edge = position.checked_sub(1).and_then(|edge| bands.edges.get(edge));
-        let precision = (*rows > 0).then(|| *frauds as f64 / *rows as f64);
+        let precision = (held.weight > 0.0).then(|| held.fraud_weight / held.weight);
         json!({
-            "name": name, "margin_from": edge, "rows": rows, "frauds": frauds, "precision": precision,
+            "name": name, "margin_from": edge, "rows": held.rows, "frauds": held.frauds,
+            "precision": precision,
         })
     };
-    let mut shown: Vec<Value> = bands.names.iter().zip(&counts).enumerate().map(band).collect();
+    let mut shown: Vec<Value> = bands.names.iter().zip(&held).enumerate().map(band).collect();
     shown.reverse();
     json!(shown)
 }
@@ -167,10 +200,24 @@ fn seen_in_training(scorer: &Scorer, events: &Events, rows: &[usize]) -> usize {
         .filter(|window| window.name != "test")
         .filter_map(|window| Some((window.from?, window.to?)))
         .collect();
+    // Without a time column no row lies in a span.
+    let time = |row: usize| events.times.get(row).copied();
     let seen = |row: &&usize| {
-        spans.iter().any(|(from, to)| *from <= events.times[**row] && events.times[**row] < *to)
+        time(**row).is_some_and(|time| spans.iter().any(|(from, to)| *from <= time && time < *to))
     };
     rows.iter().filter(seen).count()
+}
+
+/// With `--window`, the model's own configuration and the part asked for, when the model was split by
+/// a column or a hash: the same rule finds the rows again.
+fn own_parts(args: &Args, scorer: &Scorer) -> Result<Option<(Config, Part)>, Error> {
+    let part = Part::ALL.into_iter().find(|part| args.window.as_deref() == Some(part.name()));
+    let Some(part) = part else { return Ok(None) };
+    if scorer.contents().provenance.as_of.is_some() {
+        return Ok(None);
+    }
+    let own = super::data::remembered(scorer, "--window")?;
+    Ok(own.split.part_rule().is_some().then_some((own, part)))
 }
 
 /// The labels of a named window count as far as they were known when the model was trained: those

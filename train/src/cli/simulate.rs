@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::json;
-use shroff_datasets::simulate::{Simulated, Simulation};
+use shroff_datasets::simulate::{Policy, Simulated, Simulation};
 use shroff_datasets::write_table;
 
 use super::Ending;
@@ -30,6 +30,13 @@ pub(super) struct Args {
     /// First day
     #[arg(long, default_value = "2018-04-01", value_parser = super::time)]
     start: i64,
+    /// A policy: payments above this amount are declined and lose their label; adds the columns
+    /// DECISION and WEIGHT
+    #[arg(long, value_name = "AMOUNT")]
+    block_above: Option<f64>,
+    /// The share of the payments above that amount that passes all the same, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05, requires = "block_above")]
+    let_through: f64,
     /// Folder for transactions, customers and terminals
     #[arg(long)]
     out: PathBuf,
@@ -59,6 +66,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
         terminals: args.terminals,
         seed: args.seed,
         start: args.start,
+        policy: args
+            .block_above
+            .map(|block_above| Policy { block_above, let_through: args.let_through }),
         ..Simulation::default()
     };
     let simulated =

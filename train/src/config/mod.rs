@@ -2,6 +2,7 @@
 
 mod duration;
 mod feature;
+mod parts;
 mod read;
 mod split;
 
@@ -10,6 +11,7 @@ pub use feature::{
     ColumnFeature, DefaultScalar, DefaultValue, Encoding, FeatureConfig, FeatureInput, PartName,
     PolicyConfig, PolicyWord, TransformName, UnitName,
 };
+pub use parts::{PartRule, Shares};
 pub use split::{Bounds, Instant, NoWindow, SplitConfig, StopConfig, WindowConfig};
 
 use serde::{Deserialize, Serialize};
@@ -74,15 +76,23 @@ pub enum SourceFormat {
     Parquet,
 }
 
-/// `[columns]`: only `label` and `time` are required.
+/// `[columns]`: only `label` is required, and `time` unless the split is by column or hash.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ColumnsConfig {
     /// Unique per row; without it the row number serves and duplicates are not looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// Rows with the same id: `error` (default), or `keep_latest`.
+    #[serde(default, skip_serializing_if = "Duplicates::is_error")]
+    pub duplicates: Duplicates,
+    /// `keep_latest`: the row with the greatest value of this column stays, of equals the later one;
+    /// without it the later row stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicates_by: Option<String>,
     /// When the event happened.
-    pub time: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
     /// 1 fraud, 0 legitimate, null not known.
     pub label: String,
     /// When the label became known; null, or no such column: `time + label_delay`.
@@ -94,12 +104,38 @@ pub struct ColumnsConfig {
     /// Cards, customers, accounts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entity: Vec<String>,
-    /// How many rows of the population a row stands for.
+    /// What was decided at the time. A blocked row has no honest label: whatever its label says, it
+    /// counts as not labelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<String>,
+    /// The decisions that mean blocked; without them the decision is a truth value, true is blocked.
+    /// No decision is not blocked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked: Vec<String>,
+    /// How many rows of the population a row stands for. A row that a policy would have blocked, but
+    /// let through to learn from, has the inverse of the share let through; a blocked row needs none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<String>,
     /// East of UTC, `+02:00`; defines hour, night, weekday and day. Default `+00:00`.
     #[serde(default, skip_serializing_if = "UtcOffset::is_zero")]
     pub utc_offset: UtcOffset,
+}
+
+/// What to do with rows that share an id.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Duplicates {
+    /// Refuse them.
+    #[default]
+    Error,
+    /// Keep the latest: dumps that overlap hold a row more than once.
+    KeepLatest,
+}
+
+impl Duplicates {
+    fn is_error(&self) -> bool {
+        *self == Self::Error
+    }
 }
 
 /// `[calibrate]`
@@ -202,11 +238,12 @@ impl Config {
             name.iter().map(|name| (role.to_owned(), name.clone())).collect::<Vec<_>>()
         };
         let mut roles = one("id", &columns.id);
-        roles.push(("time".to_owned(), columns.time.clone()));
+        roles.extend(one("time", &columns.time));
         roles.push(("label".to_owned(), columns.label.clone()));
         roles.extend(one("label_time", &columns.label_time));
         roles.extend(one("amount", &columns.amount));
         roles.extend(columns.entity.iter().map(|name| ("entity".to_owned(), name.clone())));
+        roles.extend(one("decision", &columns.decision));
         roles.extend(one("weight", &columns.weight));
         roles
     }

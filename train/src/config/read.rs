@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Config;
+use super::{Config, Duplicates, Encoding};
 use crate::error::Error;
 
 impl Config {
@@ -49,6 +49,13 @@ impl Config {
         }
         for feature in &self.features {
             feature.check()?;
+            if feature.encode == Some(Encoding::Rate) && self.columns.time.is_none() {
+                return Err(Error::config(format!(
+                    "[[feature]] column = {:?}: encode = \"rate\" needs [columns] time, since a row may \
+                     only know the labels before it",
+                    feature.column
+                )));
+            }
             for column in feature.operands() {
                 self.refuse_leak(column)?;
             }
@@ -60,7 +67,17 @@ impl Config {
                 Error::config(format!("[[learner]] kind = {:?}: {error}", learner.name()))
             })?;
         }
+        self.split.check(self.columns.time.is_some(), self.columns.label_time.is_some())?;
+        self.check_columns()?;
         unique("[[learner]]", self.learners.iter().map(|learner| learner.name().to_owned()))?;
+        if let (Some(_), Some(rule)) =
+            (&self.evaluate.drop_known_compromised, self.split.part_rule())
+        {
+            return Err(Error::config(format!(
+                "[evaluate] drop_known_compromised: expected windows in time, which tell what was \
+                 known on a day, found a split by {rule}; remove it"
+            )));
+        }
         if let Some(column) = &self.evaluate.drop_known_compromised
             && !self.columns.entity.contains(column)
         {
@@ -73,11 +90,46 @@ impl Config {
         Ok(())
     }
 
-    /// A label, or the time at which it became known, must never be a feature.
+    /// Roles that ask for each other.
+    fn check_columns(&self) -> Result<(), Error> {
+        let columns = &self.columns;
+        if columns.decision.is_none() && !columns.blocked.is_empty() {
+            return Err(Error::config(
+                "[columns] blocked: expected with it the decision column, found none; set decision",
+            ));
+        }
+        if columns.duplicates == Duplicates::KeepLatest && columns.id.is_none() {
+            return Err(Error::config(
+                "[columns] duplicates = \"keep_latest\": expected an id to tell which rows are the \
+                 same, found none; set id",
+            ));
+        }
+        if columns.duplicates == Duplicates::Error && columns.duplicates_by.is_some() {
+            return Err(Error::config(
+                "[columns] duplicates_by: expected with it duplicates = \"keep_latest\", found \
+                 \"error\"; set it, or remove duplicates_by",
+            ));
+        }
+        let Some(weight) = &columns.weight else { return Ok(()) };
+        match self.learners.iter().find(|learner| !learner.learner().takes_row_weights()) {
+            Some(learner) => Err(Error::config(format!(
+                "[[learner]] kind = {:?}: it cannot fit rows that stand for several, and [columns] \
+                 weight = {weight:?} says that they do; remove this learner (decision_tree and \
+                 random_forest take weights), or remove weight",
+                learner.learner().kind()
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// A label, or what comes with it or after it, must never be a feature.
     fn refuse_leak(&self, column: &str) -> Result<(), Error> {
         let roles = [
             ("label", Some(&self.columns.label)),
             ("label_time", self.columns.label_time.as_ref()),
+            ("decision", self.columns.decision.as_ref()),
+            ("duplicates_by", self.columns.duplicates_by.as_ref()),
+            ("part", self.split.column.as_ref()),
         ];
         match roles.into_iter().find(|(_, name)| name.is_some_and(|name| name == column)) {
             Some((role, _)) => Err(Error::config(format!(
@@ -188,6 +240,16 @@ mod tests {
             ("column = \"x\"", "column = \"x\"\non_missing = \"maybe\"", "expected \"learned\""),
             ("column = \"x\"", "column = \"x\"\n[[feature]]\ncolumn = \"x\"", "appears twice"),
             ("test = {", "test = 7 #{", "expected a span like"),
+            ("test = {", "test = 0.2 #{", "a share of rows belongs to by_hash"),
+            ("time = \"t\"", "", "[columns] time: expected the column"),
+            ("train = \"7d\"", "", "[split] train: expected a window"),
+            ("train = \"7d\"", "train = \"7d\"\ncolumn = \"part\"", "itself says which rows"),
+            ("train = \"7d\"", "train = \"7d\"\nby_hash = \"id\"", "expected a share"),
+            ("label =", "weight = \"w\"\nlabel =", "cannot fit rows that stand for several"),
+            ("label =", "duplicates = \"keep_latest\"\nlabel =", "set id"),
+            ("label =", "id = \"i\"\nduplicates_by = \"u\"\nlabel =", "expected with it"),
+            ("label =", "blocked = [\"no\"]\nlabel =", "set decision"),
+            ("label = \"y\"", "label = \"y\"\ndecision = \"x\"", "the decision is not known"),
         ] {
             let found = message(from, to);
             assert!(found.contains(expected), "expected {expected:?} in {found:?}");

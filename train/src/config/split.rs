@@ -1,19 +1,28 @@
-//! `[split]`: the windows `train | stop | calibrate | delay | test | delay | as_of`.
+//! `[split]`: the windows `train | stop | calibrate | delay | test | delay | as_of`, or parts by a
+//! column or a hash.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use shroff_datasets::time::{format_time, parse_time};
 
 use super::Duration;
 
-/// `[split]`: durations are counted back from `as_of`, or windows give `from` and `to`.
+/// `[split]`: durations are counted back from `as_of`, or windows give `from` and `to`; or rows go to
+/// parts by a column or by a hash, which is not honest in time (see [`PartRule`](super::PartRule)).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SplitConfig {
     /// How long after an event its label is known; default none.
     #[serde(default)]
     pub label_delay: Duration,
-    /// The window that learners fit.
-    pub train: WindowConfig,
+    /// A column that says which part a row belongs to: `train`, `stop`, `calibrate` or `test`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// A column whose hash says which part a row belongs to; the windows are then shares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_hash: Option<String>,
+    /// The window that learners fit; absent only with `column`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<WindowConfig>,
     /// The window that chooses among learners; default the last 15 % of train's time;
     /// `"none"`: the first learner listed is the candidate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -21,8 +30,9 @@ pub struct SplitConfig {
     /// The window that feeds calibration, bands and reference histograms; default none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibrate: Option<WindowConfig>,
-    /// The window that judges, read once.
-    pub test: WindowConfig,
+    /// The window that judges, read once; absent only with `column`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<WindowConfig>,
     /// Fit again on train and stop once the choice is made; default true.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     pub refit: bool,
@@ -40,6 +50,8 @@ pub enum WindowConfig {
     Length(Duration),
     /// From when to when.
     Bounds(Bounds),
+    /// The share of all rows, above 0 and at most 1, with `by_hash`.
+    Share(f64),
 }
 
 /// Explicit bounds of a window.
@@ -114,8 +126,10 @@ impl<'de> Deserialize<'de> for WindowConfig {
         match value {
             toml::Value::String(_) => value.try_into().map(Self::Length).map_err(custom),
             toml::Value::Table(_) => value.try_into().map(Self::Bounds).map_err(custom),
+            toml::Value::Float(share) => Ok(Self::Share(share)),
             other => Err(serde::de::Error::custom(format!(
-                "expected a span like \"7d\" or {{ from = …, to = … }}, found {other}"
+                "expected a span like \"7d\", {{ from = …, to = … }}, or with by_hash a share like \
+                 0.2, found {other}"
             ))),
         }
     }

@@ -61,6 +61,10 @@ impl Learner for Logistic {
         KIND
     }
 
+    fn takes_row_weights(&self) -> bool {
+        false
+    }
+
     fn check(&self) -> Result<(), LearnError> {
         let ranges = Ranges(KIND);
         ranges.number("alpha", self.alpha, |x| (0.0..=1e12).contains(&x), "within 0 and 1e12")?;

@@ -38,6 +38,11 @@ pub trait Learner {
     /// The name of the kind, as in the configuration.
     fn kind(&self) -> &'static str;
 
+    /// Whether `fit` takes row weights.
+    fn takes_row_weights(&self) -> bool {
+        true
+    }
+
     /// Proves that every parameter lies within its range.
     ///
     /// # Errors

@@ -87,6 +87,7 @@ fn unseen_text(scorer: &Scorer) -> String {
 fn vocabulary(step: &Step) -> Option<&Vocabulary> {
     match step {
         Step::Category { vocabulary, .. } => Some(vocabulary),
+        Step::Rate { table, .. } => Some(table.values()),
         _ => None,
     }
 }

@@ -7,6 +7,7 @@ use shroff_serve::schema::InputType;
 
 use super::fit::{Trained, measures};
 use super::prepare::{Plan, Prepared};
+use crate::config::{Config, PartRule};
 use crate::error::Error;
 use crate::events::{Events, EventsRequest};
 use crate::metric::Measures;
@@ -44,12 +45,12 @@ pub(super) fn judge(
         measures: None,
     };
     let record = registry.record(name, version)?;
-    if let Some(as_of) = &record.run.as_of
-        && plan.as_of < as_of.micros
+    if let (Some(as_of), Some(ours)) = (&record.run.as_of, plan.as_of)
+        && ours < as_of.micros
     {
         return Ok(keep(format!(
             "as-of {} is older than the as-of {} of champion version {version}",
-            format_time(plan.as_of),
+            format_time(ours),
             as_of.time
         )));
     }
@@ -59,7 +60,7 @@ pub(super) fn judge(
         Ok((scorer, _)) => scorer,
         Err(error) => return Ok(cannot(chain(&error))),
     };
-    if let Some(overlap) = overlap(&scorer, prepared) {
+    if let Some(overlap) = overlap(&scorer, plan, prepared) {
         return Ok(cannot(overlap));
     }
     let (ours, theirs) = match compare(&scorer, plan, prepared, trained) {
@@ -83,18 +84,53 @@ pub(super) fn judge(
     Ok(Judgement { verdict, champion: Some(version), measures: Some(theirs) })
 }
 
-/// The champion's windows of fitting that reach into our test window: it has seen the answers.
-fn overlap(scorer: &Scorer, prepared: &Prepared) -> Option<String> {
+/// Why the champion may have seen the answers: its windows of fitting reach into our test window, or
+/// its rows cannot be told from ours.
+fn overlap(scorer: &Scorer, plan: &Plan<'_>, prepared: &Prepared) -> Option<String> {
     let provenance = &scorer.contents().provenance;
+    let Some(windows) = &prepared.windows else {
+        return other_split(&provenance.config, plan.config);
+    };
     let fitted = provenance.windows.iter().filter(|window| window.name != "test");
+    if fitted.clone().any(|window| window.to.is_none()) {
+        let why = "it was not split by time, so it may have been fitted on rows of the test window";
+        return Some(why.to_owned());
+    }
     let seen =
         fitted.filter_map(|window| Some((&window.name, window.to?))).max_by_key(|(_, to)| *to)?;
-    let test = prepared.windows.test;
+    let test = windows.test;
     (seen.1 > test.from).then(|| {
         format!(
             "its {} window reaches to {}, into the test window ({test})",
             seen.0,
             format_time(seen.1)
+        )
+    })
+}
+
+/// Without time, only the same rule proves that the champion was not fitted on our test rows: it
+/// gives the same id the same part, whatever the data. A column is trusted to keep its word.
+fn other_split(champion: &str, ours: &Config) -> Option<String> {
+    let theirs = serde_json::from_str::<Config>(champion).ok();
+    let theirs = theirs.as_ref().map(|config| config.split.part_rule());
+    let ours = ours.split.part_rule();
+    let same = match (ours, theirs.flatten()) {
+        (Some(PartRule::Column { column, .. }), Some(PartRule::Column { column: other, .. })) => {
+            column == other
+        }
+        (Some(ours), Some(theirs)) => ours == theirs,
+        _ => false,
+    };
+    let words = |rule: Option<PartRule<'_>>| match rule {
+        Some(rule) => format!("by {}", rule.definition()),
+        None => "by time".to_owned(),
+    };
+    let theirs = theirs.map_or("in a way that cannot be read".to_owned(), words);
+    let ours = words(ours);
+    (!same).then(|| {
+        format!(
+            "it was split {theirs}, the candidate {ours}, so it may have been fitted on rows of the \
+             test window"
         )
     })
 }
@@ -119,10 +155,11 @@ fn compare(
         columns: &plan.config.columns,
         label_delay: plan.config.split.label_delay,
         inputs,
+        further: Vec::new(),
         from: own.times.iter().min().copied(),
-        to: Some(plan.as_of),
+        to: plan.as_of,
     })?;
-    if events.times != own.times {
+    if events.times != own.times || events.labels != own.labels {
         return Err(Error::data("the source changed while the job was running"));
     }
     score(scorer, &events, prepared, trained)

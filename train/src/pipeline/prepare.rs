@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::events::{Events, EventsRequest};
 use crate::learner::LearnerConfig;
 use crate::metric::{CompromiseWindow, known_compromised};
+use crate::part::{self, Parts};
 use crate::program;
 use crate::registry::RunKey;
 use crate::split::{Split, Windows, midnight_after};
@@ -23,7 +24,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) config: &'a Config,
     pub(crate) source: Source,
     pub(crate) data_fingerprint: [u8; 32],
-    pub(crate) as_of: i64,
+    /// None when the split is not by time.
+    pub(crate) as_of: Option<i64>,
 }
 
 impl<'a> Plan<'a> {
@@ -32,9 +34,19 @@ impl<'a> Plan<'a> {
     pub(crate) fn new(config: &'a Config, as_of: Option<i64>) -> Result<Self, Error> {
         let source = source(config)?;
         let data_fingerprint = source.content_hash()?;
-        let as_of = match as_of {
-            Some(as_of) => as_of,
-            None => midnight_after(newest_event(config, &source)?, config.columns.utc_offset.secs),
+        let as_of = match (as_of, config.split.part_rule()) {
+            (None, Some(_)) => None,
+            (Some(as_of), None) => Some(as_of),
+            (None, None) => {
+                let newest = newest_event(config, &source)?;
+                Some(midnight_after(newest, config.columns.utc_offset.secs))
+            }
+            (Some(_), Some(rule)) => {
+                return Err(Error::config(format!(
+                    "--as-of: expected windows in time, found a split by {rule}, which knows no \
+                     time; leave --as-of out"
+                )));
+            }
         };
         Ok(Self { config, source, data_fingerprint, as_of })
     }
@@ -45,7 +57,8 @@ impl<'a> Plan<'a> {
         for part in [
             self.data_fingerprint.as_slice(),
             self.config.canonical_json().as_bytes(),
-            &self.as_of.to_le_bytes(),
+            // Without a time there is no as-of: the length before the part tells.
+            self.as_of.map(i64::to_le_bytes).as_ref().map_or(&[][..], |bytes| bytes),
             CODE_VERSION.as_bytes(),
             &FORMAT_VERSION.to_le_bytes(),
         ] {
@@ -68,7 +81,9 @@ pub(crate) fn source(config: &Config) -> Result<Source, Error> {
 }
 
 fn newest_event(config: &Config, source: &Source) -> Result<i64, Error> {
-    let time = &config.columns.time;
+    let Some(time) = &config.columns.time else {
+        return Err(Error::config("[columns] time: expected the column of the time, found none"));
+    };
     let table = source.read(&[ColumnRequest::new(time.clone(), ColumnKind::Time)], None)?;
     let column = table.column(time);
     let newest = column.and_then(|column| match column.values() {
@@ -86,12 +101,14 @@ fn newest_event(config: &Config, source: &Source) -> Result<i64, Error> {
 pub struct Prepared {
     /// The events from the start of train to `as_of`.
     pub events: Events,
-    /// Where the windows lie.
-    pub windows: Windows,
+    /// Where the windows lie; none when the split is not by time, and so not honest in time.
+    pub windows: Option<Windows>,
     /// Which rows they hold.
     pub split: Split,
     /// The rows of test that are judged: without those of entities known to be compromised.
     pub judged: Vec<usize>,
+    /// Rows that a split by column or hash gives to no part.
+    pub n_ignored: usize,
 }
 
 impl Prepared {
@@ -99,36 +116,67 @@ impl Prepared {
         reporter.step("reading events");
         let config = plan.config;
         // Bounds may leave the start of train open: then everything is read.
-        let lower = Windows::new(&config.split, plan.as_of, i64::MIN)?.train.from;
+        let windows = |first_event: i64| {
+            plan.as_of.map(|as_of| Windows::new(&config.split, as_of, first_event)).transpose()
+        };
+        let lower = windows(i64::MIN)?.map_or(i64::MIN, |windows| windows.train.from);
         let request = EventsRequest {
             source: &plan.source,
             columns: &config.columns,
             label_delay: config.split.label_delay,
             inputs: program::inputs(config)?,
+            further: part::columns(config),
             from: (lower != i64::MIN).then_some(lower),
-            to: Some(plan.as_of),
+            to: plan.as_of,
         };
         let events = Events::read(&request)?;
-        let first_event = events.times.iter().min().copied().unwrap_or_default();
-        let windows = Windows::new(&config.split, plan.as_of, first_event)?;
-        let split = Split::new(&windows, &events)?;
-        let judged = judged(config, &events, &windows, &split)?;
-        let prepared = Self { events, windows, split, judged };
-        if prepared.split.n_unlabelled > 0 {
-            let n = prepared.split.n_unlabelled;
+        let windows = windows(events.times.iter().min().copied().unwrap_or_default())?;
+        let mut n_ignored = 0;
+        let split = match (&windows, config.split.part_rule()) {
+            (None, Some(rule)) => {
+                let parts = Parts::new(config, rule, &request.inputs, &events)?;
+                n_ignored = parts.n_ignored();
+                Split::by_parts(&parts, &rule.to_string(), &events)?
+            }
+            (Some(windows), _) => Split::new(windows, &events)?,
+            (None, None) => return Err(Error::config("[split]: expected windows, found none")),
+        };
+        let judged = match &windows {
+            Some(windows) => judged(config, &events, windows, &split)?,
+            None => split.test.clone(),
+        };
+        let prepared = Self { events, windows, split, judged, n_ignored };
+        prepared.warn(config, reporter);
+        Ok(prepared)
+    }
+
+    /// Says what a person should know before trusting the result.
+    fn warn(&self, config: &Config, reporter: &dyn Reporter) {
+        if let Some(rule) = config.split.part_rule() {
             reporter.note(&format!(
-                "{n} rows of the windows have no label known in time and are left out"
+                "NOT HONEST IN TIME: rows are split by {rule}, so the model may be fitted on rows \
+                 later than those it is judged on; expect it to do worse on what comes next"
             ));
         }
-        if prepared.split.calibrate.is_empty() {
+        self.events.notes.iter().for_each(|note| reporter.note(note));
+        let counted = [
+            (self.events.n_duplicates, "rows have a later row of the same id and are left out"),
+            (self.n_ignored, "rows belong to no part of the split and are left out"),
+            (
+                self.split.n_unlabelled(),
+                "rows of the windows have no label known in time and are left out",
+            ),
+            (
+                self.split.test.len() - self.judged.len(),
+                "test rows of known compromised entities are left out",
+            ),
+        ];
+        for (n, what) in counted.into_iter().filter(|(n, _)| *n > 0) {
+            reporter.note(&format!("{n} {what}"));
+        }
+        if self.split.calibrate.is_empty() {
             reporter.note("no calibrate window: the model is not calibrated and has no bands");
         }
-        let dropped = prepared.split.test.len() - prepared.judged.len();
-        if dropped > 0 {
-            reporter
-                .note(&format!("{dropped} test rows of known compromised entities are left out"));
-        }
-        Ok(prepared)
     }
 
     /// Which rows a fit uses: train and stop together once the choice is made.
@@ -144,24 +192,29 @@ impl Prepared {
             "calibrate" => &self.split.calibrate,
             _ => &self.judged,
         };
-        let window = |(name, span): (&str, crate::split::Span)| {
+        let window = |(name, span): (&str, Option<crate::split::Span>)| {
             let rows = rows_of(name);
             let frauds = self.events.labels_at(rows).into_iter().filter(|label| *label).count();
             Window {
                 name: name.to_owned(),
-                from: Some(span.from),
-                to: Some(span.to),
+                from: span.map(|span| span.from),
+                to: span.map(|span| span.to),
                 rows: rows.len() as u64,
                 frauds: frauds as u64,
             }
         };
-        self.windows.named().map(window).collect()
+        match &self.windows {
+            Some(windows) => {
+                windows.named().map(|(name, span)| window((name, Some(span)))).collect()
+            }
+            None => self.split.unlabelled.iter().map(|(name, _)| window((name, None))).collect(),
+        }
     }
 
     pub(crate) fn provenance(&self, plan: &Plan<'_>, learner: &LearnerConfig) -> Provenance {
         Provenance {
             model_name: plan.config.model.name.clone(),
-            as_of: Some(plan.as_of),
+            as_of: plan.as_of,
             windows: self.window_summaries(),
             data_fingerprint: plan.data_fingerprint,
             columns: plan.config.column_roles(),

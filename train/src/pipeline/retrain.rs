@@ -72,7 +72,7 @@ pub fn retrain(
     let run = Run {
         artifact: candidate.packaged.scorer.id(),
         run_key,
-        as_of: Some(AsOf { time: format_time(plan.as_of), micros: plan.as_of }),
+        as_of: plan.as_of.map(|micros| AsOf { time: format_time(micros), micros }),
         created_at: options.created_at.clone(),
         created_by: options.created_by.clone(),
         parent: judgement.champion,
@@ -149,8 +149,10 @@ fn report(plan: &Plan<'_>, prepared: &Prepared, trained: &Trained) -> Result<Val
         .into_iter()
         .map(|window| {
             let (from, to) = (window.from.map(format_time), window.to.map(format_time));
-            let shown =
+            let mut shown =
                 json!({ "from": from, "to": to, "rows": window.rows, "frauds": window.frauds });
+            let counts = prepared.split.unlabelled.iter().find(|(name, _)| *name == window.name);
+            shown["unlabelled"] = json!(counts.map(|(_, counts)| counts.to_json()));
             (window.name, shown)
         })
         .collect();
@@ -158,9 +160,12 @@ fn report(plan: &Plan<'_>, prepared: &Prepared, trained: &Trained) -> Result<Val
         trained.rejected.iter().map(|(what, rows)| ((*what).to_owned(), json!(rows))).collect();
     Ok(json!({
         "model": plan.config.model.name,
-        "as_of": format_time(plan.as_of),
+        "as_of": plan.as_of.map(format_time),
+        "honest_in_time": prepared.windows.is_some(),
         "windows": windows,
-        "unlabelled_rows": prepared.split.n_unlabelled,
+        "unlabelled_rows": prepared.split.n_unlabelled(),
+        "ignored_rows": prepared.n_ignored,
+        "duplicate_rows": prepared.events.n_duplicates,
         "dropped_test_rows": prepared.split.test.len() - prepared.judged.len(),
         "rejected_rows": rejected,
         "candidate": trained.competitors[trained.candidate].name,

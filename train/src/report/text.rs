@@ -18,6 +18,13 @@ const MEASURES: [(&str, &str, usize); 8] = [
 
 /// The windows and every learner's measures on test.
 pub fn retraining(report: &Value) -> String {
+    let mut text = String::new();
+    if report["honest_in_time"] == false {
+        text.push_str(
+            "NOT HONEST IN TIME: rows are split by a column or a hash; expect worse on what comes \
+             next\n\n",
+        );
+    }
     let mut windows = Table::new(["window", "from", "to (exclusive)", "rows", "frauds"]);
     for name in ["train", "stop", "calibrate", "test"] {
         let window = &report["windows"][name];
@@ -46,11 +53,11 @@ pub fn retraining(report: &Value) -> String {
         true => "listed first",
         false => "chosen on the stop window",
     };
-    let mut text = format!(
+    text.push_str(&format!(
         "{windows}
 {learners}* the candidate, {how}; measures are of the test window
 "
-    );
+    ));
     if report["windows"]["calibrate"].is_null() {
         text.push_str("no calibrate window: the models are not calibrated and have no bands\n");
     }
@@ -59,9 +66,18 @@ pub fn retraining(report: &Value) -> String {
         let dropped = rows("dropped_test_rows");
         text.push_str(&format!("{dropped} test rows of known compromised entities are left out\n"));
     }
+    for (key, what) in [
+        ("duplicate_rows", "rows with a later row of the same id are left out"),
+        ("ignored_rows", "rows of no part of the split are left out"),
+    ] {
+        if rows(key) > 0 {
+            text.push_str(&format!("{} {what}\n", rows(key)));
+        }
+    }
     if rows("unlabelled_rows") > 0 {
-        let unlabelled = rows("unlabelled_rows");
-        text.push_str(&format!("{unlabelled} rows without a label known in time are left out\n"));
+        let windows = ["train", "stop", "calibrate", "test"].into_iter();
+        let counted = windows.map(|name| (name, &report["windows"][name]["unlabelled"]));
+        text.push_str(&unlabelled(counted));
     }
     text.push_str(&notes);
     text
@@ -83,6 +99,9 @@ pub fn evaluation(report: &Value) -> String {
         text.push_str(&format!("{rejected} rows that a policy rejects are left out\n"));
     }
     text.push_str(&odd_values(report));
+    if report["unlabelled_rows"].as_u64() > Some(0) {
+        text.push_str(&unlabelled([("left out", &report["unlabelled"])].into_iter()));
+    }
     let bands = report["bands"].as_array().map(Vec::as_slice).unwrap_or_default();
     if bands.is_empty() {
         text.push_str("\nThe model has no bands.\n");
@@ -114,6 +133,27 @@ fn odd_values(report: &Value) -> String {
         }
     }
     if any { format!("\n{table}") } else { String::new() }
+}
+
+/// One line on the rows without a label that counts, by window and by reason.
+fn unlabelled<'a>(counted: impl Iterator<Item = (&'a str, &'a Value)>) -> String {
+    let (mut places, mut reasons) = (Vec::new(), [0; 3]);
+    for (name, counts) in counted {
+        let count = |key: &str| counts[key].as_u64().unwrap_or(0);
+        if count("rows") > 0 {
+            let percent = counts["share"].as_f64().unwrap_or(0.0) * 100.0;
+            places.push(format!("{name} {} ({percent:.1} %)", count("rows")));
+        }
+        for (sum, key) in reasons.iter_mut().zip(["null_label", "not_known_in_time", "blocked"]) {
+            *sum += count(key);
+        }
+    }
+    let [null, late, blocked] = reasons;
+    format!(
+        "rows without a label known in time: {}; {null} null, {late} known too late, {blocked} \
+         blocked\n",
+        places.join(", ")
+    )
 }
 
 fn number(value: &Value, digits: usize) -> String {
