@@ -1,9 +1,14 @@
 //! Champion and candidate: who is promoted, who is not, and what the gate says.
 
+use std::fs;
+use std::process::Stdio;
+
 use serde_json::Value;
 
 use super::naive::{Judged, assert_close, number};
-use crate::project::{CONFIG, Csv, DISTANCE, Project, assert_says, blob, edited, transactions};
+use crate::project::{
+    CONFIG, Csv, DISTANCE, Finished, Project, assert_says, blob, edited, transactions,
+};
 
 const CHAMPION: &str = "registry/models/cards/aliases/champion";
 const CHALLENGER: &str = "registry/models/cards/aliases/challenger";
@@ -78,6 +83,68 @@ fn average_precision_on_the_same_rows_decides() {
         verdicts.push(expected.0);
     }
     assert_eq!(verdicts, ["keep", "promote"]);
+}
+
+#[test]
+fn a_run_that_lost_the_race_keeps_the_champion() {
+    let project = Project::new();
+    project.retrain("").expect(0);
+    // As if killed before its promotion, while another run without a champion went on.
+    fs::remove_file(project.path("registry/models/cards/events/00000002.json")).expect("removed");
+    fs::remove_file(project.path(CHAMPION)).expect("removed");
+    project.write("fraud.toml", edited(CONFIG, &[("max_depth = 8", "max_depth = 7")]));
+    let other = project.retrain("").expect(0).json();
+    assert_eq!((&other["version"], &other["verdict"]), (&2.into(), &"promote".into()));
+
+    project.write("fraud.toml", CONFIG);
+    let lost = project.retrain("").expect(5).json();
+    assert_eq!((&lost["version"], &lost["verdict"]), (&1.into(), &"keep".into()));
+    let parts = ["first version", "champion moved to version 2 since it was compared"];
+    assert_says(text(&lost["reason"]), &parts);
+    assert!(project.read(CHAMPION).starts_with(text(&other["artifact"])));
+    assert!(project.read(CHALLENGER).starts_with(text(&lost["artifact"])));
+    let before = project.registry_files("registry");
+    assert_eq!(project.retrain("").expect(5).json(), lost);
+    let said = project.run("retrain --config fraud.toml --registry registry").expect(5).stdout;
+    assert_says(&said, &["verdict: keep the champion: first version", "moved to version 2"]);
+    assert!(project.registry_files("registry") == before);
+    let shown = project.run("registry show cards 1 --registry registry --json").expect(0).json();
+    assert_eq!((&shown["verdict"], &shown["reason"]), (&lost["verdict"], &lost["reason"]));
+    let record = project.read("registry/models/cards/versions/00000001.json");
+    assert_says(&record, &["\"decision\": \"promote\""]);
+}
+
+#[test]
+fn runs_at_once_leave_no_version_without_a_verdict() {
+    let project = Project::new();
+    let start = |depth: usize| {
+        let config = edited(CONFIG, &[("max_depth = 8", &format!("max_depth = {depth}"))]);
+        project.write(&format!("{depth}.toml"), config);
+        let arguments = format!("retrain --config {depth}.toml --registry registry --json");
+        let mut command = project.command(&arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
+    };
+    let started: Vec<_> = (5..8).map(start).collect();
+    let mut versions = Vec::new();
+    for child in started {
+        let finished = Finished::of(child.wait_with_output().expect("it ends"));
+        let code = finished.code;
+        let run = finished.json();
+        let shown = format!("registry show cards {} --registry registry --json", run["version"]);
+        let shown = project.run(&shown).expect(0).json();
+        assert_eq!((&shown["verdict"], &shown["reason"]), (&run["verdict"], &run["reason"]));
+        let events = shown["events"].as_array().expect("a list");
+        let promoted = events.iter().any(|event| event["kind"] == "promote");
+        let challenger = events.iter().any(|event| event["alias"] == "challenger");
+        match text(&run["verdict"]) {
+            "promote" => assert_eq!((code, promoted, challenger), (Some(0), true, false)),
+            // A slower run does not take the place of a newer challenger.
+            _ => assert_eq!((code, promoted), (Some(5), false)),
+        }
+        versions.push(run["version"].as_u64().expect("a number"));
+    }
+    versions.sort_unstable();
+    assert_eq!(versions, [1, 2, 3]);
 }
 
 #[track_caller]

@@ -156,6 +156,45 @@ fn a_run_killed_in_the_act_is_finished_by_the_next() {
 }
 
 #[test]
+fn a_lost_or_damaged_artifact_is_put_back_by_its_run() {
+    let project = Project::new();
+    project.retrain("").expect(0);
+    let kept = project.retrain("--as-of 2018-05-30").expect(5).json();
+    let again = project.retrain("--as-of 2018-05-30").expect(5).json();
+    let whole = project.registry_files("registry");
+    let path = blob("registry", &kept["artifact"]);
+    let name = path.strip_prefix("registry/").expect("below").to_owned();
+    let bytes = &whole[&name];
+    let champion = whole.iter().find(|(path, _)| path.ends_with(".shroff") && **path != name);
+    let champion = champion.expect("two artifacts").1;
+    let cut = bytes[..bytes.len() - 1].to_vec();
+    // Lost, cut short, and another sound artifact under its name.
+    for damaged in [None, Some(&cut), Some(champion)] {
+        match damaged {
+            None => fs::remove_file(project.path(&path)).expect("removed"),
+            Some(damaged) => project.write(&path, damaged),
+        }
+        for verb in ["verify cards@2", "verify cards@challenger", "inspect cards@2"] {
+            assert_says(&project.run(verb).expect(4).stderr, &["repeat the run"]);
+        }
+        let promote = "registry promote cards 2 --why tried --registry registry";
+        assert_says(&project.run(promote).expect(4).stderr, &["repeat the run"]);
+        assert_eq!(project.retrain("--as-of 2018-05-30").expect(5).json(), again);
+        let mut after = project.registry_files("registry");
+        assert_eq!(after.remove(&format!("{name}.damaged")).as_ref(), damaged);
+        assert!(after == whole);
+        let _ = fs::remove_file(project.path(&format!("{path}.damaged")));
+    }
+    // A record that names another artifact than its run makes is not satisfied by that.
+    let record = "registry/models/cards/versions/00000002.json";
+    let other = "0".repeat(64);
+    let id = kept["artifact"].as_str().expect("an id");
+    project.write(record, project.read(record).replacen(id, &other, 1));
+    let refused = project.retrain("--as-of 2018-05-30").expect(1).stderr;
+    assert_says(&refused, &[&other, id, "the same data, config and code"]);
+}
+
+#[test]
 fn the_registry_is_listed_shown_promoted_and_rolled_back() {
     let project = Project::new();
     let first = project.retrain("").expect(0).json();
@@ -203,14 +242,22 @@ fn the_registry_is_listed_shown_promoted_and_rolled_back() {
         &registry("rollback cards --why more").expect(1).stderr,
         &["\"cards\"", "no champion before"],
     );
-    assert_says(&registry("show cards 7").expect(1).stderr, &["no version 7", "1, 2"]);
-    assert_says(&registry("list carts").expect(1).stderr, &["\"carts\"", "cards"]);
+    assert_says(&registry("show cards 7").expect(2).stderr, &["no version 7", "1, 2"]);
+    assert_says(&registry("list carts").expect(2).stderr, &["\"carts\"", "cards"]);
     // A model is also found by its name.
     for (which, run) in [("champion", &first), ("1", &first), ("2", &second)] {
         let verified = project.run(&format!("verify cards@{which} --json")).expect(0).json();
         assert_eq!(verified["artifact"], run["artifact"], "{which}");
     }
-    assert_says(&project.run("verify cards@challenger").expect(2).stderr, &["no alias"]);
+    for unknown in ["cards@challenger", "carts@champion", "cards@7", "carts@1", "cards@Best"] {
+        assert_says(&project.run(&format!("verify {unknown}")).expect(2).stderr, &[unknown]);
+    }
+    assert_says(&registry("rollback carts --why more").expect(2).stderr, &["\"carts\""]);
+    for verb in ["promote cards 2", "rollback cards"] {
+        let mut command = project.command(&format!("registry {verb} --registry registry"));
+        let refused = Finished::of(command.args(["--why", " "]).output().expect("it starts"));
+        assert_says(&refused.expect(2).stderr, &["expected a reason"]);
+    }
     // Text, for people: one line a version.
     let table = project.run("registry list --registry registry").expect(0).stdout;
     assert_eq!(table.lines().filter(|line| line.starts_with("cards")).count(), 2, "{table}");

@@ -55,6 +55,8 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) => 2,
+            Self::Registry(error) if error.is_usage() => 2,
+            Self::Registry(error) if error.is_artifact() => 4,
             // A name that does not tell a format is a matter of usage.
             Self::Output(error) if matches!(error.kind(), ErrorKind::UnknownFormat { .. }) => 2,
             Self::Data(_) | Self::Source(_) | Self::Learn { .. } | Self::Score { .. } => 3,

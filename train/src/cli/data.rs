@@ -54,16 +54,22 @@ pub(super) struct ModelArgs {
 impl ModelArgs {
     /// Opens the model.
     pub(super) fn open(&self) -> anyhow::Result<Scorer> {
-        let path = self.path().with_context(|| self.model.clone())?;
-        Scorer::open(&path).map_err(Error::Artifact).with_context(|| path.display().to_string())
+        Ok(self.open_at()?.0)
     }
 
-    /// The artifact's file. A file of exactly this name wins over a name in the registry.
-    pub(super) fn path(&self) -> Result<PathBuf, Error> {
+    /// Opens the model, and says where it is. A file of exactly this name wins over a name in the
+    /// registry.
+    pub(super) fn open_at(&self) -> anyhow::Result<(Scorer, PathBuf)> {
         let file = PathBuf::from(&self.model);
         let Some((name, which)) = self.model.rsplit_once('@').filter(|_| !file.exists()) else {
-            return Ok(file);
+            let scorer = Scorer::open(&file).map_err(Error::Artifact);
+            return Ok((scorer.with_context(|| self.model.clone())?, file));
         };
+        self.find(name, which).with_context(|| self.model.clone())
+    }
+
+    /// In the registry, where a file must hold the artifact that its name says.
+    fn find(&self, name: &str, which: &str) -> Result<(Scorer, PathBuf), Error> {
         let registry = Registry::open(&self.registry)?;
         let artifact = match which.parse::<u64>() {
             Ok(version) => registry.record(name, version)?.run.artifact,
@@ -79,6 +85,6 @@ impl ModelArgs {
                 target.ok_or_else(missing)?.artifact
             }
         };
-        Ok(registry.reader().blob_path(&artifact))
+        Ok((registry.scorer(&artifact)?, registry.reader().blob_path(&artifact)))
     }
 }

@@ -39,8 +39,7 @@ pub(super) fn verify(args: &Args) -> anyhow::Result<Ending> {
 }
 
 pub(super) fn inspect(args: &Args) -> anyhow::Result<Ending> {
-    let scorer = args.model.open()?;
-    let path = args.model.path()?;
+    let (scorer, path) = args.model.open_at()?;
     let bytes = std::fs::read(&path).map_err(|source| Error::Io { path, source })?;
     let sections = artifact::sections(&bytes).map_err(Error::Artifact)?;
     let mut report = describe(scorer.contents());

@@ -82,7 +82,7 @@ fn text(outcome: &Outcome, args: &Args) -> String {
     let done = if outcome.already_published { "already published" } else { "published" };
     text.push_str(&format!("\n{done}: {model} version {version}, artifact {}\n", run.artifact));
     let verdict = if outcome.passed() { "promote" } else { "keep the champion" };
-    text.push_str(&format!("verdict: {verdict}: {}\n", run.verdict.reason));
+    text.push_str(&format!("verdict: {verdict}: {}\n", outcome.verdict.reason));
     if outcome.passed() && !outcome.is_champion() {
         text.push_str("another version has become champion since\n");
     }

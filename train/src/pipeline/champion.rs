@@ -56,8 +56,9 @@ pub(super) fn judge(
     }
     let cannot =
         |why: String| keep(format!("champion version {version} cannot be compared: {why}"));
-    let scorer = match registry.reader().load(name, "champion") {
-        Ok((scorer, _)) => scorer,
+    // By the events, as the version: an alias may be a moment behind them.
+    let scorer = match registry.scorer(&holder.artifact) {
+        Ok(scorer) => scorer,
         Err(error) => return Ok(cannot(chain(&error))),
     };
     if let Some(overlap) = overlap(&scorer, plan, prepared) {

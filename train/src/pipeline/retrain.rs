@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use shroff_datasets::time::format_time;
 
 use super::Reporter;
-use super::champion;
+use super::champion::{self, Judgement};
 use super::fit::{Competitor, Trained, fit_all};
 use super::prepare::{Plan, Prepared};
 use crate::config::Config;
 use crate::error::Error;
 use crate::package::Packaged;
-use crate::registry::{AsOf, Decision, Registry, Run, Standing, VersionRecord};
+use crate::registry::{AsOf, Decision, Registry, Run, Standing, Verdict, VersionRecord};
 
 /// What a run may be told besides its configuration.
 #[derive(Debug, Clone)]
@@ -32,14 +32,17 @@ pub struct RetrainOptions<'a> {
 pub struct Outcome {
     /// The version it published, now or earlier.
     pub record: VersionRecord,
-    /// The run was published before: nothing was trained.
+    /// What its verdict came to: to promote is to keep when the champion moved meanwhile.
+    pub verdict: Verdict,
+    /// The run was published before: nothing was trained, unless its artifact had to be put back.
     pub already_published: bool,
     /// How the versions stand now.
     pub standing: Standing,
 }
 
 /// Runs the weekly job. A run that died is simply run again: whatever it left undone is done, and a
-/// run that was published returns its recorded verdict.
+/// run that was published returns its recorded verdict, having put its artifact back where that was
+/// lost or damaged.
 ///
 /// # Errors
 /// Data or a configuration that is not as it should be; a registry that cannot be written.
@@ -53,16 +56,28 @@ pub fn retrain(
     reporter.step("hashing the source");
     let plan = Plan::new(config, options.as_of)?;
     let run_key = plan.run_key();
-    if let Some(record) = registry.find_run(name, &run_key)? {
-        let standing = registry.complete(name, &record)?;
-        return Ok(Outcome { record, already_published: true, standing });
+    let published = registry.find_run(name, &run_key)?;
+    if let Some(record) = &published {
+        match registry.complete(name, record) {
+            Ok(standing) => return Outcome::new(&registry, name, record.clone(), true, standing),
+            Err(error) if error.is_artifact() => {
+                reporter.note(&format!("{error}: training again to put it back"));
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
 
     let prepared = Prepared::new(&plan, reporter)?;
     let trained = fit_all(&plan, &prepared, reporter)?;
     let candidate = &trained.competitors[trained.candidate];
+    if let Some(record) = published {
+        reporter.step("putting the artifact back");
+        let Packaged { scorer, bytes, .. } = &candidate.packaged;
+        let standing = registry.restore(name, &record, bytes, scorer.id())?;
+        return Outcome::new(&registry, name, record, true, standing);
+    }
     reporter.step("comparing with the champion");
-    let judgement = champion::judge(&registry, &plan, &prepared, &trained)?;
+    let judgement = judge(&registry, &plan, &prepared, &trained)?;
 
     reporter.step("publishing");
     let mut report = report(&plan, &prepared, &trained)?;
@@ -82,7 +97,24 @@ pub fn retrain(
     };
     let record = registry.publish(name, &candidate.packaged.bytes, run)?;
     let standing = registry.standing(name)?;
-    Ok(Outcome { record, already_published: false, standing })
+    Outcome::new(&registry, name, record, false, standing)
+}
+
+/// Compares with the champion, and again with the next one when it moved meanwhile. Whatever moves
+/// after that, the registry sees when it promotes.
+fn judge(
+    registry: &Registry,
+    plan: &Plan<'_>,
+    prepared: &Prepared,
+    trained: &Trained,
+) -> Result<Judgement, Error> {
+    loop {
+        let judgement = champion::judge(registry, plan, prepared, trained)?;
+        let now = registry.standing(&plan.config.model.name)?.champion;
+        if now.map(|holder| holder.version) == judgement.champion {
+            return Ok(judgement);
+        }
+    }
 }
 
 /// Fits one learner and packages it, without a registry and without a gate.
@@ -113,14 +145,25 @@ pub fn train(
 }
 
 impl Outcome {
+    fn new(
+        registry: &Registry,
+        name: &str,
+        record: VersionRecord,
+        already_published: bool,
+        standing: Standing,
+    ) -> Result<Self, Error> {
+        let verdict = registry.came_to(name, &record)?;
+        Ok(Self { record, verdict, already_published, standing })
+    }
+
     /// Whether this version is what backends now load.
     pub fn is_champion(&self) -> bool {
         self.standing.champion.is_some_and(|holder| holder.version == self.record.version)
     }
 
-    /// Whether the recorded verdict was to promote.
+    /// Whether the verdict came to a promotion.
     pub fn passed(&self) -> bool {
-        self.record.run.verdict.decision == Decision::Promote
+        self.verdict.decision == Decision::Promote
     }
 
     /// What `retrain --json` prints.
@@ -130,8 +173,8 @@ impl Outcome {
         json["version"] = json!(self.record.version);
         json["artifact"] = json!(run.artifact.to_string());
         json["run_key"] = json!(run.run_key.to_string());
-        json["verdict"] = json!(run.verdict.decision);
-        json["reason"] = json!(run.verdict.reason);
+        json["verdict"] = json!(self.verdict.decision);
+        json["reason"] = json!(self.verdict.reason);
         json["already_published"] = json!(self.already_published);
         json["is_champion"] = json!(self.is_champion());
         json

@@ -111,7 +111,10 @@ pub enum Error {
         found: u64,
     },
     /// An artifact was refused.
-    #[error("{} does not hold an artifact that can be used", path.display())]
+    #[error(
+        "{} does not hold an artifact that can be used; restore it from a backup, or repeat the run \
+         that made it", path.display()
+    )]
     Artifact {
         /// The file.
         path: PathBuf,
@@ -120,14 +123,18 @@ pub enum Error {
     },
     /// An artifact that a record names is not there.
     #[error(
-        "artifact {} is missing; restore it from a backup, or run again to make it", path.display()
+        "artifact {} is missing; restore it from a backup, or repeat the run that made \
+         it", path.display()
     )]
     BlobMissing {
         /// The file.
         path: PathBuf,
     },
     /// The bytes are another artifact than the record says.
-    #[error("{} should hold artifact {expected}, found {found}", path.display())]
+    #[error(
+        "{} should hold artifact {expected}, found {found}; restore it from a backup, or repeat the \
+         run that made it", path.display()
+    )]
     WrongArtifact {
         /// The file.
         path: PathBuf,
@@ -170,6 +177,9 @@ pub enum Error {
         /// The versions there are.
         available: Vec<u64>,
     },
+    /// A change of the champion without a reason.
+    #[error("expected a reason for the audit trail, found none; say why the champion changes")]
+    WhyMissing,
     /// A roll back to a version that was never champion.
     #[error(
         "version {version} of model {model:?} was not champion before the present one; promote it \
@@ -213,6 +223,34 @@ pub enum Error {
         /// The event it names.
         found: u64,
     },
+}
+
+impl Error {
+    /// Whether an artifact is missing or was refused. The run that made it can put it back.
+    pub fn is_artifact(&self) -> bool {
+        match self {
+            Self::BlobMissing { .. } | Self::Artifact { .. } | Self::WrongArtifact { .. } => true,
+            Self::Read(error) => matches!(
+                error,
+                ReadError::Artifact { .. }
+                    | ReadError::WrongArtifact { .. }
+                    | ReadError::TooLarge { .. }
+                    | ReadError::NotAFile { .. }
+            ),
+            _ => false,
+        }
+    }
+
+    /// Whether a name or a reason should have been another: a matter of usage.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::ModelMissing { .. } | Self::VersionMissing { .. } | Self::WhyMissing => true,
+            Self::Read(error) => {
+                matches!(error, ReadError::Name { .. } | ReadError::AliasMissing { .. })
+            }
+            _ => false,
+        }
+    }
 }
 
 fn one_of<T: ToString>(items: &[T]) -> String {

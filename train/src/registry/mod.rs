@@ -3,9 +3,10 @@
 //! ```text
 //! tmp/                                             files on their way into place, and locks
 //! blobs/b3/<2 hex>/<id>.shroff                     artifacts, immutable, named by content
+//! blobs/b3/<2 hex>/<id>.shroff.damaged             what a damaged artifact was, for a person
 //! models/<name>/versions/00000042.json             one record a version, never changed
 //! models/<name>/reports/00000042/metrics.json      what the run printed
-//! models/<name>/events/00000137.json               publish, promote, rollback: the audit trail
+//! models/<name>/events/00000137.json               publish, promote, keep, rollback: the audit trail
 //! models/<name>/aliases/{champion,challenger}      artifact id and event number
 //! ```
 //!
@@ -15,19 +16,23 @@
 //! for that; the one there is keeps two writers from crossing while they copy events to aliases.
 //!
 //! **Killed anywhere**, a publish leaves a longer or shorter beginning of: artifact, version record,
-//! report, publish event, promote event, aliases. Each file appears whole, and the alias a reader
-//! looks at comes last: it sees the old version or the new. [`Registry::complete`] adds what is
-//! missing.
+//! report, publish event, promote or keep event, aliases. Each file appears whole, and the alias a
+//! reader looks at comes last: it sees the old version or the new. [`Registry::complete`] adds what
+//! is missing; an artifact lost or damaged since is put back by the same run
+//! ([`Registry::restore`]).
 //!
-//! **Champion and challenger.** A version whose verdict is `keep` becomes the challenger. The
-//! challenger is dropped when it, or the same artifact under another number, becomes champion;
-//! otherwise it stays when the champion changes.
+//! **Champion and challenger.** A version whose verdict is `keep` becomes the challenger, and so
+//! does one to promote whose champion moved since they were compared: a `keep` event says that, and
+//! [`Registry::came_to`] what the verdict came to. The challenger is dropped when it, or the same
+//! artifact under another number, becomes champion; otherwise it stays when the champion changes.
 
+mod artifact;
 mod error;
 mod publish;
 mod record;
 mod standing;
 mod store;
+mod verdict;
 
 #[cfg(test)]
 mod tests;
@@ -66,6 +71,8 @@ pub struct Registry {
 pub struct Listed {
     /// Its record.
     pub record: VersionRecord,
+    /// What its verdict came to.
+    pub verdict: Verdict,
     /// Is it the champion?
     pub champion: bool,
     /// Is it the challenger?
@@ -142,8 +149,8 @@ impl Registry {
         if records.is_empty() {
             return Err(Error::ModelMissing { model: name.into(), available: self.models()? });
         }
-        let standing = self.standing(name)?;
-        Ok(records.into_iter().map(|record| Listed::new(record, &standing)).collect())
+        let events = self.events(name)?;
+        Ok(records.into_iter().map(|record| Listed::new(record, &events)).collect())
     }
 
     /// All that is known of one version.
@@ -153,10 +160,10 @@ impl Registry {
     pub fn show(&self, name: &str, version: u64) -> Result<Shown, Error> {
         let record = self.record(name, version)?;
         let mut events = self.events(name)?;
-        let standing = Standing::from_events(&events);
-        events.retain(|event| event.version == version);
         let artifact_path = self.reader.blob_path(&record.run.artifact);
-        Ok(Shown { listed: Listed::new(record, &standing), events, artifact_path })
+        let listed = Listed::new(record, &events);
+        events.retain(|event| event.version == version);
+        Ok(Shown { listed, events, artifact_path })
     }
 
     /// All events of a model, oldest first: the audit trail.
@@ -230,12 +237,14 @@ impl Registry {
 }
 
 impl Listed {
-    fn new(record: VersionRecord, standing: &Standing) -> Self {
+    fn new(record: VersionRecord, events: &[Event]) -> Self {
+        let standing = Standing::from_events(events);
         let holds = |holder: &Option<Holder>| {
             holder.as_ref().is_some_and(|holder| holder.version == record.version)
         };
         let (champion, challenger) = (holds(&standing.champion), holds(&standing.challenger));
-        Self { record, champion, challenger }
+        let verdict = verdict::came_to(&record, events);
+        Self { record, verdict, champion, challenger }
     }
 }
 

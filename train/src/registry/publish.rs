@@ -1,19 +1,18 @@
 //! Publishing, promoting, rolling back: each a row of steps that can stop anywhere and be run again.
 
-use std::io;
-
 use shroff_serve::artifact::ArtifactId;
 use shroff_serve::registry::{AliasTarget, RegistryError as ReadError};
 
 use super::Registry;
 use super::error::Error;
-use super::record::{Alias, Decision, Event, EventKind, Run, VersionRecord};
+use super::record::{Alias, Event, EventKind, Run, VersionRecord};
 use super::standing::Standing;
 use super::store::{Put, to_json};
+use super::verdict::{decide_event, publish_event};
 
 impl Registry {
     /// Publishes what a run made, as the next version, and promotes it if its verdict says so and
-    /// `run.parent` is still the champion.
+    /// `run.parent` is still the champion; [`Registry::came_to`] says whether it was.
     ///
     /// When the run's key was published before, also a moment ago by another process, that
     /// version is completed and its record returned, verdict and all; `run` is then not looked at
@@ -25,7 +24,7 @@ impl Registry {
     /// no harm; run again to finish.
     pub fn publish(&self, name: &str, blob: &[u8], run: Run) -> Result<VersionRecord, Error> {
         if let Some(record) = self.find_run(name, &run.run_key)? {
-            same_artifact(&record, &run)?;
+            same_artifact(&record, run.artifact)?;
         }
         self.put_blob(&run.artifact, blob)?;
         let record = self.put_version(name, run)?;
@@ -37,7 +36,8 @@ impl Registry {
     /// stand. Does nothing for one that is complete.
     ///
     /// A verdict to promote that was not carried out is dropped when the champion moved since:
-    /// the version was never compared with the one that is champion now.
+    /// the version was never compared with the one that is champion now. An event says so and
+    /// makes the version the challenger.
     ///
     /// # Errors
     /// Its artifact is missing or refused, its report was changed, or a file could not be written
@@ -48,7 +48,7 @@ impl Registry {
         self.store.sync_parents(&self.record_path(name, record.version)?)?;
         self.put_report(name, record)?;
         self.append_event(name, |number, events| Ok(publish_event(record, number, events)))?;
-        self.append_event(name, |number, events| Ok(promote_event(record, number, events)))?;
+        self.append_event(name, |number, events| Ok(decide_event(record, number, events)))?;
         self.rebuild_aliases(name)
     }
 
@@ -56,8 +56,8 @@ impl Registry {
     /// earlier one if it is champion already.
     ///
     /// # Errors
-    /// There is no such version, its artifact is missing or refused, or a file could not be
-    /// written or read.
+    /// `why` is empty, there is no such version, its artifact is missing or refused, or a file
+    /// could not be written or read.
     pub fn promote(
         &self,
         name: &str,
@@ -66,6 +66,7 @@ impl Registry {
         by: &str,
         at: &str,
     ) -> Result<Event, Error> {
+        check_why(why)?;
         let record = self.record(name, version)?;
         self.make_champion(name, &record, EventKind::Promote, why, by, at, |_| Ok(()))
     }
@@ -75,8 +76,8 @@ impl Registry {
     /// then it is finished.
     ///
     /// # Errors
-    /// There is no earlier champion, `to` was not one, the champion moved meanwhile, or as
-    /// [`Registry::promote`].
+    /// `why` is empty, there is no earlier champion, `to` was not one, the champion moved
+    /// meanwhile, or as [`Registry::promote`].
     pub fn rollback(
         &self,
         name: &str,
@@ -85,7 +86,11 @@ impl Registry {
         by: &str,
         at: &str,
     ) -> Result<Event, Error> {
+        check_why(why)?;
         let events = self.events(name)?;
+        if events.is_empty() {
+            return Err(Error::ModelMissing { model: name.into(), available: self.models()? });
+        }
         let before = Standing::from_events(&events);
         if to.is_none()
             && let Some(event) = self.finish_rollback(name, &events, &before)?
@@ -137,14 +142,6 @@ impl Registry {
         }
     }
 
-    fn put_blob(&self, artifact: &ArtifactId, blob: &[u8]) -> Result<(), Error> {
-        let path = self.reader.blob_path(artifact);
-        match self.store.put_new(&path, blob, |found| self.check_bytes(artifact, found))? {
-            Put::Done => Ok(()),
-            Put::Taken => Err(Error::Conflict { path }),
-        }
-    }
-
     /// Whoever asks for the champion before the present one goes by the alias. When it is behind the
     /// events, the last writer was killed: a roll back of its is finished and returned, anything
     /// else is finished and reported.
@@ -177,7 +174,7 @@ impl Registry {
         loop {
             let records = self.records(name)?;
             if let Some(found) = records.iter().find(|record| record.run.run_key == run.run_key) {
-                same_artifact(found, &run)?;
+                same_artifact(found, run.artifact)?;
                 return Ok(found.clone());
             }
             let version = records.last().map_or(0, |record| record.version) + 1;
@@ -280,77 +277,19 @@ impl Registry {
             None => self.store.remove(&path),
         }
     }
-
-    fn check_blob(&self, artifact: &ArtifactId) -> Result<(), Error> {
-        let bytes = match self.reader.read_blob(artifact) {
-            Ok(bytes) => bytes,
-            Err(ReadError::Io { path, source }) if source.kind() == io::ErrorKind::NotFound => {
-                return Err(Error::BlobMissing { path });
-            }
-            Err(error) => return Err(error.into()),
-        };
-        self.check_bytes(artifact, &bytes)
-    }
-
-    fn check_bytes(&self, artifact: &ArtifactId, bytes: &[u8]) -> Result<(), Error> {
-        let path = self.reader.blob_path(artifact);
-        match (self.check)(bytes) {
-            Ok(found) if found == *artifact => Ok(()),
-            Ok(found) => Err(Error::WrongArtifact { path, expected: *artifact, found }),
-            Err(source) => Err(Error::Artifact { path, source }),
-        }
-    }
 }
 
-fn same_artifact(record: &VersionRecord, run: &Run) -> Result<(), Error> {
-    if record.run.artifact == run.artifact {
+/// One key, one artifact.
+pub(super) fn same_artifact(record: &VersionRecord, made: ArtifactId) -> Result<(), Error> {
+    let VersionRecord { version, run } = record;
+    if run.artifact == made {
         return Ok(());
     }
-    Err(Error::RunConflict {
-        run_key: run.run_key,
-        version: record.version,
-        expected: record.run.artifact,
-        found: run.artifact,
-    })
+    let (run_key, expected) = (run.run_key, run.artifact);
+    Err(Error::RunConflict { run_key, version: *version, expected, found: made })
 }
 
-/// The publish event a version still needs.
-fn publish_event(record: &VersionRecord, number: u64, events: &[Event]) -> Option<Event> {
-    if find(events, record, EventKind::Publish).is_some() {
-        return None;
-    }
-    let kept = record.run.verdict.decision == Decision::Keep;
-    let alias = kept.then_some(Alias::Challenger);
-    Some(event_of(record, number, EventKind::Publish, alias))
-}
-
-/// The promote event a version still needs, if it still may have it.
-fn promote_event(record: &VersionRecord, number: u64, events: &[Event]) -> Option<Event> {
-    let wanted = record.run.verdict.decision == Decision::Promote;
-    if !wanted || find(events, record, EventKind::Promote).is_some() {
-        return None;
-    }
-    let published = find(events, record, EventKind::Publish)?.event;
-    let champion = Standing::from_events(events).champion;
-    let unmoved = champion.is_none_or(|champion| champion.event < published);
-    let compared = champion.map(|champion| champion.version) == record.run.parent;
-    (unmoved && compared)
-        .then(|| event_of(record, number, EventKind::Promote, Some(Alias::Champion)))
-}
-
-fn find<'a>(events: &'a [Event], record: &VersionRecord, kind: EventKind) -> Option<&'a Event> {
-    events.iter().find(|event| event.version == record.version && event.kind == kind)
-}
-
-fn event_of(record: &VersionRecord, number: u64, kind: EventKind, alias: Option<Alias>) -> Event {
-    Event {
-        event: number,
-        kind,
-        version: record.version,
-        artifact: record.run.artifact,
-        alias,
-        at: record.run.created_at.clone(),
-        by: record.run.created_by.clone(),
-        why: record.run.verdict.reason.clone(),
-    }
+/// The audit trail is for whoever asks why, later.
+fn check_why(why: &str) -> Result<(), Error> {
+    if why.trim().is_empty() { Err(Error::WhyMissing) } else { Ok(()) }
 }

@@ -34,12 +34,12 @@ pub struct Run {
     /// Who ran it.
     pub created_by: String,
     /// The champion it was compared with. A verdict to promote holds against this one only: when
-    /// another version is champion by then, it is published and not promoted.
+    /// another version is champion by then, it is published and becomes the challenger.
     #[serde(default)]
     pub parent: Option<u64>,
     /// The learner that was chosen.
     pub learner: String,
-    /// What the gate said.
+    /// What the gate said; for what it came to see [`Registry::came_to`](super::Registry::came_to).
     pub verdict: Verdict,
     /// The measures, as printed with `--json`.
     pub report: serde_json::Value,
@@ -130,6 +130,8 @@ pub enum EventKind {
     Publish,
     /// It was made champion.
     Promote,
+    /// It was to be made champion, but the champion moved before that: the champion stays.
+    Keep,
     /// It was made champion again.
     Rollback,
 }

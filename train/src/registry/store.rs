@@ -82,6 +82,17 @@ impl Store {
         self.sync_parents(path)
     }
 
+    /// Renames a file that may be there to its name with `.damaged` added.
+    pub(super) fn set_aside(&self, path: &Path) -> Result<(), Error> {
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(".damaged");
+        match fs::rename(path, &aside) {
+            Ok(()) => self.sync_parents(path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(failed("set aside", path)(source)),
+        }
+    }
+
     /// Removes a file that may be there.
     pub(super) fn remove(&self, path: &Path) -> Result<(), Error> {
         match fs::remove_file(path) {

@@ -10,6 +10,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod repair;
+
 const MODEL: &str = "card-fraud";
 const NOW: &str = "2018-08-01T00:00:00Z";
 
@@ -133,12 +135,12 @@ fn completing_an_older_run_never_moves_the_champion_back() {
     registry.rollback(MODEL, None, "alerts", "ann", NOW).unwrap();
     let standing = registry.complete(MODEL, &three).unwrap();
     assert_eq!(standing.champion.unwrap().version, 1);
-    assert_eq!(aliases(&registry), [Some("one".into()), None]);
+    assert_eq!(aliases(&registry), [Some("one".into()), Some("three".into())]);
     assert_eq!(registry.complete(MODEL, &two).unwrap(), standing);
     // Nor when the champion it was compared with is back: a person decided so after it was there.
     registry.promote(MODEL, 2, "false alarm", "ann", NOW).unwrap();
     registry.complete(MODEL, &three).unwrap();
-    assert_eq!(aliases(&registry), [Some("two".into()), None]);
+    assert_eq!(aliases(&registry), [Some("two".into()), Some("three".into())]);
     // A person may still do so.
     registry.promote(MODEL, 3, "reviewed", "ann", NOW).unwrap();
     assert_eq!(aliases(&registry), [Some("three".into()), None]);
@@ -190,14 +192,27 @@ fn writers_at_once_leave_no_gap_and_one_champion() {
     let listed = registry.list(MODEL).unwrap();
     let versions: Vec<_> = listed.iter().map(|listed| listed.record.version).collect();
     assert_eq!(versions, (1..=120).collect::<Vec<_>>());
-    // Each was compared with no champion, which held for the first alone.
+    // Each was compared with no champion, which held for one alone; the others say so.
     let events = registry.events(MODEL).unwrap();
     assert_eq!(
         events.iter().map(|event| event.event).collect::<Vec<_>>(),
-        (1..=121).collect::<Vec<_>>()
+        (1..=240).collect::<Vec<_>>()
     );
-    let promoted: Vec<_> = events.iter().filter(|event| event.alias.is_some()).collect();
+    let promoted: Vec<_> = events.iter().filter(|event| event.kind == EventKind::Promote).collect();
     assert_eq!(promoted.len(), 1);
+    let champion = promoted[0].version;
+    for listed in &listed {
+        let kept = listed.verdict.decision == Decision::Keep;
+        assert_eq!(
+            (listed.champion, kept),
+            match listed.record.version == champion {
+                true => (true, false),
+                false => (false, true),
+            }
+        );
+    }
+    let challenger = registry.standing(MODEL).unwrap().challenger.unwrap().version;
+    assert_eq!(challenger, if champion == 120 { 119 } else { 120 });
     let alias = registry.reader().alias(MODEL, "champion").unwrap().unwrap();
     assert_eq!((alias.artifact, alias.event), (promoted[0].artifact, promoted[0].event));
 }
@@ -240,10 +255,8 @@ fn what_is_damaged_is_named() {
     fs::write(&blob, "onE").unwrap();
     let refused = registry.complete(MODEL, &record).unwrap_err();
     assert!(matches!(refused, Error::WrongArtifact { .. }), "{refused:?}");
-    let refused = registry.publish(MODEL, b"one", record.run.clone()).unwrap_err();
-    assert!(matches!(&refused, Error::Conflict { path } if *path == blob), "{refused:?}");
     fs::remove_file(&blob).unwrap();
-    let refused = registry.promote(MODEL, 1, "", "ann", NOW).unwrap_err();
+    let refused = registry.promote(MODEL, 1, "reviewed", "ann", NOW).unwrap_err();
     assert!(matches!(refused, Error::BlobMissing { .. }), "{refused:?}");
 }
 
