@@ -58,6 +58,8 @@ impl Config {
                 Error::config(format!("[[learner]] kind = {:?}: {error}", learner.name()))
             })?;
         }
+        let inputs: Vec<&str> = self.features.iter().map(|f| f.column.as_str()).collect();
+        self.checks.check(&inputs)?;
         unique("[[learner]]", self.learners.iter().map(|learner| learner.name().to_owned()))?;
         if let Some(column) = &self.evaluate.drop_known_compromised
             && !self.columns.entity.contains(column)

@@ -5,6 +5,7 @@ use shroff_serve::{Schema, Score, Scorer, features::Program};
 
 use super::Reporter;
 use super::prepare::{Plan, Prepared};
+use crate::check::warning;
 use crate::error::Error;
 use crate::events::Events;
 use crate::learner::{Fitted, LearnerConfig};
@@ -35,6 +36,8 @@ pub struct Trained {
     pub competitors: Vec<Competitor>,
     /// Position of the candidate.
     pub candidate: usize,
+    /// What a person should know of the features.
+    pub warnings: Vec<String>,
 }
 
 /// Rows made ready to fit.
@@ -52,6 +55,10 @@ impl FitRows {
         let matrix = scoring::encode(&schema, &program, events, rows)?;
         let (labels, weights) = (events.labels_at(rows), events.weights_at(rows));
         Ok(Self { schema, program, matrix, labels, weights })
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        warning::features(&self.schema, &self.matrix, &self.labels, self.weights.as_deref())
     }
 
     fn fit(&self, learner: &LearnerConfig, reporter: &dyn Reporter) -> Result<Fitted, Error> {
@@ -78,9 +85,11 @@ pub(super) fn fit_all(
     let mut stop_measures = vec![None; learners.len()];
     let mut first_fits: Vec<Option<Fitted>> = learners.iter().map(|_| None).collect();
     let mut train_rows = None;
+    let mut warnings = Vec::new();
     if has_stop {
         reporter.step("encoding the train window");
         let rows = FitRows::new(plan, &prepared.events, &prepared.split.train)?;
+        warnings = rows.warnings();
         for (position, learner) in learners.iter().enumerate() {
             reporter.step(&format!("fitting {} on train", learner.name()));
             let fitted = rows.fit(learner, reporter)?;
@@ -109,6 +118,9 @@ pub(super) fn fit_all(
             FitRows::new(plan, &prepared.events, fit_rows)?
         }
     };
+    if !has_stop {
+        warnings = rows.warnings();
+    }
     let mut competitors = Vec::with_capacity(learners.len());
     for (position, learner) in learners.iter().enumerate() {
         let fitted = match first_fits[position].take() {
@@ -142,7 +154,7 @@ pub(super) fn fit_all(
             size,
         });
     }
-    Ok(Trained { competitors, candidate })
+    Ok(Trained { competitors, candidate, warnings })
 }
 
 /// The measures of scored rows.
