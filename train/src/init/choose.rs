@@ -54,6 +54,8 @@ const MIN_CLASS_ROWS: usize = 20;
 /// Named like the outcome and this good alone: left out.
 const NAMED_LEAK_AUC: f64 = 0.9;
 const FREE_TEXT_CHARS: usize = 64;
+/// More customers than this are not learnt one by one.
+const FEW_PARTIES: usize = 30;
 
 impl Context<'_> {
     /// Decides on a column. The first reason that holds leaves it out: unreadable, empty, the same
@@ -126,7 +128,9 @@ impl Context<'_> {
         if (text || whole && (key || unnamed)) && look.n_null == 0 && distinct == self.n_rows {
             return Some(Verdict::LeftOut(Reason::Id));
         }
-        if key && distinct > DEFAULT_MAX_CATEGORIES as usize {
+        let most =
+            if names_a_party(&look.name) { FEW_PARTIES } else { DEFAULT_MAX_CATEGORIES as usize };
+        if key && distinct > most {
             let rows = n_known as f64 / distinct.max(1) as f64;
             let reason =
                 format!("it names something, with {distinct} values of {rows:.1} rows each");
@@ -303,6 +307,33 @@ pub(super) fn is_key(name: &str) -> bool {
     LAST.contains(&last) || joined || address || tokens.len() == 1 && WHOLE.contains(&last)
 }
 
+/// Whether a key is that of who or what pays: learnt one by one, frauds of the past would be blamed on
+/// a name.
+fn names_a_party(name: &str) -> bool {
+    const PARTIES: [&str; 16] = [
+        "customer",
+        "client",
+        "user",
+        "account",
+        "card",
+        "holder",
+        "member",
+        "person",
+        "device",
+        "session",
+        "email",
+        "phone",
+        "iban",
+        "ip",
+        "order",
+        "transaction",
+    ];
+    tokens(name).iter().any(|token| {
+        PARTIES.contains(&token.as_str())
+            || token.strip_suffix("id").is_some_and(|rest| PARTIES.contains(&rest))
+    })
+}
+
 fn named_like_an_outcome(name: &str) -> bool {
     const WORDS: [&str; 10] = [
         "fraud",
@@ -346,5 +377,8 @@ mod tests {
             assert!(named_like_an_outcome(name), "{name}");
         }
         assert!(!named_like_an_outcome("fraudster_count"));
+        assert!(
+            names_a_party("CustomerID") && names_a_party("userid") && !names_a_party("store_id")
+        );
     }
 }

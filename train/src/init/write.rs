@@ -135,27 +135,21 @@ fn columns(text: &mut String, table: &Table<'_>) {
 }
 
 fn split_by_time(text: &mut String, windows: &Windows) {
-    let _ = write!(
-        text,
-        "\n# Counted back from the midnight after the newest event: train | calibrate | delay | test |\n\
-         # delay. Found:"
+    text.push_str(
+        "\n# Counted back from the midnight after the newest event: train, calibrate, delay, test, delay.\n",
     );
     for (name, rows, frauds) in &windows.counts {
-        let _ = write!(text, " {name} {rows} rows, {frauds} frauds;");
+        let _ = writeln!(text, "#   {name} {rows} rows, {frauds} frauds");
     }
-    text.pop();
     let _ = write!(
         text,
-        ".\n[split]\nlabel_delay = \"{}\"  # a guess: how long until nearly every fraud is known?\n\
+        "[split]\nlabel_delay = \"{}\"  # a guess: how long until nearly every fraud is known?\n\
          train = \"{}\"\n",
         span_text(windows.label_delay),
         span_text(windows.train)
     );
-    stop_and_calibrate(
-        text,
-        windows.stop,
-        windows.calibrate.map(|span| format!("\"{}\"", span_text(span))),
-    );
+    let calibrate = windows.calibrate.map(|span| format!("\"{}\"", span_text(span)));
+    stop_and_calibrate(text, windows.stop, calibrate);
     let _ = writeln!(text, "test = \"{}\"", span_text(windows.test));
 }
 
