@@ -188,7 +188,8 @@ fn recent_labels(prepared: &Prepared, windows: &[(&str, &[usize])]) -> RecentLab
     for (name, rows) in windows {
         for &row in *rows {
             let fraud = u64::from(events.labels[row] == Some(true));
-            if *name == "test" && events.times[row] >= recent_from {
+            let recent = events.times.get(row).is_some_and(|time| *time >= recent_from);
+            if *name == "test" && recent {
                 labels.rows += 1;
                 labels.frauds += fraud;
             } else {

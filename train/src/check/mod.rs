@@ -38,7 +38,7 @@ pub struct Previous {
 pub fn findings(
     checks: &ChecksConfig,
     data: &DataSummary,
-    as_of: i64,
+    as_of: Option<i64>,
     window_rows: &[(String, u64)],
     previous: Option<&Previous>,
 ) -> Vec<String> {
@@ -62,8 +62,13 @@ pub fn findings(
     found
 }
 
-fn check_age(checks: &ChecksConfig, data: &DataSummary, as_of: i64, found: &mut Vec<String>) {
-    let Some(newest) = data.newest_event_micros else { return };
+fn check_age(
+    checks: &ChecksConfig,
+    data: &DataSummary,
+    as_of: Option<i64>,
+    found: &mut Vec<String>,
+) {
+    let (Some(newest), Some(as_of)) = (data.newest_event_micros, as_of) else { return };
     let age = as_of.saturating_sub(newest);
     if age > checks.max_age.micros() {
         found.push(format!(

@@ -48,7 +48,7 @@ fn rows() -> Vec<(String, u64)> {
 
 fn found(checks: &ChecksConfig, data: &DataSummary, before: &DataSummary) -> Vec<String> {
     let previous = Previous { version: 3, data: before.clone(), test_rows: 1_000 };
-    findings(checks, data, MICROS_PER_DAY, &rows(), Some(&previous))
+    findings(checks, data, Some(MICROS_PER_DAY), &rows(), Some(&previous))
 }
 
 #[track_caller]
@@ -160,7 +160,7 @@ fn a_run_is_compared_with_the_one_before() {
     let columns = BTreeMap::from([("CHANNEL".to_owned(), own)]);
     says(&found(&ChecksConfig { columns, ..checks }, &now, &sound()), &[]);
     // A first run has nothing to be compared with.
-    let first = findings(&ChecksConfig::default(), &now, MICROS_PER_DAY, &rows(), None);
+    let first = findings(&ChecksConfig::default(), &now, Some(MICROS_PER_DAY), &rows(), None);
     says(&first, &[]);
 }
 

@@ -163,7 +163,7 @@ fn inspected(
     if skip_checks {
         return Ok(data);
     }
-    let record = registry.newest_before(&plan.config.model.name, plan.as_of)?;
+    let record = registry.newest_before(&plan.config.model.name, Some(plan.as_of))?;
     // Records of older releases hold no figures.
     let previous = record.and_then(|record| {
         let data = serde_json::from_value(record.run.report.get("data")?.clone()).ok()?;
@@ -173,7 +173,7 @@ fn inspected(
     let windows = prepared.window_summaries();
     let rows: Vec<_> = windows.into_iter().map(|window| (window.name, window.rows)).collect();
     let checks = &plan.config.checks;
-    let findings = check::findings(checks, &data, plan.as_of, &rows, previous.as_ref());
+    let findings = check::findings(checks, &data, Some(plan.as_of), &rows, previous.as_ref());
     if findings.is_empty() { Ok(data) } else { Err(Error::Checks { findings }) }
 }
 
