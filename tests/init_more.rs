@@ -37,7 +37,10 @@ fn without_a_time_rows_are_split_by_the_hash_of_the_id() {
     project.write("a.csv", applications("application_id", |n| format!("A{n}")));
     let (config, run) = through(&project, "a.csv --label fraud");
     assert_says(&config, &["by_hash = \"application_id\"", "train = 0.6", "not\n# honest in time"]);
-    assert_says(&config, &["# left out: application_id", "column = \"branch\"\nkind = \"category\""]);
+    assert_says(
+        &config,
+        &["# left out: application_id", "column = \"branch\"\nkind = \"category\""],
+    );
     assert!(run.json()["windows"]["test"]["rows"].as_u64() > Some(100));
 }
 
@@ -46,12 +49,23 @@ fn times_of_another_shape_and_stray_values() {
     let project = folder();
     let at = |n: u32| format!("{}/{}/2021 {}:05", n / 40 / 28 + 1, n / 40 % 28 + 1, n % 24);
     let text = applications("when,score", |n| {
-        format!("{},{}", at(n), if n == 700 { "n/a".to_owned() } else { (n * 13 % 100).to_string() })
+        format!(
+            "{},{}",
+            at(n),
+            if n == 700 { "n/a".to_owned() } else { (n * 13 % 100).to_string() }
+        )
     });
     project.write("a.csv", text);
     let (config, run) = through(&project, "a.csv --label fraud --time when");
-    assert_says(&config, &["time_format = \"%m/%d/%Y %H:%M\"", "bad_rows = \"skip\"", "# 1 rows or more"]);
-    assert!(run.json()["windows"]["test"]["from"].as_str().is_some_and(|from| from.starts_with("2021-")));
+    assert_says(
+        &config,
+        &["time_format = \"%m/%d/%Y %H:%M\"", "bad_rows = \"skip\"", "# 1 rows or more"],
+    );
+    assert!(
+        run.json()["windows"]["test"]["from"]
+            .as_str()
+            .is_some_and(|from| from.starts_with("2021-"))
+    );
 }
 
 #[test]
@@ -66,6 +80,7 @@ fn the_card_sample_without_its_time() {
     assert_says(&config, &["by_hash = \"Time\""]);
     // As it was found: times in American order, and its last line cut in the middle.
     let path = format!("{folder_of_data}/ecommerce/fraud_data.csv");
-    let (config, _) = through(&project, &format!("{path} --label class --time purchase_time --name web"));
+    let (config, _) =
+        through(&project, &format!("{path} --label class --time purchase_time --name web"));
     assert_says(&config, &["time_format = \"%m/%d/%Y %H:%M\"", "bad_rows = \"skip\""]);
 }
