@@ -2,11 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod bad_input;
+mod checks;
 mod cli;
 mod common;
 mod compat;
 mod end_to_end;
 mod hostile;
+mod init;
 mod licences;
 mod project;
 mod tidy;

@@ -12,6 +12,12 @@ pub enum Error {
     /// The data is not as it should be.
     #[error("{0}")]
     Data(String),
+    /// Checks before training found the data outside its limits.
+    #[error("{}", checks(.findings))]
+    Checks {
+        /// All of them, one line each.
+        findings: Vec<String>,
+    },
     /// A source could not be read or written.
     #[error(transparent)]
     Source(#[from] shroff_datasets::Error),
@@ -59,7 +65,11 @@ impl Error {
             Self::Registry(error) if error.is_artifact() => 4,
             // A name that does not tell a format is a matter of usage.
             Self::Output(error) if matches!(error.kind(), ErrorKind::UnknownFormat { .. }) => 2,
-            Self::Data(_) | Self::Source(_) | Self::Learn { .. } | Self::Score { .. } => 3,
+            Self::Data(_)
+            | Self::Checks { .. }
+            | Self::Source(_)
+            | Self::Learn { .. }
+            | Self::Score { .. } => 3,
             Self::Artifact(_) => 4,
             Self::Output(_) | Self::Registry(_) | Self::Io { .. } => 1,
         }
@@ -72,4 +82,21 @@ impl Error {
     pub(crate) fn data(message: impl Into<String>) -> Self {
         Self::Data(message.into())
     }
+}
+
+fn checks(findings: &[String]) -> String {
+    let n = findings.len();
+    let mut text = format!(
+        "{n} {} of the checks before training; nothing was fitted or published",
+        if n == 1 { "finding" } else { "findings" }
+    );
+    for finding in findings {
+        text.push_str("\n  - ");
+        text.push_str(finding);
+    }
+    text.push_str(
+        "\nmend the data and run again; if it is as it should be, change the limits in [checks], or \
+         run once with --skip-checks",
+    );
+    text
 }

@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 
 pub mod calibrate;
+pub mod check;
 pub mod cli;
 pub mod config;
 mod error;
 pub mod events;
+pub mod init;
 pub mod learner;
 pub mod matrix;
 pub mod metric;

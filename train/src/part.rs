@@ -47,9 +47,15 @@ impl Part {
     }
 }
 
+/// In place of a column of `by_hash`: all inputs of the features, for tables without an id.
+pub const ALL_INPUTS: &str = "*";
+
 /// The columns that a rule reads besides the inputs of the features.
 pub fn columns(config: &Config) -> Vec<ColumnRequest> {
     let Some(rule) = config.split.part_rule() else { return Vec::new() };
+    if matches!(rule, PartRule::Hash { column: ALL_INPUTS, .. }) {
+        return Vec::new();
+    }
     let kind = match rule {
         PartRule::Column { .. } => ColumnKind::Text,
         PartRule::Hash { .. } => ColumnKind::Key,
@@ -79,8 +85,12 @@ impl Parts {
         let not_read = |name: &str| Error::data(format!("column {name:?} was not read"));
         match rule {
             PartRule::Hash { column: name, shares } => {
-                let column = events.column(name, ColumnKind::Key).ok_or_else(|| not_read(name))?;
-                let of_row = points(name, column, events)?;
+                let of_row = if name == ALL_INPUTS {
+                    content_points(inputs, events)?
+                } else {
+                    let column = events.column(name, ColumnKind::Key);
+                    points(name, column.ok_or_else(|| not_read(name))?, events)?
+                };
                 let of_row = of_row.into_iter().map(|point| part_at(point, shares)).collect();
                 Ok(Self { of_row, others: Vec::new() })
             }

@@ -2,6 +2,7 @@
 
 mod data;
 mod evaluate;
+mod init;
 mod inspect;
 mod predict;
 mod progress;
@@ -29,6 +30,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Look at a labelled table and write a commented configuration for it
+    Init(init::Args),
     /// Simulate card transactions to try things on
     Simulate(simulate::Args),
     /// The weekly job: fit, judge, publish, promote or not
@@ -66,6 +69,7 @@ pub fn main() -> ExitCode {
         }
     };
     let ending = match verb {
+        Verb::Init(args) => init::run(&args),
         Verb::Simulate(args) => simulate::run(&args),
         Verb::Retrain(args) => retrain::run(&args),
         Verb::Train(args) => train::run(&args),

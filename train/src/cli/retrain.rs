@@ -28,6 +28,9 @@ pub(super) struct Args {
     /// Nothing from this time on is known; default the midnight after the newest event
     #[arg(long, value_parser = super::time)]
     as_of: Option<i64>,
+    /// Fit whatever the checks before training find; the record says so
+    #[arg(long)]
+    skip_checks: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -46,6 +49,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
     let options = RetrainOptions {
         registry: &args.registry,
         as_of: args.as_of,
+        skip_checks: args.skip_checks,
         created_at: now(),
         created_by: user(),
     };

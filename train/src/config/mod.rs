@@ -1,11 +1,13 @@
 //! `fraud.toml`: what a model is made of. Unknown keys are refused, every default stands here.
 
+mod checks;
 mod duration;
 mod feature;
 mod parts;
 mod read;
 mod split;
 
+pub use checks::{ChecksConfig, ColumnChecks};
 pub use duration::{Duration, MICROS_PER_DAY};
 pub use feature::{
     ColumnFeature, DefaultScalar, DefaultValue, Encoding, FeatureConfig, FeatureInput, PartName,
@@ -43,6 +45,9 @@ pub struct Config {
     /// What the evaluation leaves out.
     #[serde(default)]
     pub evaluate: EvaluateConfig,
+    /// What the data must be like before anything is fitted.
+    #[serde(default, skip_serializing_if = "ChecksConfig::is_default")]
+    pub checks: ChecksConfig,
 }
 
 /// `[model]`

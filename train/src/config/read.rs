@@ -69,6 +69,8 @@ impl Config {
         }
         self.split.check(self.columns.time.is_some(), self.columns.label_time.is_some())?;
         self.check_columns()?;
+        let inputs: Vec<&str> = self.features.iter().flat_map(|f| f.operands()).collect();
+        self.checks.check(&inputs)?;
         unique("[[learner]]", self.learners.iter().map(|learner| learner.name().to_owned()))?;
         if let (Some(_), Some(rule)) =
             (&self.evaluate.drop_known_compromised, self.split.part_rule())

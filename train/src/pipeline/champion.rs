@@ -11,6 +11,7 @@ use crate::config::{Config, PartRule};
 use crate::error::Error;
 use crate::events::{Events, EventsRequest};
 use crate::metric::Measures;
+use crate::part::ALL_INPUTS;
 use crate::registry::{Decision, Registry, Verdict};
 use crate::scoring;
 
@@ -112,13 +113,17 @@ fn overlap(scorer: &Scorer, plan: &Plan<'_>, prepared: &Prepared) -> Option<Stri
 /// Without time, only the same rule proves that the champion was not fitted on our test rows: it
 /// gives the same id the same part, whatever the data. A column is trusted to keep its word.
 fn other_split(champion: &str, ours: &Config) -> Option<String> {
-    let theirs = serde_json::from_str::<Config>(champion).ok();
-    let theirs = theirs.as_ref().map(|config| config.split.part_rule());
+    let their_config = serde_json::from_str::<Config>(champion).ok();
+    let theirs = their_config.as_ref().map(|config| config.split.part_rule());
+    let inputs = |config: &Config| crate::program::inputs(config).ok();
+    let same_inputs = their_config.as_ref().and_then(inputs) == inputs(ours);
     let ours = ours.split.part_rule();
     let same = match (ours, theirs.flatten()) {
         (Some(PartRule::Column { column, .. }), Some(PartRule::Column { column: other, .. })) => {
             column == other
         }
+        // The hash of all inputs is the same only where the inputs are.
+        (Some(PartRule::Hash { column: ALL_INPUTS, .. }), Some(_)) if !same_inputs => false,
         (Some(ours), Some(theirs)) => ours == theirs,
         _ => false,
     };

@@ -5,6 +5,7 @@ use shroff_serve::{Schema, Score, Scorer, features::Program};
 
 use super::Reporter;
 use super::prepare::{Plan, Prepared};
+use crate::check::warning;
 use crate::error::Error;
 use crate::events::Events;
 use crate::learner::{Fitted, LearnError, LearnerConfig};
@@ -39,6 +40,8 @@ pub struct Trained {
     pub judged: Vec<usize>,
     /// Rows that a policy rejects and that are left out, by what they are for.
     pub rejected: Vec<(&'static str, usize)>,
+    /// What a person should know of the features.
+    pub warnings: Vec<String>,
 }
 
 /// Rows made ready to fit.
@@ -61,6 +64,10 @@ impl FitRows {
         }
         let (labels, weights) = (events.labels_at(&kept), events.weights_at(&kept));
         Ok(Self { rows: kept, schema, program, matrix, labels, weights })
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        warning::features(&self.schema, &self.matrix, &self.labels, self.weights.as_deref())
     }
 
     /// The rows of a window that no policy rejects.
@@ -111,11 +118,13 @@ pub(super) fn fit_all(
     let mut first_fits: Vec<Option<Fitted>> = learners.iter().map(|_| None).collect();
     let mut train_rows = None;
     let mut n_stop = 0;
+    let mut warnings = Vec::new();
     if has_stop {
         reporter.step("encoding the train window");
         let rows = FitRows::new(plan, &prepared.events, &prepared.split.train)?;
         let stop = rows.accepted("stop", &prepared.events, &prepared.split.stop)?;
         n_stop = stop.len();
+        warnings = rows.warnings();
         for (position, learner) in learners.iter().enumerate() {
             reporter.step(&format!("fitting {} on train", learner.name()));
             let source_row = |row: usize| prepared.events.source_row(prepared.split.train[row]);
@@ -157,6 +166,9 @@ pub(super) fn fit_all(
             "{n_rejected} rows of {what} are left out: a policy of a feature rejects them"
         ));
     }
+    if !has_stop {
+        warnings = rows.warnings();
+    }
     let mut competitors = Vec::with_capacity(learners.len());
     for (position, learner) in learners.iter().enumerate() {
         let fitted = match first_fits[position].take() {
@@ -191,7 +203,7 @@ pub(super) fn fit_all(
             size,
         });
     }
-    Ok(Trained { competitors, candidate, judged, rejected })
+    Ok(Trained { competitors, candidate, judged, rejected, warnings })
 }
 
 fn all_rejected(window: &str) -> Error {

@@ -9,6 +9,7 @@ use super::Reporter;
 use super::champion::{self, Judgement};
 use super::fit::{Competitor, Trained, fit_all};
 use super::prepare::{Plan, Prepared};
+use crate::check::{self, DataSummary, Previous};
 use crate::config::Config;
 use crate::error::Error;
 use crate::package::Packaged;
@@ -21,6 +22,8 @@ pub struct RetrainOptions<'a> {
     pub registry: &'a Path,
     /// The exclusive end of what may be known; default the midnight after the newest event.
     pub as_of: Option<i64>,
+    /// Fit whatever the checks before training find; the report says so.
+    pub skip_checks: bool,
     /// When the run began, RFC 3339. Goes into the record, never into the artifact.
     pub created_at: String,
     /// Who ran it.
@@ -68,6 +71,7 @@ pub fn retrain(
     }
 
     let prepared = Prepared::new(&plan, reporter)?;
+    let data = inspected(&plan, &prepared, &registry, options.skip_checks, reporter)?;
     let trained = fit_all(&plan, &prepared, reporter)?;
     let candidate = &trained.competitors[trained.candidate];
     if let Some(record) = published {
@@ -81,6 +85,12 @@ pub fn retrain(
 
     reporter.step("publishing");
     let mut report = report(&plan, &prepared, &trained)?;
+    let warnings = warnings(&plan, &prepared, &data, &trained, reporter);
+    report["warnings"] = json!(warnings);
+    report["data"] = json!(data);
+    if options.skip_checks {
+        report["checks"] = json!("skipped");
+    }
     if let Some(version) = judgement.champion {
         report["champion"] = json!({ "version": version, "test": judgement.measures });
     }
@@ -140,7 +150,9 @@ pub fn train(
     let plan = Plan::new(&config, as_of)?;
     let prepared = Prepared::new(&plan, reporter)?;
     let mut trained = fit_all(&plan, &prepared, reporter)?;
-    let report = report(&plan, &prepared, &trained)?;
+    let mut report = report(&plan, &prepared, &trained)?;
+    let data = DataSummary::of(&config, &prepared)?;
+    report["warnings"] = json!(warnings(&plan, &prepared, &data, &trained, reporter));
     Ok((trained.competitors.swap_remove(0).packaged, report))
 }
 
@@ -179,6 +191,52 @@ impl Outcome {
         json["is_champion"] = json!(self.is_champion());
         json
     }
+}
+
+/// The figures of the data, having passed the checks against them and the previous run's.
+fn inspected(
+    plan: &Plan<'_>,
+    prepared: &Prepared,
+    registry: &Registry,
+    skip_checks: bool,
+    reporter: &dyn Reporter,
+) -> Result<DataSummary, Error> {
+    reporter.step("checking the data");
+    let data = DataSummary::of(plan.config, prepared)?;
+    if skip_checks {
+        return Ok(data);
+    }
+    let record = registry.newest_before(&plan.config.model.name, plan.as_of)?;
+    // Records of older releases hold no figures.
+    let previous = record.and_then(|record| {
+        let data = serde_json::from_value(record.run.report.get("data")?.clone()).ok()?;
+        let test_rows = record.run.report["windows"]["test"]["rows"].as_u64().unwrap_or(0);
+        Some(Previous { version: record.version, data, test_rows })
+    });
+    let windows = prepared.window_summaries();
+    let rows: Vec<_> = windows.into_iter().map(|window| (window.name, window.rows)).collect();
+    let checks = &plan.config.checks;
+    let findings = check::findings(checks, &data, plan.as_of, &rows, previous.as_ref());
+    if findings.is_empty() { Ok(data) } else { Err(Error::Checks { findings }) }
+}
+
+/// What a person should know of the run, also told to the reporter.
+fn warnings(
+    plan: &Plan<'_>,
+    prepared: &Prepared,
+    data: &DataSummary,
+    trained: &Trained,
+    reporter: &dyn Reporter,
+) -> Vec<String> {
+    let frauds = prepared.events.labels_at(&prepared.judged).into_iter().filter(|label| *label);
+    let max_increase = plan.config.checks.max_null_rate_increase;
+    let mut warnings = check::warning::data(data, frauds.count() as u64, max_increase);
+    warnings.extend(trained.warnings.iter().cloned());
+    warnings.extend(check::warning::measures(&trained.competitors[trained.candidate].test));
+    for warning in &warnings {
+        reporter.note(warning);
+    }
+    warnings
 }
 
 /// What is the same whenever the run is repeated: windows, learners, candidate.

@@ -191,6 +191,22 @@ impl Registry {
         Ok(self.records(name)?.into_iter().find(|record| record.run.run_key == *key))
     }
 
+    /// The newest version whose `as_of` is not later than this, if there is one; of models without
+    /// time the newest version.
+    ///
+    /// # Errors
+    /// As [`Registry::find_run`].
+    pub fn newest_before(
+        &self,
+        name: &str,
+        as_of: Option<i64>,
+    ) -> Result<Option<VersionRecord>, Error> {
+        let mut records = self.records(name)?;
+        let as_of_of = |record: &VersionRecord| record.run.as_of.as_ref().map(|as_of| as_of.micros);
+        records.retain(|record| as_of_of(record) <= as_of);
+        Ok(records.into_iter().max_by_key(|record| (as_of_of(record), record.version)))
+    }
+
     /// One version's record.
     ///
     /// # Errors

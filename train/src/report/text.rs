@@ -58,6 +58,11 @@ pub fn retraining(report: &Value) -> String {
 {learners}* the candidate, {how}; measures are of the test window
 "
     ));
+    let candidate = &report["learners"][plain(&report["candidate"])];
+    if candidate["base_rate"].is_f64() {
+        let base_rate = number(&candidate["base_rate"], 6);
+        text.push_str(&format!("base rate {base_rate}: the average precision of a random order\n"));
+    }
     if report["windows"]["calibrate"].is_null() {
         text.push_str("no calibrate window: the models are not calibrated and have no bands\n");
     }
@@ -80,6 +85,12 @@ pub fn retraining(report: &Value) -> String {
         text.push_str(&unlabelled(counted));
     }
     text.push_str(&notes);
+    if report["checks"] == "skipped" {
+        text.push_str("checks before training: skipped\n");
+    }
+    for warning in report["warnings"].as_array().into_iter().flatten() {
+        text.push_str(&format!("warning: {}\n", plain(warning)));
+    }
     text
 }
 

@@ -1,0 +1,86 @@
+//! `shroff init` and then `retrain`, unedited, where the configuration needs times in formats of
+//! their own, rows that are skipped, or a split by hash.
+
+use std::fmt::Write;
+
+use crate::project::{Finished, Project, assert_says};
+
+/// An empty folder to work in.
+fn folder() -> Project {
+    let project = Project::new();
+    std::fs::remove_file(project.path("fraud.toml")).expect("the configuration");
+    project
+}
+
+/// `init` and `retrain` on the result.
+#[track_caller]
+fn through(project: &Project, arguments: &str) -> (String, Finished) {
+    project.run(&format!("init {arguments} --force")).expect(0);
+    (project.read("fraud.toml"), project.retrain("").expect(0))
+}
+
+/// Applications: 1,200 rows, every sixth a fraud, with `extra` in front of each line.
+fn applications(header: &str, extra: impl Fn(u32) -> String) -> String {
+    let mut text = format!("{header},income,branch,fraud\n");
+    for n in 0..1_200_u32 {
+        let fraud = (n * 5 + n / 6) % 6 == 0;
+        let income = n * 7 % 500 + if fraud { 0 } else { 80 };
+        let branch = ["north", "south", "west"][(n * 11 % 3) as usize];
+        let _ = writeln!(text, "{},{income},{branch},{}", extra(n), u8::from(fraud));
+    }
+    text
+}
+
+#[test]
+fn without_a_time_rows_are_split_by_the_hash_of_the_id() {
+    let project = folder();
+    project.write("a.csv", applications("application_id", |n| format!("A{n}")));
+    let (config, run) = through(&project, "a.csv --label fraud");
+    assert_says(&config, &["by_hash = \"application_id\"", "train = 0.6", "not\n# honest in time"]);
+    assert_says(
+        &config,
+        &["# left out: application_id", "column = \"branch\"\nkind = \"category\""],
+    );
+    assert!(run.json()["windows"]["test"]["rows"].as_u64() > Some(100));
+}
+
+#[test]
+fn times_of_another_shape_and_stray_values() {
+    let project = folder();
+    let at = |n: u32| format!("{}/{}/2021 {}:05", n / 40 / 28 + 1, n / 40 % 28 + 1, n % 24);
+    let text = applications("when,score", |n| {
+        format!(
+            "{},{}",
+            at(n),
+            if n == 700 { "n/a".to_owned() } else { (n * 13 % 100).to_string() }
+        )
+    });
+    project.write("a.csv", text);
+    let (config, run) = through(&project, "a.csv --label fraud --time when");
+    assert_says(
+        &config,
+        &["time_format = \"%m/%d/%Y %H:%M\"", "bad_rows = \"skip\"", "# 1 rows or more"],
+    );
+    assert!(
+        run.json()["windows"]["test"]["from"]
+            .as_str()
+            .is_some_and(|from| from.starts_with("2021-"))
+    );
+}
+
+#[test]
+fn the_card_sample_without_its_time() {
+    let Ok(folder_of_data) = std::env::var("SHROFF_DATA") else {
+        println!("skipped: SHROFF_DATA is not set");
+        return;
+    };
+    let project = folder();
+    let path = format!("{folder_of_data}/ulb/creditcard_sample.parquet");
+    let (config, _) = through(&project, &format!("{path} --label Class"));
+    assert_says(&config, &["by_hash = \"Time\""]);
+    // As it was found: times in American order, and its last line cut in the middle.
+    let path = format!("{folder_of_data}/ecommerce/fraud_data.csv");
+    let (config, _) =
+        through(&project, &format!("{path} --label class --time purchase_time --name web"));
+    assert_says(&config, &["time_format = \"%m/%d/%Y %H:%M\"", "bad_rows = \"skip\""]);
+}
