@@ -1,19 +1,21 @@
-//! Reading the columns asked for, file by file, so that an error names file, column and row and
-//! only one file at a time is held as it was stored.
+//! Reading the columns asked for, file by file, so that an error names file, column and row. Of
+//! text files a few thousand rows at a time are held as they were stored, of Parquet one file.
 
-use std::path::Path;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
-use polars::prelude::{DataFrame, DataType};
-use rayon::prelude::*;
+use polars::prelude::DataType;
 
-use crate::cells::Refusal;
-use crate::convert::convert;
-use crate::csv;
+use crate::convert_all::{Place, Stored, convert_all};
 use crate::error::{Error, ErrorKind};
+use crate::options::ReadOptions;
 use crate::parquet::ParquetFile;
-use crate::rows::Part;
+use crate::report::ReadReport;
+use crate::rows::{ParquetPart, rows_in_range, wanted};
 use crate::source::{Format, Source};
 use crate::table::{Column, Table, Values};
+use crate::text_batch::BatchSize;
+use crate::text_file::{self, TextFile};
 
 /// A column to read and what it should hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,10 +42,12 @@ pub enum ColumnKind {
     Integer,
     /// Truth values, 0 and 1, or `true` and `false` in any case. Gives [`Values::Boolean`].
     Boolean,
-    /// Text; integers and truth values as they are written. Gives [`Values::Text`].
+    /// Text; numbers and truth values as they are written, whole numbers without a point also when
+    /// stored as floats, so that a category is the same in every file. Gives [`Values::Text`].
     Text,
     /// Dates and times of any unit and zone, whole seconds since 1970, or either as text (see
-    /// [`parse_time`](crate::time::parse_time)); without a zone UTC. Years 1 to 9999. Gives
+    /// [`parse_time`](crate::time::parse_time)) or in a
+    /// [format of the source's own](crate::ReadOptions::time_formats); without a zone UTC. Years 1 to 9999. Gives
     /// [`Values::Time`].
     Time,
     /// Ids, to be compared only. Gives [`Values::Integer`] if every value is a whole number,
@@ -52,13 +56,17 @@ pub enum ColumnKind {
 }
 
 impl ColumnKind {
-    fn expected(self) -> &'static str {
+    pub(crate) fn expected(self, options: &ReadOptions) -> &'static str {
         match self {
             Self::Number => "a number",
             Self::Integer => "a whole number",
             Self::Boolean => "0 or 1",
             Self::Text => "text",
-            Self::Time => "a time such as 2018-04-01 00:00:31 or seconds since 1970",
+            Self::Time if !options.time_formats.is_empty() => "a time in the time_format given",
+            Self::Time => {
+                "a time such as 2018-04-01 00:00:31 or seconds since 1970 (for others set \
+                 time_format, such as %m/%d/%Y %H:%M)"
+            }
             Self::Key => "a whole number or text",
         }
     }
@@ -77,100 +85,176 @@ pub struct TimeRange {
 
 impl Source {
     /// Names of the first file's columns, each with the name of its type in the file (`str` for
-    /// all columns of a CSV file).
+    /// all columns of a text file), and of the columns that its folders' names give. An NDJSON file
+    /// is walked through for them.
     ///
     /// # Errors
     /// As [`Source::files`], and a file that cannot be read.
     pub fn columns(&self) -> Result<Vec<(String, String)>, Error> {
-        let files = self.files_with_format()?;
-        let Some((path, format)) = files.first() else { return Ok(Vec::new()) };
-        match format {
-            Format::Csv => {
-                let text = DataType::String.to_string();
-                Ok(csv::header(path)?.into_iter().map(|name| (name, text.clone())).collect())
-            }
+        let files = self.input_files()?;
+        let Some(file) = files.first() else { return Ok(Vec::new()) };
+        let text = DataType::String.to_string();
+        let (names, mut types) = match file.format {
             Format::Parquet => {
-                let file = ParquetFile::open(path)?;
-                Ok(file.names().into_iter().zip(file.type_names()).collect())
+                let parquet = ParquetFile::open(&file.path)?;
+                let mut names = parquet.names();
+                let types = parquet.type_names().collect();
+                text_file::add_keys(file, &mut names)?;
+                (names, types)
             }
-        }
+            Format::Csv | Format::Ndjson => (text_file::names(file, &self.options)?, Vec::new()),
+        };
+        types.resize(names.len(), text);
+        Ok(names.into_iter().zip(types).collect())
     }
 
     /// The columns asked for, in that order, of the rows in the range: all files' rows, one file
     /// after the other. Only the values of rows in the range are looked at and can be wrong. A
     /// range without `from` and `to` holds all rows.
     ///
+    /// With [`BadRows::Skip`](crate::BadRows::Skip), rows are left out that [`Source::read_counted`]
+    /// counts.
+    ///
     /// # Errors
-    /// As [`Source::files`]; a malformed file; a column that a file does not have or that was
-    /// asked for twice; a value that is not what was asked for.
+    /// As [`Source::files`]; a malformed file; a column that a file does not have (an NDJSON file
+    /// may lack one if another file has it) or that was asked for twice; a row that cannot be read
+    /// or a value that is not what was asked for, unless such rows are skipped.
     pub fn read(
         &self,
         columns: &[ColumnRequest],
         rows: Option<&TimeRange>,
     ) -> Result<Table, Error> {
+        Ok(self.read_counted(columns, rows)?.0)
+    }
+
+    /// As [`Source::read`], with the counts of the rows read and left out.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub fn read_counted(
+        &self,
+        columns: &[ColumnRequest],
+        rows: Option<&TimeRange>,
+    ) -> Result<(Table, ReadReport), Error> {
         refuse_duplicates(columns)?;
         let rows = rows.filter(|range| range.from.is_some() || range.to.is_some());
-        let mut whole: Option<Vec<Column>> = None;
-        for (path, format) in self.files_with_format()? {
-            let part = match format {
-                Format::Csv => Part::of_csv(&path, columns, rows),
-                Format::Parquet => Part::of_parquet(&path, columns, rows),
-            }?;
-            let read = convert_all(&part.frame, columns, |position| {
-                Ok((path.as_path(), part.row(position)?))
-            })?;
-            match &mut whole {
-                None => whole = Some(read),
-                Some(whole) => append(whole, read, columns)?,
+        let mut whole = Whole { columns, read: None, report: ReadReport::default() };
+        let mut lacking = Lacking::default();
+        for file in self.input_files()? {
+            if file.format == Format::Parquet {
+                let part = ParquetPart::read(&file, columns, rows, &self.options)?;
+                whole.report.merge(part.report.clone());
+                whole.add(&Stored::Frame(&part.frame), &self.options, |position| {
+                    Ok(Place { path: &file.path, row: part.row(position)?, line: None })
+                })?;
+                lacking.everything_found = true;
+                continue;
             }
+            let wanted = wanted(columns, rows);
+            let mut text = TextFile::open(&file, &self.options, &wanted)?;
+            // While one batch is converted, another thread reads the next.
+            std::thread::scope(|scope| -> Result<(), Error> {
+                let (sender, batches) = std::sync::mpsc::sync_channel(1);
+                let text = &mut text;
+                scope.spawn(move || {
+                    loop {
+                        let next = text.next_batch(BatchSize::TO_CONVERT).transpose();
+                        let is_last = !matches!(next, Some(Ok(_)));
+                        if sender.send(next).is_err() || is_last {
+                            break;
+                        }
+                    }
+                });
+                for batch in batches.into_iter().flatten() {
+                    let batch = rows_in_range(&file.path, batch?, &wanted, rows, &self.options)?;
+                    whole.report.merge(batch.report);
+                    let stored = Stored::Text { names: &wanted, columns: &batch.columns };
+                    whole.add(&stored, &self.options, |position| {
+                        let (row, line) = batch.places.get(position);
+                        Ok(Place { path: &file.path, row, line })
+                    })?;
+                }
+                Ok(())
+            })?;
+            lacking.add(&file.path, &text);
         }
+        lacking.refuse()?;
         let names = columns.iter().map(|request| request.name.clone());
-        Table::new(names.zip(whole.unwrap_or_default()).collect())
+        let table = Table::new(names.zip(whole.read.unwrap_or_default()).collect())?;
+        Ok((table, whole.report))
+    }
+}
+
+/// What was read so far.
+struct Whole<'a> {
+    columns: &'a [ColumnRequest],
+    read: Option<Vec<Column>>,
+    report: ReadReport,
+}
+
+impl Whole<'_> {
+    /// Converts and adds rows of one file.
+    fn add<'p>(
+        &mut self,
+        stored: &Stored<'_>,
+        options: &ReadOptions,
+        place: impl Fn(usize) -> Result<Place<'p>, Error>,
+    ) -> Result<(), Error> {
+        let mut converted = convert_all(stored, self.columns, options, &place)?;
+        let n_rows = stored.n_rows();
+        if n_rows > 0 {
+            self.report.read(place(0)?.path, n_rows - converted.wrong.len());
+        }
+        self.report.merge(std::mem::take(&mut converted.report));
+        let read = converted.into_good_columns(n_rows);
+        match &mut self.read {
+            None => self.read = Some(read),
+            Some(whole) => append(whole, read, self.columns)?,
+        }
+        Ok(())
+    }
+}
+
+/// Columns that the NDJSON files read so far lack in every row.
+#[derive(Default)]
+struct Lacking {
+    /// The first file and what it has instead.
+    first: Option<(PathBuf, Vec<String>)>,
+    columns: Vec<String>,
+    everything_found: bool,
+}
+
+impl Lacking {
+    fn add(&mut self, path: &Path, text: &TextFile) {
+        let missing: Vec<String> = text.missing().map(str::to_owned).collect();
+        if self.first.is_none() {
+            let has = text.names().iter().filter(|name| !missing.contains(name));
+            let has = has.chain(text.others()).cloned().collect();
+            self.first = Some((path.to_owned(), has));
+            self.columns = missing;
+        } else {
+            self.columns.retain(|column| missing.contains(column));
+        }
+    }
+
+    /// A field that no row of any file has is a mistake in its name, rather than null throughout.
+    fn refuse(self) -> Result<(), Error> {
+        match (self.first, self.columns.into_iter().next()) {
+            (Some((path, available)), Some(column)) if !self.everything_found => {
+                Err(ErrorKind::FileColumnMissing { path, column, available }.into())
+            }
+            _ => Ok(()),
+        }
     }
 }
 
 /// Refuses a request that names a column twice.
 pub(crate) fn refuse_duplicates(columns: &[ColumnRequest]) -> Result<(), Error> {
-    for (position, request) in columns.iter().enumerate() {
-        if columns[..position].iter().any(|other| other.name == request.name) {
-            return Err(ErrorKind::DuplicateColumn { column: request.name.clone() }.into());
-        }
+    let mut known = HashSet::new();
+    match columns.iter().find(|request| !known.insert(request.name.as_str())) {
+        Some(request) => Err(ErrorKind::DuplicateColumn { column: request.name.clone() }.into()),
+        None => Ok(()),
     }
-    Ok(())
-}
-
-/// Converts the columns, which must all be there; `place` tells the file and the row in it, from 0,
-/// of a position in the frame.
-pub(crate) fn convert_all<'a>(
-    frame: &DataFrame,
-    columns: &[ColumnRequest],
-    place: impl Fn(usize) -> Result<(&'a Path, usize), Error>,
-) -> Result<Vec<Column>, Error> {
-    let converted: Vec<_> = columns
-        .par_iter()
-        .map(|request| {
-            let column = frame.column(&request.name).map_err(|_| Refusal::Type)?;
-            convert(column.as_materialized_series(), request.kind)
-        })
-        .collect();
-    // In the order of the request, so that of several errors always the same one is shown.
-    let convert_one = |(request, converted): (&ColumnRequest, Result<Column, Refusal>)| {
-        let (column, expected) = (request.name.clone(), request.kind.expected());
-        converted.or_else(|refusal| match refusal {
-            Refusal::Type => {
-                let path = place(0)?.0.to_owned();
-                let dtype = frame.column(&column).map(|column| column.dtype().to_string());
-                let found = dtype.unwrap_or_default();
-                Err(ErrorKind::FileColumnType { path, column, expected, found }.into())
-            }
-            Refusal::Value { position, value } => {
-                let (path, row) = place(position)?;
-                let (path, row) = (path.to_owned(), row + 1);
-                Err(ErrorKind::Value { path, column, row, expected, value }.into())
-            }
-        })
-    };
-    columns.iter().zip(converted).map(convert_one).collect()
 }
 
 /// Refuses names that are not among those of the file.
@@ -179,7 +263,15 @@ pub(crate) fn refuse_missing(
     wanted: &[String],
     available: &[String],
 ) -> Result<(), Error> {
-    match wanted.iter().find(|name| !available.contains(name)) {
+    let known: HashSet<&String> = available.iter().collect();
+    let missing = wanted.iter().find(|name| !known.contains(name));
+    if let (Some(_), [header]) = (missing, available)
+        && let Some(delimiter) = header.chars().find(|character| ";\t|,".contains(*character))
+    {
+        let header = header.chars().take(60).collect();
+        return Err(ErrorKind::Delimiter { path: path.to_owned(), header, delimiter }.into());
+    }
+    match missing {
         None => Ok(()),
         Some(name) => Err(ErrorKind::FileColumnMissing {
             path: path.to_owned(),
@@ -293,8 +385,8 @@ mod tests {
             "3.parquet, column \"label\", data row 3: expected a number, found maybe"
         );
         assert_eq!(
-            error("3.parquet", &[("x", ColumnKind::Text)]),
-            "3.parquet, column \"x\": expected text, found type f64"
+            error("3.parquet", &[("x", ColumnKind::Boolean)]),
+            "3.parquet, column \"x\", data row 1: expected 0 or 1, found 0.5"
         );
         assert_eq!(
             error("3.parquet", &[("card", ColumnKind::Key)]),
@@ -324,5 +416,195 @@ mod tests {
         assert_eq!(columns, expected);
         let error = Source::new("no.csv").columns().unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::FileMissing { .. }));
+    }
+
+    /// One table in every format, read with these options.
+    fn skipping(folder: &Files, pattern: &str) -> Source {
+        let path = folder.0.path().join(pattern);
+        let options = ReadOptions { bad_rows: crate::BadRows::Skip, ..ReadOptions::default() };
+        Source { options, ..Source::new(path.to_str().unwrap()) }
+    }
+
+    #[test]
+    fn one_table_in_every_format_reads_back_as_the_same_columns() {
+        let csv = "id,at,amount,ok,word\n1,2018-04-01 00:00:31,0.5,true,a\n2,,,,\n\
+                   3,1970-01-01 00:00:00,-2,false,\"x,y\"\n";
+        let ndjson = "{\"id\":1,\"at\":\"2018-04-01 00:00:31\",\"amount\":0.5,\"ok\":true,\
+                      \"word\":\"a\"}\n{\"id\":2.0,\"amount\":null}\r\n\n\
+                      {\"word\":\"x,y\",\"ok\":0,\"amount\":-2,\"at\":0,\"id\":3}";
+        let files = Files::new(&[("1.csv", csv), ("2.ndjson", ndjson)]);
+        let kinds = [
+            ("id", ColumnKind::Key),
+            ("at", ColumnKind::Time),
+            ("amount", ColumnKind::Number),
+            ("ok", ColumnKind::Boolean),
+            ("word", ColumnKind::Text),
+        ];
+        let expected = files.read("1.csv", &kinds).unwrap();
+        let at = |name: &str| files.0.path().join(name);
+        write_table(&expected, &at("3.parquet")).unwrap();
+        for (name, contents) in [("1.csv", csv), ("2.ndjson", ndjson)] {
+            let zst = zstd::encode_all(contents.as_bytes(), 1).unwrap();
+            fs::write(at(&format!("{name}.zst")), zst).unwrap();
+            let mut gzip =
+                flate2::read::GzEncoder::new(contents.as_bytes(), flate2::Compression::fast());
+            let mut packed = Vec::new();
+            std::io::Read::read_to_end(&mut gzip, &mut packed).unwrap();
+            fs::write(at(&format!("{name}.gz")), packed).unwrap();
+        }
+        for name in
+            ["2.ndjson", "3.parquet", "1.csv.gz", "1.csv.zst", "2.ndjson.gz", "2.ndjson.zst"]
+        {
+            assert_eq!(files.read(name, &kinds).unwrap(), expected, "{name}");
+        }
+        // A second's range of all of them, the files one after the other.
+        let path = files.0.path().display().to_string();
+        let range = TimeRange { column: "at".into(), from: Some(1), to: None };
+        let request = [ColumnRequest::new("word", ColumnKind::Text)];
+        let read = Source::new(path).read(&request, Some(&range)).unwrap();
+        assert_eq!(read.n_rows(), 7);
+    }
+
+    #[test]
+    fn bad_rows_are_counted_with_place_and_reason() {
+        let files = Files::new(&[
+            ("1.csv", "a,b\n1,x\ntwo,y\n3\n4,z\nfive,\n"),
+            ("2.ndjson", "{\"a\":1,\"b\":\"x\"}\n{\"a\":\n{\"a\":[1],\"b\":2}\n{\"b\":\"v\"}\n"),
+        ]);
+        let request = [
+            ColumnRequest::new("b", ColumnKind::Text),
+            ColumnRequest::new("a", ColumnKind::Integer),
+        ];
+        let (table, report) = skipping(&files, "*").read_counted(&request, None).unwrap();
+        let a =
+            Column::with_nulls(Values::Integer(vec![1, 4, 1, 0]), vec![false, false, false, true]);
+        assert_eq!(table.column("a"), Some(&a));
+        let b = Column::new(Values::Text(["x", "z", "x", "v"].into_iter().collect()));
+        assert_eq!(table.column("b"), Some(&b));
+        assert_eq!((report.rows_read, report.rows_skipped), (4, 5));
+        let counts: Vec<_> =
+            report.files.iter().map(|file| (file.rows_read, file.rows_skipped)).collect();
+        assert_eq!(counts, [(2, 3), (2, 2)]);
+        let folder = format!("{}/", files.0.path().display());
+        let shown: Vec<String> =
+            report.examples.iter().map(|row| row.to_string().replace(&folder, "")).collect();
+        assert_eq!(
+            shown,
+            [
+                "1.csv, line 4 (data row 3): found 1 fields, expected 2 as in the header",
+                "1.csv, line 3 (data row 2): column \"a\": expected a whole number, found two",
+                "1.csv, line 6 (data row 5): column \"a\": expected a whole number, found five",
+                "2.ndjson, line 2 (data row 2): no JSON object: EOF while parsing a value at \
+                 column 0",
+                "2.ndjson, line 3 (data row 3): column \"a\": expected text, a number or a truth \
+                 value, found an array",
+            ]
+        );
+        let refused = files.read("2.ndjson", &[("a", ColumnKind::Integer)]).unwrap_err();
+        assert_eq!(refused, shown[3]);
+    }
+
+    #[test]
+    fn folders_named_key_value_are_columns() {
+        let files = Files::new(&[]);
+        let at = |name: &str| {
+            let path = files.0.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            path
+        };
+        fs::write(at("day=2018-04-02/p.csv"), "n\n3\n").unwrap();
+        let column = Column::new(Values::Integer(vec![1, 2]));
+        let table = Table::new(vec![("n".into(), column)]).unwrap();
+        write_table(&table, &at("day=2018-04-01/p.parquet")).unwrap();
+        let kinds = [("day", ColumnKind::Time), ("n", ColumnKind::Number)];
+        let read = files.read("", &kinds).unwrap();
+        let day = |n: i64| (17_622 + n) * crate::time::MICROS_PER_DAY;
+        assert_eq!(
+            read.column("day"),
+            Some(&Column::new(Values::Time(vec![day(0), day(0), day(1)])))
+        );
+        assert_eq!(read.column("n"), Some(&Column::new(Values::Number(vec![1.0, 2.0, 3.0]))));
+        assert_eq!(files.read("", &kinds[..1]).unwrap().column("day"), read.column("day"));
+        let range = TimeRange { column: "day".into(), from: Some(day(1)), to: None };
+        let source = Source::new(files.0.path().to_str().unwrap());
+        let request = [ColumnRequest::new("n", ColumnKind::Integer)];
+        let later = source.read(&request, Some(&range)).unwrap();
+        assert_eq!(later.column("n"), Some(&Column::new(Values::Integer(vec![3]))));
+
+        let clash = "column \"n\" is in the file and in the folder's name; rename one of them";
+        fs::write(at("x/n=1/p.csv"), "n\n3\n").unwrap();
+        fs::write(at("y/n=1/p.ndjson"), "{\"n\":3}\n").unwrap();
+        write_table(&table, &at("z/n=1/p.parquet")).unwrap();
+        for pattern in ["x", "y", "z"] {
+            let error = files.read(pattern, &kinds[1..]).unwrap_err();
+            assert!(error.ends_with(clash), "{pattern}: {error}");
+        }
+    }
+
+    #[test]
+    fn nested_fields_have_names_with_a_dot() {
+        let files = Files::new(&[
+            ("1.ndjson", "{\"card\":{\"id\":7,\"x\":[]},\"y\":{}}\n{\"card\":null}\n{\"y\":1}\n"),
+            ("2.ndjson", "{\"other\":1}\n"),
+        ]);
+        let read = files.read("*", &[("card.id", ColumnKind::Key)]).unwrap();
+        let expected =
+            Column::with_nulls(Values::Integer(vec![7, 0, 0, 0]), vec![false, true, true, true]);
+        assert_eq!(read.column("card.id"), Some(&expected));
+        assert_eq!(
+            files.read("*", &[("card.no", ColumnKind::Key)]).unwrap_err(),
+            "1.ndjson: column \"card.no\" is not there; the file has card.id, card.x, y, card"
+        );
+        let names = Source::new(files.0.path().join("1.ndjson").to_str().unwrap()).columns();
+        let names: Vec<String> = names.unwrap().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["card.id", "card.x", "y"]);
+    }
+
+    #[test]
+    fn dates_of_another_shape_need_a_format_and_a_wrong_delimiter_is_guessed() {
+        let files = Files::new(&[
+            ("1.csv", "at\n2/24/2015 22:55\n04/18/2015 2:47\n"),
+            ("2.csv", "at\n2015-02-24 22:55:00\n2/24/2015 22:55\n"),
+            ("3.csv", "a;b;c\n1;2;3\n"),
+        ]);
+        let kinds = [("at", ColumnKind::Time)];
+        assert_eq!(
+            files.read("2.csv", &kinds).unwrap_err(),
+            "2.csv, column \"at\", data row 2: expected a time such as 2018-04-01 00:00:31 or \
+             seconds since 1970 (for others set time_format, such as %m/%d/%Y %H:%M), found \
+             \"2/24/2015 22:55\""
+        );
+        let path = files.0.path().join("1.csv");
+        let mut source = Source::new(path.to_str().unwrap());
+        source.options.time_formats = vec![crate::TimeFormat::new("%m/%d/%Y %H:%M").unwrap()];
+        let request = [ColumnRequest::new("at", ColumnKind::Time)];
+        let table = source.read(&request, None).unwrap();
+        let times = ["2015-02-24 22:55:00", "2015-04-18 02:47:00"];
+        let times = times.map(|text| crate::time::parse_time(text).unwrap()).to_vec();
+        assert_eq!(table.column("at"), Some(&Column::new(Values::Time(times))));
+        assert_eq!(
+            files.read("3.csv", &[("b", ColumnKind::Key)]).unwrap_err(),
+            "3.csv: expected several columns, found one named \"a;b;c\"; is the delimiter ';'?"
+        );
+    }
+
+    #[test]
+    fn files_of_one_pattern_may_store_a_column_in_different_types() {
+        let files = Files::new(&[]);
+        let write = |name: &str, column: &str, values| {
+            let table = Table::new(vec![(column.to_owned(), Column::new(values))]).unwrap();
+            write_table(&table, &files.0.path().join(name)).unwrap();
+        };
+        write("1.parquet", "mcc", Values::Integer(vec![5411, 7]));
+        write("2.parquet", "mcc", Values::Text(["A1", "5411"].into_iter().collect()));
+        write("3.parquet", "mcc", Values::Number(vec![7.0]));
+        let table = files.read("*", &[("mcc", ColumnKind::Text)]).unwrap();
+        let expected = ["5411", "7", "A1", "5411", "7"].into_iter().collect();
+        assert_eq!(table.column("mcc"), Some(&Column::new(Values::Text(expected))));
+        write("4.parquet", "code", Values::Integer(vec![1]));
+        assert_eq!(
+            files.read("*", &[("mcc", ColumnKind::Text)]).unwrap_err(),
+            "4.parquet: column \"mcc\" is not there; the file has code"
+        );
     }
 }
