@@ -69,7 +69,7 @@ impl std::fmt::Debug for Batches {
 }
 
 enum OpenFile {
-    Text(TextFile),
+    Text(Box<TextFile>),
     Parquet(ParquetRows),
 }
 
@@ -95,7 +95,7 @@ impl Batches {
                     Format::Parquet => OpenFile::Parquet(ParquetRows::open(&file)?),
                     Format::Csv | Format::Ndjson => {
                         let text = TextFile::open_all(&file, &self.options, &self.ndjson_names)?;
-                        OpenFile::Text(text)
+                        OpenFile::Text(Box::new(text))
                     }
                 };
                 self.file = Some((file, open));

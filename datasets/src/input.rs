@@ -110,8 +110,10 @@ fn failure(path: &Path, compressed: bool, source: io::Error) -> ErrorKind {
     ErrorKind::io(path, source)
 }
 
+type Rewound<R> = Chain<Cursor<Vec<u8>>, R>;
+
 /// The first four bytes, or as many as there are, and a reader that still gives them.
-fn first_bytes<R: Read>(mut reader: R) -> io::Result<(Vec<u8>, Chain<Cursor<Vec<u8>>, R>)> {
+fn first_bytes<R: Read>(mut reader: R) -> io::Result<(Vec<u8>, Rewound<R>)> {
     let mut first = Vec::with_capacity(4);
     reader.by_ref().take(4).read_to_end(&mut first)?;
     Ok((first.clone(), Cursor::new(first).chain(reader)))

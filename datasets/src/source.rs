@@ -186,10 +186,7 @@ mod tests {
         // The same bytes, cut elsewhere.
         assert_ne!(first, hash_of("four", &[("a.csv", "x\n1\nx"), ("b.csv", "\n2\n")]));
         fs::create_dir(folder.path().join("five")).unwrap();
-        let partition = |day: &str| {
-            let source = hash_of(&format!("five/day={day}"), &[("a.csv", "x\n1\n")]);
-            source
-        };
+        let partition = |day: &str| hash_of(&format!("five/day={day}"), &[("a.csv", "x\n1\n")]);
         assert_ne!(partition("1"), partition("2"));
         let by_hand = b"\x04\0\0\0\0\0\0\0x\n1\n\x04\0\0\0\0\0\0\0x\n2\n";
         assert_eq!(first, *blake3::hash(by_hand).as_bytes());

@@ -22,8 +22,8 @@ pub(crate) struct TextFile {
 }
 
 enum Rows {
-    Csv { reader: CsvReader, positions: Vec<usize> },
-    Ndjson(NdjsonReader),
+    Csv { reader: Box<CsvReader>, positions: Vec<usize> },
+    Ndjson(Box<NdjsonReader>),
 }
 
 /// The columns of a text file in its order, then those of its folders' names.
@@ -57,7 +57,7 @@ impl TextFile {
     ) -> Result<Self, Error> {
         if file.format == Format::Ndjson {
             let reader = NdjsonReader::open(file, options, wanted)?;
-            return Ok(Self::new(file, wanted.to_vec(), Rows::Ndjson(reader)));
+            return Ok(Self::new(file, wanted.to_vec(), Rows::Ndjson(Box::new(reader))));
         }
         let reader = CsvReader::open(file, options)?;
         let mut available = reader.names().to_vec();
@@ -69,7 +69,7 @@ impl TextFile {
         let positions = wanted.iter().map(|name| of_name[name.as_str()]);
         // Columns of the folders are filled in afterwards.
         let positions = positions.map(|at| if at < n_own { at } else { usize::MAX }).collect();
-        Ok(Self::new(file, wanted.to_vec(), Rows::Csv { reader, positions }))
+        Ok(Self::new(file, wanted.to_vec(), Rows::Csv { reader: Box::new(reader), positions }))
     }
 
     /// Opens a file to read all columns; `ndjson_names` are those that NDJSON files are to have.
@@ -84,7 +84,7 @@ impl TextFile {
         let reader = NdjsonReader::open_all(file, options, ndjson_names)?;
         let mut names = ndjson_names.to_vec();
         add_keys(file, &mut names)?;
-        Ok(Self::new(file, names, Rows::Ndjson(reader)))
+        Ok(Self::new(file, names, Rows::Ndjson(Box::new(reader))))
     }
 
     fn new(file: &InputFile, names: Vec<String>, rows: Rows) -> Self {

@@ -164,8 +164,7 @@ impl Parts {
                     let name = name.as_bytes();
                     word.eq_ignore_ascii_case(name) || word.eq_ignore_ascii_case(&name[..3])
                 };
-                self.month =
-                    1 + i64::try_from(MONTHS.iter().position(|name| is_named(&name))?).ok()?;
+                self.month = 1 + i64::try_from(MONTHS.iter().position(is_named)?).ok()?;
                 Some(rest)
             }
             'p' => {
