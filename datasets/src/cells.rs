@@ -10,15 +10,22 @@ use polars::prelude::{
 
 use crate::read::ColumnKind;
 use crate::table::{Column, Values};
+use crate::text_batch::TextColumn;
 
 /// Values of the few types that need rules of their own.
-pub(crate) enum Cells {
+pub(crate) enum Cells<'a> {
     Integers(Int64Chunked),
     Floats(Float64Chunked),
     Booleans(BooleanChunked),
-    Texts(StringChunked),
+    Texts(Texts<'a>),
     /// Counts of a unit since 1970.
     Times(Int64Chunked, Unit),
+}
+
+/// Text as polars holds it, or as it was read.
+pub(crate) enum Texts<'a> {
+    Stored(StringChunked),
+    Read(&'a TextColumn),
 }
 
 #[derive(Clone, Copy)]
@@ -29,12 +36,12 @@ pub(crate) enum Unit {
     Day,
 }
 
-impl Cells {
+impl Cells<'_> {
     /// The values of a column, or nothing if its type can never become `kind`.
     pub(crate) fn of(series: &Series, kind: ColumnKind) -> PolarsResult<Option<Self>> {
         use ColumnKind::{Key, Number, Text, Time};
         let texts = |series: &Series| -> PolarsResult<Self> {
-            Ok(Self::Texts(series.strict_cast(&DataType::String)?.str()?.clone()))
+            Ok(Self::Texts(Texts::Stored(series.strict_cast(&DataType::String)?.str()?.clone())))
         };
         Ok(Some(match series.dtype() {
             DataType::Float32 | DataType::Float64 => {
@@ -92,23 +99,41 @@ pub(crate) enum Refusal {
     Value { position: usize, value: String },
 }
 
+/// What becomes of values that are not what was asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Wrong {
+    /// Whether they are left out instead of refused.
+    pub(crate) skip: bool,
+    /// Where they are, in order.
+    pub(crate) positions: Vec<usize>,
+    /// The first few of them, shortened.
+    pub(crate) values: Vec<String>,
+}
+
 /// Reads every value; empty text is null.
 pub(crate) fn collect_text<T: Default>(
-    values: &StringChunked,
+    texts: &Texts<'_>,
     wrap: impl FnOnce(Vec<T>) -> Values,
+    wrong: &mut Wrong,
     mut read: impl FnMut(&str) -> Reading<T>,
 ) -> Result<Column, Refusal> {
-    collect(values.iter(), wrap, |value| match value.trim_ascii() {
+    let read = |value: &str| match value.trim_ascii() {
         "" => Reading::Null,
         trimmed => read(trimmed),
-    })
+    };
+    match texts {
+        Texts::Stored(values) => collect(values.iter(), wrap, wrong, read),
+        Texts::Read(column) => collect(column.values(), wrap, wrong, read),
+    }
 }
 
 pub(crate) fn collect<C: Copy + Display, T: Default>(
     cells: impl ExactSizeIterator<Item = Option<C>>,
     wrap: impl FnOnce(Vec<T>) -> Values,
+    wrong: &mut Wrong,
     mut read: impl FnMut(C) -> Reading<T>,
 ) -> Result<Column, Refusal> {
+    const EXAMPLES: usize = 5;
     let mut values = Vec::with_capacity(cells.len());
     let mut mask = Vec::with_capacity(cells.len());
     for (position, cell) in cells.enumerate() {
@@ -122,8 +147,16 @@ pub(crate) fn collect<C: Copy + Display, T: Default>(
                 mask.push(true);
             }
             Reading::Wrong => {
-                let value = cell.map(|value| shorten(&value.to_string())).unwrap_or_default();
-                return Err(Refusal::Value { position, value });
+                let shown = || cell.map(|value| shorten(&value.to_string())).unwrap_or_default();
+                if !wrong.skip {
+                    return Err(Refusal::Value { position, value: shown() });
+                }
+                if wrong.values.len() < EXAMPLES {
+                    wrong.values.push(shown());
+                }
+                wrong.positions.push(position);
+                values.push(T::default());
+                mask.push(true);
             }
         }
     }

@@ -4,54 +4,65 @@
 //! the same. Null, empty text, and NaN (stored, or written in any case) are null. White space
 //! around text that stands for a number, a truth value or a time is passed over.
 
-use polars::prelude::{Series, StringChunked};
+use polars::prelude::Series;
 
-use crate::cells::{Cells, Reading, Refusal, Unit, collect, collect_text};
+use crate::cells::{Cells, Reading, Refusal, Texts, Unit, Wrong, collect, collect_text};
 use crate::read::ColumnKind;
 use crate::table::{Column, Text, Values};
 use crate::time::{EARLIEST, LATEST, MICROS_PER_DAY, from_seconds, parse_time};
+use crate::time_format::TimeFormat;
 
-/// Converts a column.
-pub(crate) fn convert(series: &Series, kind: ColumnKind) -> Result<Column, Refusal> {
-    let cells = Cells::of(series, kind).map_err(|_| Refusal::Type)?.ok_or(Refusal::Type)?;
+/// Converts the values of a column.
+pub(crate) fn convert_cells(
+    cells: &Cells<'_>,
+    kind: ColumnKind,
+    time_formats: &[TimeFormat],
+    wrong: &mut Wrong,
+) -> Result<Column, Refusal> {
     match kind {
-        ColumnKind::Number => number(&cells),
-        ColumnKind::Integer => integer(&cells),
-        ColumnKind::Boolean => boolean(&cells),
-        ColumnKind::Text => text(&cells),
-        ColumnKind::Time => time(&cells),
-        ColumnKind::Key => match &cells {
-            Cells::Integers(_) | Cells::Floats(_) => integer(&cells),
+        ColumnKind::Number => number(cells, wrong),
+        ColumnKind::Integer => integer(cells, wrong),
+        ColumnKind::Boolean => boolean(cells, wrong),
+        ColumnKind::Text => text(cells),
+        ColumnKind::Time => time(cells, time_formats, wrong),
+        ColumnKind::Key => match cells {
+            Cells::Integers(_) | Cells::Floats(_) => integer(cells, wrong),
             // One id that is no integer makes text of all: `007` and `7` are two ids.
-            Cells::Texts(values) => canonical_integers(values).map_or_else(|| text(&cells), Ok),
+            Cells::Texts(values) => canonical_integers(values).map_or_else(|| text(cells), Ok),
             _ => Err(Refusal::Type),
         },
     }
 }
 
-fn number(cells: &Cells) -> Result<Column, Refusal> {
+/// Converts a column of which every value must be what was asked for.
+pub(crate) fn convert(series: &Series, kind: ColumnKind) -> Result<Column, Refusal> {
+    let cells = Cells::of(series, kind).map_err(|_| Refusal::Type)?.ok_or(Refusal::Type)?;
+    convert_cells(&cells, kind, &[], &mut Wrong::default())
+}
+
+fn number(cells: &Cells<'_>, wrong: &mut Wrong) -> Result<Column, Refusal> {
     match cells {
         Cells::Integers(values) => {
-            collect(values.iter(), Values::Number, |value| Reading::Value(value as f64))
+            collect(values.iter(), Values::Number, wrong, |value| Reading::Value(value as f64))
         }
-        Cells::Floats(values) => collect(values.iter(), Values::Number, number_or_nan),
-        Cells::Texts(values) => collect_text(values, Values::Number, |value| {
+        Cells::Floats(values) => collect(values.iter(), Values::Number, wrong, number_or_nan),
+        Cells::Texts(values) => collect_text(values, Values::Number, wrong, |value| {
             parse_number(value).map_or(Reading::Wrong, number_or_nan)
         }),
         Cells::Booleans(_) | Cells::Times(..) => Err(Refusal::Type),
     }
 }
 
-fn integer(cells: &Cells) -> Result<Column, Refusal> {
+fn integer(cells: &Cells<'_>, wrong: &mut Wrong) -> Result<Column, Refusal> {
     match cells {
-        Cells::Integers(values) => collect(values.iter(), Values::Integer, Reading::Value),
-        Cells::Floats(values) => collect(values.iter(), Values::Integer, whole_or_nan),
-        Cells::Texts(values) => collect_text(values, Values::Integer, parse_integer),
+        Cells::Integers(values) => collect(values.iter(), Values::Integer, wrong, Reading::Value),
+        Cells::Floats(values) => collect(values.iter(), Values::Integer, wrong, whole_or_nan),
+        Cells::Texts(values) => collect_text(values, Values::Integer, wrong, parse_integer),
         Cells::Booleans(_) | Cells::Times(..) => Err(Refusal::Type),
     }
 }
 
-fn boolean(cells: &Cells) -> Result<Column, Refusal> {
+fn boolean(cells: &Cells<'_>, wrong: &mut Wrong) -> Result<Column, Refusal> {
     let zero_or_one = |value: i64| match value {
         0 => Reading::Value(false),
         1 => Reading::Value(true),
@@ -63,12 +74,12 @@ fn boolean(cells: &Cells) -> Result<Column, Refusal> {
         Reading::Wrong => Reading::Wrong,
     };
     match cells {
-        Cells::Booleans(values) => collect(values.iter(), Values::Boolean, Reading::Value),
-        Cells::Integers(values) => collect(values.iter(), Values::Boolean, zero_or_one),
+        Cells::Booleans(values) => collect(values.iter(), Values::Boolean, wrong, Reading::Value),
+        Cells::Integers(values) => collect(values.iter(), Values::Boolean, wrong, zero_or_one),
         Cells::Floats(values) => {
-            collect(values.iter(), Values::Boolean, |value| whole(whole_or_nan(value)))
+            collect(values.iter(), Values::Boolean, wrong, |value| whole(whole_or_nan(value)))
         }
-        Cells::Texts(values) => collect_text(values, Values::Boolean, |value| {
+        Cells::Texts(values) => collect_text(values, Values::Boolean, wrong, |value| {
             if value.eq_ignore_ascii_case("true") {
                 Reading::Value(true)
             } else if value.eq_ignore_ascii_case("false") {
@@ -81,9 +92,13 @@ fn boolean(cells: &Cells) -> Result<Column, Refusal> {
     }
 }
 
-fn time(cells: &Cells) -> Result<Column, Refusal> {
+fn time(
+    cells: &Cells<'_>,
+    time_formats: &[TimeFormat],
+    wrong: &mut Wrong,
+) -> Result<Column, Refusal> {
     match cells {
-        Cells::Times(values, unit) => collect(values.iter(), Values::Time, |value| {
+        Cells::Times(values, unit) => collect(values.iter(), Values::Time, wrong, |value| {
             let micros = match unit {
                 Unit::Nanosecond => Some(value.div_euclid(1_000)),
                 Unit::Microsecond => Some(value),
@@ -93,15 +108,20 @@ fn time(cells: &Cells) -> Result<Column, Refusal> {
             micros.filter(|micros| (EARLIEST..=LATEST).contains(micros)).into()
         }),
         Cells::Integers(values) => {
-            collect(values.iter(), Values::Time, |value| from_seconds(value).into())
+            collect(values.iter(), Values::Time, wrong, |value| from_seconds(value).into())
         }
         Cells::Floats(values) => {
-            collect(values.iter(), Values::Time, |value| match whole_or_nan(value) {
+            collect(values.iter(), Values::Time, wrong, |value| match whole_or_nan(value) {
                 Reading::Value(seconds) => from_seconds(seconds).into(),
                 other => other,
             })
         }
-        Cells::Texts(values) => collect_text(values, Values::Time, |value| {
+        Cells::Texts(values) if !time_formats.is_empty() => {
+            collect_text(values, Values::Time, wrong, |value| {
+                time_formats.iter().find_map(|format| format.parse(value)).into()
+            })
+        }
+        Cells::Texts(values) => collect_text(values, Values::Time, wrong, |value| {
             let digits = value.strip_prefix('-').unwrap_or(value);
             if digits.bytes().all(|byte| byte.is_ascii_digit()) {
                 value.parse().ok().and_then(from_seconds).into()
@@ -113,7 +133,7 @@ fn time(cells: &Cells) -> Result<Column, Refusal> {
     }
 }
 
-fn text(cells: &Cells) -> Result<Column, Refusal> {
+fn text(cells: &Cells<'_>) -> Result<Column, Refusal> {
     fn push_all<C>(
         values: impl ExactSizeIterator<Item = Option<C>>,
         mut push: impl FnMut(&mut Text, C),
@@ -130,9 +150,16 @@ fn text(cells: &Cells) -> Result<Column, Refusal> {
         Column::with_nulls(Values::Text(text), mask)
     }
     Ok(match cells {
-        Cells::Texts(values) => {
+        Cells::Texts(Texts::Stored(values)) => {
             let filled = values.iter().map(|value| value.filter(|value| !value.is_empty()));
-            push_all(filled, |text, value| text.push(value))
+            push_all(filled, Text::push)
+        }
+        Cells::Texts(Texts::Read(column)) => push_all(column.values(), Text::push),
+        // As integers are, where they are whole: programs turn integers with a null into floats.
+        Cells::Floats(values) => {
+            let filled = values.iter().map(|value| value.filter(|value| !value.is_nan()));
+            // Adding zero takes the sign from a negative one.
+            push_all(filled, |text, value| text.push(&(value + 0.0).to_string()))
         }
         Cells::Integers(values) => {
             push_all(values.iter(), |text, value| text.push(&value.to_string()))
@@ -140,18 +167,22 @@ fn text(cells: &Cells) -> Result<Column, Refusal> {
         Cells::Booleans(values) => {
             push_all(values.iter(), |text, value| text.push(if value { "true" } else { "false" }))
         }
-        Cells::Floats(_) | Cells::Times(..) => return Err(Refusal::Type),
+        Cells::Times(..) => return Err(Refusal::Type),
     })
 }
 
 /// The column as integers if every text in it is how an i64 is written.
-fn canonical_integers(values: &StringChunked) -> Option<Column> {
+fn canonical_integers(texts: &Texts<'_>) -> Option<Column> {
     let read = |value: &str| match value.as_bytes() {
         [] => Reading::Null,
         b"0" | [b'1'..=b'9', ..] | [b'-', b'1'..=b'9', ..] => value.parse().ok().into(),
         _ => Reading::Wrong,
     };
-    collect(values.iter(), Values::Integer, read).ok()
+    let wrong = &mut Wrong::default();
+    match texts {
+        Texts::Stored(values) => collect(values.iter(), Values::Integer, wrong, read).ok(),
+        Texts::Read(column) => collect(column.values(), Values::Integer, wrong, read).ok(),
+    }
 }
 
 fn number_or_nan(value: f64) -> Reading<f64> {
@@ -292,13 +323,15 @@ mod tests {
     }
 
     #[test]
-    fn text_is_made_of_text_integers_and_truth_values() {
+    fn text_is_made_of_text_numbers_and_truth_values() {
         let convert = |series: Series| convert(&series, ColumnKind::Text).unwrap();
         assert_eq!(convert(series([Some(" a"), None])), texts(&[Some(" a"), None]));
         assert_eq!(convert(series([7_u64, 8])), texts(&[Some("7"), Some("8")]));
         assert_eq!(convert(series([Some(true), None])), texts(&[Some("true"), None]));
         assert_eq!(convert(series([b"a".as_slice(), b""])), texts(&[Some("a"), None]));
-        assert_eq!(refused(&series([1.0]), ColumnKind::Text), None);
+        let floats = series([Some(7.0), Some(-0.1), Some(f64::NAN), None, Some(1e3)]);
+        let expected = [Some("7"), Some("-0.1"), None, None, Some("1000")];
+        assert_eq!(convert(floats), texts(&expected));
         assert_eq!(refused(&series([b"\xff".as_slice()]), ColumnKind::Text), None);
     }
 

@@ -1,270 +1,276 @@
-//! CSV files as columns of text, strictly: every row has as many fields as the header, and an
-//! error names the line. Values stay as written, so that they can be written back; what they mean
-//! is decided in `convert`.
+//! CSV files as columns of text. Values stay as written, so that they can be written back; what
+//! they mean is decided in `convert`.
 //!
-//! Fields are separated by commas and may be quoted with `"` (a quote inside is doubled, line
-//! breaks are allowed). Lines end in `\n` or `\r\n`; blank lines are passed over, unless there is
-//! only one column, where a blank line is a null. A byte order mark is passed over. An empty
-//! field, quoted or not, is null.
+//! Fields are separated by the delimiter and may be quoted with `"` (a quote inside is doubled,
+//! line breaks are allowed). Lines end in `\n` or `\r\n`; blank lines are passed over, unless there
+//! is only one column, where a blank line is a null. An empty field, quoted or not, is null.
+//!
+//! Every row has as many fields as the header; any other is bad. So is a row cut in the middle
+//! whose missing fields a program has filled up with nothing: the last row of a file, if at least
+//! half of its fields, and at least two, are empty up to the end, while the last field of no
+//! earlier row, of at least a hundred, is empty.
 
-use std::borrow::Cow;
-use std::fs;
-use std::path::Path;
+use std::collections::HashSet;
+use std::path::PathBuf;
 
-use polars::prelude::{DataFrame, IntoColumn, StringChunkedBuilder};
-
+use crate::csv_record::{Field, Found, find_fields};
 use crate::error::{Error, ErrorKind};
+use crate::files::InputFile;
+use crate::input::Input;
+use crate::options::{BadRows, ReadOptions};
+use crate::report::BadRow;
+use crate::text_batch::{BatchSize, TextBatch};
 
-/// The names in the header.
-pub(crate) fn header(path: &Path) -> Result<Vec<String>, Error> {
-    let bytes = fs::read(path).map_err(|source| ErrorKind::io(path, source))?;
-    let (_, names) = Records::open(path, &bytes)?;
-    Ok(names)
-}
-
-/// The columns that `wanted` picks from the header, in that order.
-pub(crate) fn read(
-    path: &Path,
-    wanted: impl FnOnce(&[String]) -> Result<Vec<usize>, Error>,
-) -> Result<DataFrame, Error> {
-    let bytes = fs::read(path).map_err(|source| ErrorKind::io(path, source))?;
-    let (mut records, names) = Records::open(path, &bytes)?;
-    let wanted = wanted(&names)?;
-    let mut builders: Vec<_> = wanted
-        .iter()
-        .map(|&position| StringChunkedBuilder::new(names[position].as_str().into(), 0))
-        .collect();
-    let mut fields = Vec::new();
-    let mut n_rows = 0;
-    while let Some(line) = records.next(&mut fields)? {
-        n_rows += 1;
-        if fields.len() != names.len() {
-            return Err(ErrorKind::CsvWidth {
-                path: path.to_owned(),
-                line,
-                row: n_rows,
-                expected: names.len(),
-                found: fields.len(),
-            }
-            .into());
-        }
-        for (builder, &position) in builders.iter_mut().zip(&wanted) {
-            let value = fields[position].text(records.text);
-            builder.append_option((!value.is_empty()).then_some(value));
-        }
-    }
-    let columns = builders.into_iter().map(|builder| builder.finish().into_column()).collect();
-    DataFrame::new(n_rows, columns).map_err(|source| unreadable(path, source).into())
-}
-
-fn unreadable(
-    path: &Path,
-    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> ErrorKind {
-    ErrorKind::Unreadable { path: path.to_owned(), format: "CSV", source: source.into() }
-}
-
-/// Walks over the rows of a file.
-struct Records<'a> {
-    path: &'a Path,
-    text: &'a str,
-    /// The next byte to read.
-    at: usize,
-    /// The line it is on, from 1.
+/// Reads a file from its start to its end.
+pub(crate) struct CsvReader {
+    path: PathBuf,
+    input: Input,
+    options: ReadOptions,
+    names: Vec<String>,
+    /// The fields of the row found last.
+    fields: Vec<Field>,
+    /// The line the next row starts on, from 1.
     line: usize,
-    one_column: bool,
+    /// The rows of data before.
+    n_rows: usize,
+    /// Whether an earlier row's last field is empty.
+    may_end_empty: bool,
 }
 
-/// Where a field lies in the text, without the quotes around it.
-struct Field {
-    start: usize,
-    end: usize,
-    /// Whether it contains doubled quotes.
-    doubled: bool,
+/// The next row, which is not consumed yet.
+enum Row {
+    Good {
+        n_bytes: usize,
+        n_lines: usize,
+    },
+    /// Already passed over.
+    Bad {
+        line: usize,
+        reason: String,
+    },
 }
 
-impl Field {
-    fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let raw = &text[self.start..self.end];
-        if self.doubled { Cow::Owned(raw.replace("\"\"", "\"")) } else { Cow::Borrowed(raw) }
-    }
-}
-
-impl<'a> Records<'a> {
-    /// Reads the header.
-    fn open(path: &'a Path, bytes: &'a [u8]) -> Result<(Self, Vec<String>), Error> {
-        let text = std::str::from_utf8(bytes).map_err(|error| {
-            let before = &bytes[..error.valid_up_to()];
-            let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-            let reason = "bytes that are not UTF-8; save the file as UTF-8";
-            ErrorKind::CsvSyntax { path: path.to_owned(), line, reason }
-        })?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut records = Self { path, text, at: 0, line: 1, one_column: false };
-        let mut fields = Vec::new();
-        if records.next(&mut fields)?.is_none() {
-            return Err(records.syntax(1, "expected a header with column names, found nothing"));
-        }
-        records.one_column = fields.len() == 1;
-        let names: Vec<String> = fields.iter().map(|field| field.text(text).into_owned()).collect();
-        for (position, name) in names.iter().enumerate() {
-            if names[..position].contains(name) {
-                let (path, column) = (path.to_owned(), name.clone());
-                return Err(ErrorKind::FileColumnTwice { path, column }.into());
-            }
-        }
-        Ok((records, names))
-    }
-
-    /// Finds the fields of the next row and gives the line on which it starts.
-    fn next(&mut self, fields: &mut Vec<Field>) -> Result<Option<usize>, Error> {
-        fields.clear();
-        let bytes = self.text.as_bytes();
-        while !self.one_column && self.at < bytes.len() {
-            let before = self.at;
-            self.end_line();
-            if self.at == before {
-                break;
-            }
-        }
-        if self.at == bytes.len() {
-            return Ok(None);
-        }
-        let line = self.line;
-        loop {
-            fields.push(if bytes.get(self.at) == Some(&b'"') {
-                self.quoted()?
-            } else {
-                self.plain()
-            });
-            if bytes.get(self.at) == Some(&b',') {
-                self.at += 1;
-                continue;
-            }
-            let before = self.at;
-            self.end_line();
-            if self.at == before && self.at < bytes.len() {
-                return Err(self.syntax(self.line, "text after a closing quote"));
-            }
-            return Ok(Some(line));
-        }
-    }
-
-    /// A field up to the next comma or line end.
-    fn plain(&mut self) -> Field {
-        let bytes = self.text.as_bytes();
-        let start = self.at;
-        let length = bytes[start..].iter().take_while(|byte| !matches!(byte, b',' | b'\n')).count();
-        self.at += length;
-        // A carriage return belongs to the line end that follows it.
-        if self.at > start
-            && bytes[self.at - 1] == b'\r'
-            && bytes.get(self.at).is_none_or(|byte| *byte == b'\n')
-        {
-            self.at -= 1;
-        }
-        Field { start, end: self.at, doubled: false }
-    }
-
-    /// A field in quotes.
-    fn quoted(&mut self) -> Result<Field, Error> {
-        let bytes = self.text.as_bytes();
-        let opened_on = self.line;
-        self.at += 1;
-        let start = self.at;
-        let mut doubled = false;
-        loop {
-            match (bytes.get(self.at), bytes.get(self.at + 1)) {
-                (None, _) => return Err(self.syntax(opened_on, "a quote that is never closed")),
-                (Some(b'"'), Some(b'"')) => {
-                    doubled = true;
-                    self.at += 2;
-                }
-                (Some(b'"'), _) => {
-                    self.at += 1;
-                    return Ok(Field { start, end: self.at - 1, doubled });
-                }
-                (Some(byte), _) => {
-                    self.line += usize::from(*byte == b'\n');
-                    self.at += 1;
-                }
-            }
-        }
-    }
-
-    /// Passes over `\n`, `\r\n`, or a `\r` that ends the file.
-    fn end_line(&mut self) {
-        let rest = &self.text.as_bytes()[self.at..];
-        let length = match rest {
-            [b'\n', ..] | b"\r" => 1,
-            [b'\r', b'\n', ..] => 2,
-            _ => return,
+impl CsvReader {
+    /// Opens a file and reads the header.
+    pub(crate) fn open(file: &InputFile, options: &ReadOptions) -> Result<Self, Error> {
+        let mut reader = Self {
+            path: file.path.clone(),
+            input: Input::open(&file.path, options)?,
+            options: options.clone(),
+            names: Vec::new(),
+            fields: Vec::new(),
+            line: 1,
+            n_rows: 0,
+            may_end_empty: false,
         };
-        self.at += length;
-        self.line += 1;
+        reader.input.fill()?;
+        if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = reader.input.pending() {
+            return Err(reader.header_error(UTF_16.to_owned()));
+        }
+        match reader.next_row()? {
+            None => {
+                let nothing = "expected a header with column names, found nothing";
+                return Err(reader.header_error(nothing.to_owned()));
+            }
+            Some(Row::Bad { line, reason }) => {
+                let path = reader.path;
+                return Err(ErrorKind::CsvHeader { path, line, reason }.into());
+            }
+            Some(Row::Good { n_bytes, n_lines }) => {
+                let Ok(text) = std::str::from_utf8(&reader.input.pending()[..n_bytes]) else {
+                    return Err(reader.header_error(NOT_UTF_8.to_owned()));
+                };
+                let names = reader.fields.iter().map(|field| field.text(text).into_owned());
+                reader.names = names.collect();
+                reader.consume(n_bytes, n_lines);
+            }
+        }
+        let mut known = HashSet::new();
+        if let Some(column) = reader.names.iter().find(|name| !known.insert(name.as_str())) {
+            let (path, column) = (file.path.clone(), column.clone());
+            return Err(ErrorKind::FileColumnTwice { path, column }.into());
+        }
+        Ok(reader)
     }
 
-    fn syntax(&self, line: usize, reason: &'static str) -> Error {
-        ErrorKind::CsvSyntax { path: self.path.to_owned(), line, reason }.into()
+    /// The names in the header.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Adds the next rows to a batch, only these columns of them, until it is full. Whether there
+    /// may be more.
+    pub(crate) fn read(
+        &mut self,
+        columns: &[usize],
+        size: BatchSize,
+        batch: &mut TextBatch,
+    ) -> Result<bool, Error> {
+        let mut n_bytes_read = 0;
+        while batch.n_rows < size.max_rows && n_bytes_read < size.max_bytes {
+            let line = match self.next_row()? {
+                None => return Ok(false),
+                Some(Row::Bad { line, reason }) => {
+                    self.bad_row(line, reason, batch)?;
+                    continue;
+                }
+                Some(Row::Good { n_bytes, n_lines }) => {
+                    let line = self.line;
+                    let found = self.add(columns, n_bytes, batch)?;
+                    n_bytes_read += n_bytes;
+                    self.consume(n_bytes, n_lines);
+                    if let Some(reason) = found {
+                        self.bad_row(line, reason, batch)?;
+                        continue;
+                    }
+                    line
+                }
+            };
+            batch.places.push(self.n_rows, Some(line));
+            batch.n_rows += 1;
+            self.n_rows += 1;
+        }
+        Ok(true)
+    }
+
+    /// Adds the row at the start of the input, or tells what is wrong with it.
+    fn add(
+        &mut self,
+        columns: &[usize],
+        n_bytes: usize,
+        batch: &mut TextBatch,
+    ) -> Result<Option<String>, Error> {
+        let (expected, found) = (self.names.len(), self.fields.len());
+        if found != expected {
+            return Ok(Some(format!("found {found} fields, expected {expected} as in the header")));
+        }
+        if !self.may_end_empty && self.fields.last().is_some_and(Field::is_empty) {
+            let empty = self.fields.iter().rev().take_while(|field| field.is_empty()).count();
+            let cut = self.n_rows >= ROWS_THAT_PROVE && empty >= 2 && empty * 2 >= expected;
+            if cut && self.nothing_follows(n_bytes)? {
+                return Ok(Some(format!("the last row is cut: its last {empty} fields are empty")));
+            }
+            self.may_end_empty = true;
+        }
+        let Ok(text) = std::str::from_utf8(&self.input.pending()[..n_bytes]) else {
+            return Ok(Some(NOT_UTF_8.to_owned()));
+        };
+        for (column, position) in batch.columns.iter_mut().zip(columns) {
+            // A column that is not in the file stays as it is.
+            if let Some(field) = self.fields.get(*position) {
+                column.push(&field.text(text));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Counts a row that cannot be read, or refuses it.
+    fn bad_row(&mut self, line: usize, reason: String, batch: &mut TextBatch) -> Result<(), Error> {
+        let row = self.n_rows;
+        self.n_rows += 1;
+        if self.options.bad_rows == BadRows::Error {
+            let (path, line, row) = (self.path.clone(), Some(line), row + 1);
+            return Err(ErrorKind::Row(BadRow { path, line, row, reason }).into());
+        }
+        batch.report.skip(&self.path, (row, Some(line)), || reason);
+        Ok(())
+    }
+
+    /// Finds the next row.
+    fn next_row(&mut self) -> Result<Option<Row>, Error> {
+        loop {
+            if self.names.len() != 1 {
+                self.skip_blank_lines()?;
+            }
+            let (pending, ended) = (self.input.pending(), self.input.has_ended());
+            if pending.is_empty() && ended {
+                return Ok(None);
+            }
+            let delimiter = self.options.delimiter;
+            match find_fields(pending, ended, delimiter, &mut self.fields) {
+                Found::Row { n_bytes, .. } if n_bytes > self.options.max_record_bytes => {
+                    return self.too_long().map(Some);
+                }
+                Found::Row { n_bytes, n_lines } => return Ok(Some(Row::Good { n_bytes, n_lines })),
+                Found::Incomplete if pending.len() > self.options.max_record_bytes => {
+                    return self.too_long().map(Some);
+                }
+                Found::Incomplete => self.input.fill()?,
+                // What follows the line may be whole again.
+                Found::Unclosed => {
+                    return self.skip_line("a quote that is never closed".to_owned()).map(Some);
+                }
+                Found::Broken { n_bytes, n_lines } => {
+                    let line = self.line;
+                    self.consume(n_bytes, n_lines);
+                    let broken_on = self.line;
+                    self.skip_line(String::new())?;
+                    let reason = if broken_on == line {
+                        "text after a closing quote".to_owned()
+                    } else {
+                        format!("text after a closing quote on line {broken_on}")
+                    };
+                    return Ok(Some(Row::Bad { line, reason }));
+                }
+            }
+        }
+    }
+
+    fn too_long(&mut self) -> Result<Row, Error> {
+        let longest = self.options.max_record_bytes;
+        self.skip_line(format!(
+            "longer than {longest} bytes (max_record_bytes); is a quote not closed?"
+        ))
+    }
+
+    fn skip_line(&mut self, reason: String) -> Result<Row, Error> {
+        let line = self.line;
+        self.input.skip_line()?;
+        self.line += 1;
+        Ok(Row::Bad { line, reason })
+    }
+
+    fn skip_blank_lines(&mut self) -> Result<(), Error> {
+        loop {
+            match self.input.pending() {
+                [b'\n', ..] => self.consume(1, 1),
+                [b'\r', b'\n', ..] => self.consume(2, 1),
+                [b'\r'] if self.input.has_ended() => self.consume(1, 1),
+                [] | [b'\r'] if !self.input.has_ended() => self.input.fill()?,
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Whether the file has only line ends after the next so many bytes.
+    fn nothing_follows(&mut self, n_bytes: usize) -> Result<bool, Error> {
+        loop {
+            let after = &self.input.pending()[n_bytes..];
+            if after.iter().any(|byte| !matches!(byte, b'\r' | b'\n')) {
+                return Ok(false);
+            }
+            if self.input.has_ended() {
+                return Ok(true);
+            }
+            self.input.fill()?;
+        }
+    }
+
+    fn consume(&mut self, n_bytes: usize, n_lines: usize) {
+        self.input.consume(n_bytes);
+        self.line += n_lines;
+    }
+
+    fn header_error(&self, reason: String) -> Error {
+        ErrorKind::CsvHeader { path: self.path.clone(), line: 1, reason }.into()
     }
 }
+
+/// So many rows without an empty last field, and one that ends in nothing is no accident of the data.
+const ROWS_THAT_PROVE: usize = 100;
+const NOT_UTF_8: &str =
+    "bytes that are not UTF-8; save the file as UTF-8 or set encoding, for one to windows-1252";
+const UTF_16: &str = "the file is in UTF-16; save it as UTF-8";
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    type Rows = Vec<Vec<Option<String>>>;
-
-    /// Header and columns of a file with these contents, or the error without the file's name.
-    fn parse(contents: impl AsRef<[u8]>) -> Result<(Vec<String>, Rows), String> {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), contents).unwrap();
-        let shorten =
-            |error: Error| error.to_string().replace(&file.path().display().to_string(), "FILE");
-        let frame = read(file.path(), |names| Ok((0..names.len()).collect())).map_err(shorten)?;
-        let values = frame.columns().iter().map(|column| {
-            let text = column.str().unwrap();
-            (0..column.len()).map(|row| text.get(row).map(str::to_owned)).collect()
-        });
-        Ok((header(file.path()).map_err(shorten)?, values.collect()))
-    }
-
-    #[test]
-    fn quotes_line_ends_blank_lines_and_a_byte_order_mark() {
-        let (names, columns) =
-            parse("\u{feff}a,\"b,\"\"c\"\"\"\r\n1,\"x\r\ny\"\r\n\r\n\n,\"\"\r\n \"2\", é\r")
-                .unwrap();
-        assert_eq!(names, ["a", "b,\"c\""]);
-        let cell = |text: &str| Some(text.to_owned());
-        assert_eq!(columns[0], [cell("1"), None, cell(" \"2\"")]);
-        assert_eq!(columns[1], [cell("x\r\ny"), None, cell(" é")]);
-        let (_, columns) = parse("a\n1\n\n3\n").unwrap();
-        assert_eq!(columns[0], [cell("1"), None, cell("3")]);
-        assert_eq!(parse("a,b\n").unwrap().1, [vec![], vec![]]);
-        assert_eq!(parse("a,b\n1,").unwrap().1, [vec![cell("1")], vec![None]]);
-    }
-
-    #[test]
-    fn malformed_files_are_refused_with_the_line() {
-        let error = |contents: &[u8]| parse(contents).unwrap_err();
-        assert_eq!(
-            error(b"a,b\n\"1\n\",2\n\n3\n"),
-            "FILE, line 5 (data row 2): found 1 fields, expected 2 as in the header"
-        );
-        assert_eq!(
-            error(b"a,b\n1,2,3\n"),
-            "FILE, line 2 (data row 1): found 3 fields, expected 2 as in the header"
-        );
-        assert_eq!(error(b"a,b\n1,2\n3,\"4\n5,6\n"), "FILE, line 3: a quote that is never closed");
-        assert_eq!(error(b"a,b\n1,\"2\"x\n"), "FILE, line 2: text after a closing quote");
-        assert_eq!(
-            error(b"a,b\n1,\xff\n"),
-            "FILE, line 2: bytes that are not UTF-8; save the file as UTF-8"
-        );
-        assert_eq!(
-            error(b"\n\n"),
-            "FILE, line 1: expected a header with column names, found nothing"
-        );
-        assert_eq!(error(b"a,b,a\n"), "FILE: column \"a\" appears twice");
-    }
-}
+mod tests;

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::report::BadRow;
+
 /// Why data could not be read or written: file, column, row and value where they are known.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
@@ -94,8 +96,20 @@ pub enum ErrorKind {
         /// What is wrong with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A format that can be read but not written.
+    #[error("{}: only CSV and Parquet are written, uncompressed; expected a name that ends in .csv, .parquet or .pq", path.display())]
+    ReadOnlyFormat {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A folder without any file in a known format.
+    #[error("{} holds no file that ends in .csv, .ndjson, .jsonl, .parquet or .pq", path.display())]
+    FolderEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The extension does not tell the format.
-    #[error("{}: expected a name that ends in .csv, .parquet or .pq", path.display())]
+    #[error("{}: expected a name that ends in .csv, .ndjson, .jsonl (each also with .gz or .zst), .parquet or .pq", path.display())]
     UnknownFormat {
         /// The file.
         path: PathBuf,
@@ -110,6 +124,12 @@ pub enum ErrorKind {
         /// The reader's reason.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Columns do not make a table.
+    #[error("columns that do not fit together")]
+    Frame {
+        /// The reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Data could not be put in the format of the file.
     #[error("{} could not be written", path.display())]
     Unwritable {
@@ -118,32 +138,60 @@ pub enum ErrorKind {
         /// The writer's reason.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A CSV file is malformed.
+    /// The header of a CSV file is malformed.
     #[error("{}, line {line}: {reason}", path.display())]
-    CsvSyntax {
+    CsvHeader {
         /// The file.
         path: PathBuf,
         /// Line in the file, from 1.
         line: usize,
         /// What is wrong there.
-        reason: &'static str,
+        reason: String,
     },
-    /// A row of a CSV file has more or fewer fields than the header.
+    /// A row of a text file cannot be read.
+    #[error("{0}")]
+    Row(BadRow),
+    /// The fields seem to be separated by another character.
     #[error(
-        "{}, line {line} (data row {row}): found {found} fields, expected {expected} as in the header",
+        "{}: expected several columns, found one named {header:?}; is the delimiter {delimiter:?}?",
         path.display()
     )]
-    CsvWidth {
+    Delimiter {
         /// The file.
         path: PathBuf,
-        /// Line in the file on which the row starts, from 1.
-        line: usize,
-        /// Row of data, from 1, the header not counted.
-        row: usize,
-        /// Fields of the header.
-        expected: usize,
-        /// Fields of this row.
-        found: usize,
+        /// The first line, shortened.
+        header: String,
+        /// What it seems to be separated by.
+        delimiter: char,
+    },
+    /// Compressed data ends too early or is damaged.
+    #[error("{}: the compressed data is cut short or damaged; fetch the file again", path.display())]
+    Compressed {
+        /// The file.
+        path: PathBuf,
+        /// The decoder's reason.
+        source: std::io::Error,
+    },
+    /// An option of a source makes no sense.
+    #[error("{option}: expected {expected}, found {found}")]
+    ReadOption {
+        /// The option.
+        option: &'static str,
+        /// What it may be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// A file has a column that the name of one of its folders gives too.
+    #[error(
+        "{}: column {column:?} is in the file and in the folder's name; rename one of them",
+        path.display()
+    )]
+    HiveColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
     },
     /// A file lacks a column that was asked for.
     #[error("{}: column {column:?} is not there; the file has {}", path.display(), available.join(", "))]

@@ -1,50 +1,86 @@
 //! All columns of a source, kept as they are, for tools that add columns to a user's file.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use polars::prelude::DataFrame;
+use polars::prelude::{BooleanChunked, DataFrame, NewChunkedArray};
 
-use crate::csv;
+use crate::convert_all::{Converted, Place, Stored, convert_all};
 use crate::error::{Error, ErrorKind};
-use crate::parquet::ParquetFile;
-use crate::read::{ColumnRequest, convert_all, refuse_duplicates, refuse_missing};
-use crate::source::{Format, Source};
+use crate::options::{BadRows, ReadOptions};
+use crate::read::{ColumnRequest, refuse_duplicates, refuse_missing};
+use crate::report::{Places, ReadReport};
+use crate::source::Source;
 use crate::table::{Column, Table};
 use crate::write::{to_polars, write_frame};
 
-/// All rows and columns of a source, in memory. Columns of CSV files stay text, so that they are
-/// written as they were read.
+/// Rows of a source with all their columns: the whole source, or a [batch](Source::batches) of it.
+/// Columns of text files stay text, so that they are written as they were read.
 #[derive(Debug, Clone)]
 pub struct Frame {
     frame: DataFrame,
-    /// The files and how many rows of the frame come before each.
-    files: Vec<(PathBuf, usize)>,
+    /// The files in order and what of them is here.
+    parts: Vec<Part>,
+    report: ReadReport,
+    options: Arc<ReadOptions>,
+}
+
+/// Rows of one file.
+#[derive(Debug, Clone)]
+struct Part {
+    path: PathBuf,
+    /// The position in the frame of the first.
+    start: usize,
+    places: Places,
 }
 
 impl Frame {
     /// Reads all files of a source, one after the other. Columns are in the first file's order.
     ///
     /// # Errors
-    /// As [`Source::files`]; a malformed file; a column of a type that cannot be read; files whose
-    /// columns differ in name or type.
+    /// As [`Source::batches`].
     pub fn read(source: &Source) -> Result<Self, Error> {
-        let mut whole: Option<DataFrame> = None;
-        let mut files = Vec::new();
-        for (path, format) in source.files_with_format()? {
-            let part = match format {
-                Format::Csv => csv::read(&path, |names| Ok((0..names.len()).collect())),
-                Format::Parquet => {
-                    let file = ParquetFile::open(&path)?;
-                    file.read(&file.names(), None)
-                }
-            }?;
-            files.push((path.clone(), whole.as_ref().map_or(0, DataFrame::height)));
-            match &mut whole {
-                None => whole = Some(part),
-                Some(whole) => append(whole, part, &path)?,
-            }
+        const AT_ONCE: usize = 1 << 17;
+        let mut batches = source.batches(AT_ONCE)?;
+        let mut whole = match batches.next() {
+            Some(first) => first?,
+            None => return Err(ErrorKind::NoMatch { pattern: source.path.clone() }.into()),
+        };
+        for batch in batches {
+            let batch = batch?;
+            let start = whole.n_rows();
+            whole
+                .frame
+                .vstack_mut(&batch.frame)
+                .map_err(|source| ErrorKind::Frame { source: Box::new(source) })?;
+            whole.parts.extend(
+                batch.parts.into_iter().map(|part| Part { start: start + part.start, ..part }),
+            );
+            whole.report.merge(batch.report);
         }
-        Ok(Self { frame: whole.unwrap_or_default(), files })
+        Ok(whole)
+    }
+
+    /// Rows of one file.
+    pub(crate) fn of_file(
+        frame: DataFrame,
+        path: &Path,
+        places: Places,
+        mut report: ReadReport,
+        options: &Arc<ReadOptions>,
+    ) -> Self {
+        report.read(path, frame.height());
+        let parts = vec![Part { path: path.to_owned(), start: 0, places }];
+        Self { frame, parts, report, options: Arc::clone(options) }
+    }
+
+    /// What was read and left out.
+    pub fn report(&self) -> &ReadReport {
+        &self.report
+    }
+
+    pub(crate) fn polars(&self) -> &DataFrame {
+        &self.frame
     }
 
     /// Number of rows.
@@ -60,13 +96,64 @@ impl Frame {
     /// Columns converted as [`Source::read`] does it.
     ///
     /// # Errors
-    /// A column that is not there or asked for twice; a value that is not what was asked for.
+    /// A column that is not there or asked for twice; a value that is not what was asked for, also
+    /// if bad rows are to be skipped: see [`Frame::take_readable`].
     pub fn table(&self, columns: &[ColumnRequest]) -> Result<Table, Error> {
+        let options = ReadOptions { bad_rows: BadRows::Error, ..ReadOptions::clone(&self.options) };
+        Table::new(named(columns, self.convert(columns, &options)?.columns))
+    }
+
+    /// As [`Frame::table`], but if the source's bad rows are to be skipped, rows with a value that
+    /// is not what was asked for are taken out of the frame and counted in its report.
+    ///
+    /// # Errors
+    /// As [`Frame::table`].
+    pub fn take_readable(&mut self, columns: &[ColumnRequest]) -> Result<Table, Error> {
+        let mut converted = self.convert(columns, &self.options)?;
+        if !converted.wrong.is_empty() {
+            let kept = converted.good_rows(self.n_rows());
+            for file in &mut self.report.files {
+                let wrong = converted.report.files.iter().find(|other| other.path == file.path);
+                file.rows_read -= wrong.map_or(0, |wrong| wrong.rows_skipped);
+            }
+            self.report.rows_read -= converted.wrong.len();
+            self.report.merge(std::mem::take(&mut converted.report));
+            self.keep(&kept)?;
+        }
+        let n_rows = self.n_rows() + converted.wrong.len();
+        Table::new(named(columns, converted.into_good_columns(n_rows)))
+    }
+
+    fn convert(
+        &self,
+        columns: &[ColumnRequest],
+        options: &ReadOptions,
+    ) -> Result<Converted, Error> {
         refuse_duplicates(columns)?;
         let wanted: Vec<String> = columns.iter().map(|request| request.name.clone()).collect();
-        refuse_missing(self.place(0).0, &wanted, &self.column_names())?;
-        let converted = convert_all(&self.frame, columns, |row| Ok(self.place(row)))?;
-        Table::new(wanted.into_iter().zip(converted).collect())
+        refuse_missing(self.place(0).path, &wanted, &self.column_names())?;
+        convert_all(&Stored::Frame(&self.frame), columns, options, |row| Ok(self.place(row)))
+    }
+
+    /// Leaves only these rows, in order.
+    fn keep(&mut self, rows: &[usize]) -> Result<(), Error> {
+        let mut mask = vec![false; self.n_rows()];
+        rows.iter().for_each(|row| mask[*row] = true);
+        let mut start = 0;
+        for position in 0..self.parts.len() {
+            let end = self.parts.get(position + 1).map_or(mask.len(), |next| next.start);
+            let part = &mut self.parts[position];
+            let kept: Vec<usize> = (part.start..end).filter(|row| mask[*row]).collect();
+            let kept: Vec<usize> = kept.iter().map(|row| row - part.start).collect();
+            part.places = part.places.take(&kept);
+            part.start = start;
+            start += kept.len();
+        }
+        self.frame = self
+            .frame
+            .filter(&BooleanChunked::from_slice("keep".into(), &mask))
+            .map_err(|source| ErrorKind::Frame { source: Box::new(source) })?;
+        Ok(())
     }
 
     /// Adds a column after the others.
@@ -96,41 +183,26 @@ impl Frame {
         write_frame(self.frame.clone(), path)
     }
 
-    /// The file a row comes from and its position there.
-    fn place(&self, row: usize) -> (&Path, usize) {
-        // Of several files that start at the same row, all but the last are without rows.
-        let file = self.files.partition_point(|(_, start)| *start <= row);
-        match file.checked_sub(1).and_then(|file| self.files.get(file)) {
-            Some((path, start)) => (path, row - start),
-            None => (Path::new(""), row),
+    /// Where a row comes from.
+    fn place(&self, row: usize) -> Place<'_> {
+        // Of several parts that start at the same row, all but the last are without rows.
+        let part = self.parts.partition_point(|part| part.start <= row);
+        match part.checked_sub(1).and_then(|part| self.parts.get(part)) {
+            Some(part) => {
+                let (row, line) = part.places.get(row - part.start);
+                Place { path: &part.path, row, line }
+            }
+            None => Place { path: Path::new(""), row, line: None },
         }
     }
 }
 
-fn names(frame: &DataFrame) -> Vec<String> {
+fn named(requests: &[ColumnRequest], columns: Vec<Column>) -> Vec<(String, Column)> {
+    requests.iter().map(|request| request.name.clone()).zip(columns).collect()
+}
+
+pub(crate) fn names(frame: &DataFrame) -> Vec<String> {
     frame.get_column_names().iter().map(|name| name.to_string()).collect()
-}
-
-fn append(whole: &mut DataFrame, part: DataFrame, path: &Path) -> Result<(), Error> {
-    let differ = |difference| ErrorKind::FilesDiffer { path: path.to_owned(), difference };
-    let (expected, found) = (names(whole), names(&part));
-    if let Some(name) = expected.iter().find(|name| !found.contains(name)) {
-        return Err(differ(format!("has no column {name:?}")).into());
-    }
-    if let Some(name) = found.iter().find(|name| !expected.contains(name)) {
-        return Err(differ(format!("has a column {name:?} that the first file lacks")).into());
-    }
-    let part = part.select(&expected).map_err(|source| differ(source.to_string()))?;
-    for (first, column) in whole.columns().iter().zip(part.columns()) {
-        if first.dtype() != column.dtype() {
-            let (name, first, here) = (first.name(), first.dtype(), column.dtype());
-            let difference =
-                format!("has {here} in column {name:?} where the first file has {first}");
-            return Err(differ(difference).into());
-        }
-    }
-    whole.vstack_mut(&part).map_err(|source| differ(source.to_string()))?;
-    Ok(())
 }
 
 #[cfg(test)]

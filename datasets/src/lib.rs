@@ -1,9 +1,10 @@
 //! Data in: batch sources become typed columns of our own, and a simulator makes card transactions
 //! for those who have no data at hand. The only crate that names polars.
 //!
-//! A [`Source`] is a file or a glob; [`Source::read`] gives the columns asked for as a [`Table`],
-//! in the types asked for. A [`Frame`] holds all columns of a source as they are, for tools that
-//! add columns to a user's file. [`write_table`] writes a table.
+//! A [`Source`] is a file, a folder or a glob; [`Source::read`] gives the columns asked for as a
+//! [`Table`], in the types asked for. A [`Frame`] holds all columns of a source as they are, for
+//! tools that add columns to a user's file; [`Source::batches`] and [`FrameWriter`] pass files
+//! through that do not fit into memory. [`write_table`] writes a table.
 //!
 //! ```
 //! use shroff_datasets::{ColumnKind, ColumnRequest, Source, Values};
@@ -25,23 +26,40 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod batches;
 mod cells;
 mod convert;
+mod convert_all;
 mod csv;
+mod csv_record;
 mod error;
+mod files;
 mod frame;
+mod frame_writer;
+mod input;
+mod ndjson;
+mod options;
 mod parquet;
 mod read;
+mod report;
 mod rows;
 pub mod simulate;
 mod source;
 pub mod table;
+mod text_batch;
+mod text_file;
 pub mod time;
+mod time_format;
 mod write;
 
+pub use batches::Batches;
 pub use error::{Error, ErrorKind};
 pub use frame::Frame;
+pub use frame_writer::FrameWriter;
+pub use options::{BadRows, Encoding, ReadOptions};
 pub use read::{ColumnKind, ColumnRequest, TimeRange};
+pub use report::{BadRow, FileReport, ReadReport};
 pub use source::{Format, Source};
 pub use table::{Column, Table, Text, Values};
+pub use time_format::TimeFormat;
 pub use write::{write_bytes, write_table};

@@ -54,6 +54,33 @@ impl ParquetFile {
         self.columns.iter().map(|column| column.name.clone()).collect()
     }
 
+    /// Number of rows.
+    pub(crate) fn n_rows(&self) -> Result<usize, Error> {
+        let n_rows = || reader(&self.path, self.plain_types)?.num_rows();
+        n_rows().map_err(|source| unreadable(&self.path, source).into())
+    }
+
+    /// Rows and uncompressed bytes of the file's groups of rows.
+    pub(crate) fn row_groups(&self) -> Result<Vec<(usize, usize)>, Error> {
+        let groups = || -> PolarsResult<Vec<(usize, usize)>> {
+            let mut reader = reader(&self.path, self.plain_types)?;
+            let groups = &reader.get_metadata()?.row_groups;
+            Ok(groups.iter().map(|group| (group.num_rows(), group.total_byte_size())).collect())
+        };
+        groups().map_err(|source| unreadable(&self.path, source).into())
+    }
+
+    /// All columns of so many rows from this one on.
+    pub(crate) fn read_slice(&self, first: usize, n_rows: usize) -> Result<DataFrame, Error> {
+        let names = self.names();
+        self.refuse_types(&names)?;
+        let slice = || {
+            let reader = reader(&self.path, self.plain_types)?.with_slice(Some((first, n_rows)));
+            reader.with_columns(Some(names.clone())).finish()?.select(&names)
+        };
+        slice().map_err(|source| unreadable(&self.path, source).into())
+    }
+
     /// Names of the columns' types.
     pub(crate) fn type_names(&self) -> impl Iterator<Item = String> {
         self.columns.iter().map(|column| match &column.dtype {
@@ -79,6 +106,13 @@ impl ParquetFile {
         names: &[String],
         predicate: Option<&Expr>,
     ) -> Result<DataFrame, Error> {
+        self.refuse_types(names)?;
+        let frame = if self.plain_types { self.eager(names) } else { self.lazy(names, predicate) };
+        frame.map_err(|source| unreadable(&self.path, source).into())
+    }
+
+    /// Refuses columns of types that cannot be read.
+    fn refuse_types(&self, names: &[String]) -> Result<(), Error> {
         for name in names {
             let column = self.columns.iter().find(|column| column.name == *name);
             if let Some(Err(found)) = column.map(|column| &column.dtype) {
@@ -91,8 +125,7 @@ impl ParquetFile {
                 .into());
             }
         }
-        let frame = if self.plain_types { self.eager(names) } else { self.lazy(names, predicate) };
-        frame.map_err(|source| unreadable(&self.path, source).into())
+        Ok(())
     }
 
     /// Positions in the file, from 0, of the rows for which the predicate holds.

@@ -5,20 +5,26 @@
 use std::path::Path;
 
 use polars::prelude::{
-    AnyValue, BooleanChunked, DataFrame, DataType, Expr, IdxSize, LiteralValue, NewChunkedArray,
-    Scalar, TimeUnit,
+    AnyValue, BooleanChunked, DataFrame, DataType, Expr, IdxSize, IntoColumn, LiteralValue,
+    NewChunkedArray, Scalar, StringChunked, TimeUnit,
 };
 
-use crate::csv;
+use crate::convert_all::{Place, Stored, convert_all};
 use crate::error::{Error, ErrorKind};
+use crate::files::InputFile;
+use crate::options::ReadOptions;
 use crate::parquet::ParquetFile;
-use crate::read::{ColumnKind, ColumnRequest, TimeRange, convert_all, refuse_missing};
+use crate::read::{ColumnKind, ColumnRequest, TimeRange, refuse_missing};
+use crate::report::ReadReport;
 use crate::table::Values;
+use crate::text_batch::TextBatch;
+use crate::text_file::add_keys;
 use crate::time::MICROS_PER_DAY;
 
-/// What was read of one file.
-pub(crate) struct Part {
+/// What was read of one Parquet file.
+pub(crate) struct ParquetPart {
     pub(crate) frame: DataFrame,
+    pub(crate) report: ReadReport,
     origin: Origin,
 }
 
@@ -26,89 +32,129 @@ pub(crate) struct Part {
 enum Origin {
     AllRows,
     /// These positions.
-    Rows(Vec<IdxSize>),
+    Rows(Vec<usize>),
     /// The rows for which the predicate holds; counted only if an error has to name one.
-    Where(ParquetFile, Expr),
+    Where(ParquetFile, Expr, std::sync::OnceLock<Vec<IdxSize>>),
 }
 
-impl Origin {
-    fn row(&self, position: usize) -> Result<usize, Error> {
-        let of = |rows: &[IdxSize]| rows.get(position).map_or(position, |row| *row as usize);
-        Ok(match self {
-            Self::AllRows => position,
-            Self::Rows(rows) => of(rows),
-            Self::Where(file, predicate) => of(&file.rows_where(predicate)?),
-        })
-    }
-}
-
-impl Part {
-    pub(crate) fn of_csv(
-        path: &Path,
+impl ParquetPart {
+    /// Reads the columns asked for, of the rows in the range.
+    pub(crate) fn read(
+        input: &InputFile,
         columns: &[ColumnRequest],
         rows: Option<&TimeRange>,
+        options: &ReadOptions,
     ) -> Result<Self, Error> {
-        let wanted = wanted(columns, rows);
-        let frame = csv::read(path, |names| {
-            refuse_missing(path, &wanted, names)?;
-            let position = |name: &String| names.iter().position(|other| other == name);
-            Ok(wanted.iter().filter_map(position).collect())
-        })?;
-        Self::in_range(path, frame, rows)
-    }
-
-    pub(crate) fn of_parquet(
-        path: &Path,
-        columns: &[ColumnRequest],
-        rows: Option<&TimeRange>,
-    ) -> Result<Self, Error> {
+        let path = &input.path;
         let file = ParquetFile::open(path)?;
+        let mut available = file.names();
+        add_keys(input, &mut available)?;
         let mut wanted = wanted(columns, rows);
-        refuse_missing(path, &wanted, &file.names())?;
+        refuse_missing(path, &wanted, &available)?;
+        let is_key = |name: &String| input.keys.iter().any(|(key, _)| key == name);
         let predicate = rows
-            .filter(|_| file.is_filterable())
+            .filter(|_| file.is_filterable() && columns.iter().any(|one| !is_key(&one.name)))
             .and_then(|range| predicate(range, file.dtype(&range.column)?));
-        let Some(predicate) = predicate else {
-            return Self::in_range(path, file.read(&wanted, None)?, rows);
+        if predicate.is_some() {
+            wanted.truncate(columns.len());
+        }
+        let (keys, own): (Vec<_>, Vec<_>) = wanted.into_iter().partition(is_key);
+        let mut frame = match own.as_slice() {
+            [] => DataFrame::empty_with_height(file.n_rows()?),
+            own => file.read(own, predicate.as_ref())?,
         };
-        wanted.truncate(columns.len());
-        let frame = file.read(&wanted, Some(&predicate))?;
-        Ok(Self { frame, origin: Origin::Where(file, predicate) })
+        add_key_columns(&mut frame, input, &keys)?;
+        if let Some(predicate) = predicate {
+            let origin = Origin::Where(file, predicate, std::sync::OnceLock::new());
+            return Ok(Self { frame, report: ReadReport::default(), origin });
+        }
+        let Some(range) = rows else {
+            return Ok(Self { frame, report: ReadReport::default(), origin: Origin::AllRows });
+        };
+        let place = |row| Ok(Place { path, row, line: None });
+        let (kept, report) = positions_in_range(&Stored::Frame(&frame), range, options, place)?;
+        let mut mask = vec![false; frame.height()];
+        kept.iter().for_each(|row| mask[*row] = true);
+        let mask = BooleanChunked::from_slice("keep".into(), &mask);
+        let frame = frame.filter(&mask);
+        let frame = frame.map_err(|source| ErrorKind::Frame { source: Box::new(source) })?;
+        Ok(Self { frame, report, origin: Origin::Rows(kept) })
     }
 
     /// The position in the file, from 0, of a row of the frame.
     pub(crate) fn row(&self, position: usize) -> Result<usize, Error> {
-        self.origin.row(position)
-    }
-
-    /// The rows of a whole file that lie in the range.
-    fn in_range(path: &Path, frame: DataFrame, rows: Option<&TimeRange>) -> Result<Self, Error> {
-        let Some(range) = rows else { return Ok(Self { frame, origin: Origin::AllRows }) };
-        let request = [ColumnRequest::new(&range.column, ColumnKind::Time)];
-        let times = convert_all(&frame, &request, |position| Ok((path, position)))?.swap_remove(0);
-        let Values::Time(micros) = times.values() else { unreachable!("asked for as time") };
-        let keep: Vec<bool> = micros
-            .iter()
-            .enumerate()
-            .map(|(row, micros)| {
-                !times.is_null(row)
-                    && range.from.is_none_or(|from| *micros >= from)
-                    && range.to.is_none_or(|to| *micros < to)
-            })
-            .collect();
-        let kept = (0..).zip(&keep).filter(|(_, keep)| **keep).map(|(row, _)| row).collect();
-        let mask = BooleanChunked::from_slice("keep".into(), &keep);
-        let frame = frame.filter(&mask).map_err(|source| ErrorKind::Unreadable {
-            path: path.to_owned(),
-            format: "a table",
-            source: Box::new(source),
-        })?;
-        Ok(Self { frame, origin: Origin::Rows(kept) })
+        Ok(match &self.origin {
+            Origin::AllRows => position,
+            Origin::Rows(rows) => rows.get(position).copied().unwrap_or(position),
+            Origin::Where(file, predicate, rows) => {
+                if rows.get().is_none() {
+                    let _ = rows.set(file.rows_where(predicate)?);
+                }
+                let row = rows.get().and_then(|rows| rows.get(position));
+                row.map_or(position, |row| *row as usize)
+            }
+        })
     }
 }
 
+/// Adds the columns that the folders' names give, as text.
+pub(crate) fn add_key_columns(
+    frame: &mut DataFrame,
+    input: &InputFile,
+    keys: &[String],
+) -> Result<(), Error> {
+    for (key, value) in input.keys.iter().filter(|(key, _)| keys.contains(key)) {
+        let value = (!value.is_empty()).then_some(value.as_str());
+        let values = std::iter::repeat_n(value, frame.height());
+        let column = StringChunked::from_iter_options(key.as_str().into(), values).into_column();
+        frame
+            .with_column(column)
+            .map_err(|source| ErrorKind::Frame { source: Box::new(source) })?;
+    }
+    Ok(())
+}
+
+/// The rows of a batch that lie in the range, if there is one.
+pub(crate) fn rows_in_range(
+    path: &Path,
+    batch: TextBatch,
+    names: &[String],
+    rows: Option<&TimeRange>,
+    options: &ReadOptions,
+) -> Result<TextBatch, Error> {
+    let Some(range) = rows else { return Ok(batch) };
+    let stored = Stored::Text { names, columns: &batch.columns };
+    let (kept, report) = positions_in_range(&stored, range, options, |position| {
+        let (row, line) = batch.places.get(position);
+        Ok(Place { path, row, line })
+    })?;
+    let mut batch = if kept.len() == batch.n_rows { batch } else { batch.take(&kept) };
+    batch.report.merge(report);
+    Ok(batch)
+}
+
+/// The positions of the rows that lie in the range. Rows whose time cannot be read are in none.
+fn positions_in_range<'a>(
+    stored: &Stored<'_>,
+    range: &TimeRange,
+    options: &ReadOptions,
+    place: impl Fn(usize) -> Result<Place<'a>, Error>,
+) -> Result<(Vec<usize>, ReadReport), Error> {
+    let request = [ColumnRequest::new(&range.column, ColumnKind::Time)];
+    let mut converted = convert_all(stored, &request, options, place)?;
+    let times = converted.columns.swap_remove(0);
+    let Values::Time(micros) = times.values() else { unreachable!("asked for as time") };
+    let is_inside = |(row, micros): &(usize, &i64)| {
+        !times.is_null(*row)
+            && range.from.is_none_or(|from| **micros >= from)
+            && range.to.is_none_or(|to| **micros < to)
+    };
+    let kept = micros.iter().enumerate().filter(is_inside).map(|(row, _)| row).collect();
+    Ok((kept, converted.report))
+}
+
 /// Names of the columns asked for, then the range's if it is not among them.
-fn wanted(columns: &[ColumnRequest], rows: Option<&TimeRange>) -> Vec<String> {
+pub(crate) fn wanted(columns: &[ColumnRequest], rows: Option<&TimeRange>) -> Vec<String> {
     let mut names: Vec<String> = columns.iter().map(|request| request.name.clone()).collect();
     if let Some(range) = rows
         && !names.contains(&range.column)
@@ -161,9 +207,7 @@ fn predicate(range: &TimeRange, dtype: &DataType) -> Option<Expr> {
 mod tests {
     use super::*;
     use crate::Source;
-    use polars::prelude::{
-        Column, Int64Chunked, IntoColumn, IntoSeries, ParquetWriter, Series, TimeZone,
-    };
+    use polars::prelude::{Column, Int64Chunked, IntoSeries, ParquetWriter, Series, TimeZone};
     use std::fs::File;
 
     const DAY: i64 = MICROS_PER_DAY;

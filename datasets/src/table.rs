@@ -195,6 +195,13 @@ impl Column {
         Self::with_nulls(values, pick(&self.nulls.mask, rows))
     }
 
+    /// As [`Column::take`], without the distinct texts that no row has any more.
+    pub(crate) fn take_only(&self, rows: &[usize]) -> Self {
+        let Values::Text(text) = &self.values else { return self.take(rows) };
+        let taken = rows.iter().map(|&row| text.value(row)).collect();
+        Self::with_nulls(Values::Text(taken), rows.iter().map(|&row| self.is_null(row)).collect())
+    }
+
     /// Integers as the text they are written as; other columns stay as they are.
     pub(crate) fn integers_as_text(&self) -> Self {
         let Values::Integer(values) = &self.values else { return self.clone() };

@@ -1,6 +1,6 @@
 //! Instants as text: microseconds since 1970 in UTC, read from and written as ISO 8601.
 
-const MICROS_PER_SECOND: i64 = 1_000_000;
+pub(crate) const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
 pub(crate) const MICROS_PER_DAY: i64 = SECONDS_PER_DAY * MICROS_PER_SECOND;
 
@@ -44,25 +44,34 @@ pub fn parse_time(text: &str) -> Option<i64> {
         }
         _ => return None,
     };
-    if year < 1 || !(1..=12).contains(&month) || !(1..=days_in_month(year, month)).contains(&day) {
-        return None;
-    }
-    let midnight = days_from_civil(year, month, day) * SECONDS_PER_DAY;
+    let date = (year, month, day);
     let (clock, rest) = match rest {
-        [] => return Some(midnight * MICROS_PER_SECOND),
+        [] => return Some(instant(date, (0, 0, 0), 0)? * MICROS_PER_SECOND),
         [b' ' | b'T' | b't', clock @ ..] => clock.split_at_checked(8)?,
         _ => return None,
     };
     let [h1, h2, b':', m1, m2, b':', s1, s2] = clock else { return None };
-    let (hour, minute, second) = (digits(&[*h1, *h2])?, digits(&[*m1, *m2])?, digits(&[*s1, *s2])?);
+    let clock = (digits(&[*h1, *h2])?, digits(&[*m1, *m2])?, digits(&[*s1, *s2])?);
+    let (fraction, rest) = parse_fraction(rest)?;
+    let micros = instant(date, clock, parse_offset(rest)?)? * MICROS_PER_SECOND + fraction;
+    (EARLIEST..=LATEST).contains(&micros).then_some(micros)
+}
+
+/// Seconds since 1970 of a date and a time of day that lies so many seconds east of UTC, if the
+/// calendar and the clock have them.
+pub(crate) fn instant(
+    (year, month, day): (i64, i64, i64),
+    (hour, minute, second): (i64, i64, i64),
+    offset: i64,
+) -> Option<i64> {
+    if year < 1 || !(1..=12).contains(&month) || !(1..=days_in_month(year, month)).contains(&day) {
+        return None;
+    }
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let (fraction, rest) = parse_fraction(rest)?;
-    let offset = parse_offset(rest)?;
-    let seconds = midnight + hour * 3600 + minute * 60 + second - offset;
-    let micros = seconds * MICROS_PER_SECOND + fraction;
-    (EARLIEST..=LATEST).contains(&micros).then_some(micros)
+    let midnight = days_from_civil(year, month, day) * SECONDS_PER_DAY;
+    Some(midnight + hour * 3600 + minute * 60 + second - offset)
 }
 
 /// Seconds since 1970 as microseconds, if they lie in the years 1 to 9999.
@@ -105,7 +114,7 @@ fn parse_fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
 }
 
 /// Seconds east of UTC.
-fn parse_offset(bytes: &[u8]) -> Option<i64> {
+pub(crate) fn parse_offset(bytes: &[u8]) -> Option<i64> {
     let (sign, hours, minutes) = match bytes {
         [] | [b'Z' | b'z'] | b" UTC" => return Some(0),
         [sign, h1, h2] => (sign, [*h1, *h2], *b"00"),

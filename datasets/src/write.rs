@@ -6,17 +6,15 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use polars::polars_utils::compression::ZstdLevel;
 use polars::prelude::{
-    self as pl, BooleanChunked, CsvWriter, DataFrame, DataType, Float64Chunked, Int64Chunked,
-    IntoColumn, IntoSeries, NewChunkedArray, ParquetCompression, ParquetWriter, QuoteStyle,
-    SerWriter, StringChunked, TimeUnit,
+    self as pl, BooleanChunked, DataFrame, DataType, Float64Chunked, Int64Chunked, IntoColumn,
+    IntoSeries, NewChunkedArray, StringChunked, TimeUnit,
 };
 
 use crate::convert::convert;
 use crate::error::{Error, ErrorKind};
+use crate::frame_writer::FrameWriter;
 use crate::read::ColumnKind;
-use crate::source::Format;
 use crate::table::{Column, Table, Values};
 use crate::time::push_time;
 
@@ -45,33 +43,11 @@ pub fn write_bytes(bytes: &[u8], path: &Path) -> Result<(), Error> {
 }
 
 /// Writes a frame as the extension tells.
-pub(crate) fn write_frame(mut frame: DataFrame, path: &Path) -> Result<(), Error> {
-    match Format::of_path(path)? {
-        Format::Csv => {
-            let columns = frame.columns().iter().map(|column| csv_column(column, path));
-            let columns = columns.collect::<Result<Vec<_>, Error>>()?;
-            let mut frame = DataFrame::new(frame.height(), columns)
-                .map_err(|source| unwritable(path, source))?;
-            atomically(path, |file| {
-                CsvWriter::new(file).with_quote_style(QuoteStyle::Necessary).finish(&mut frame)
-            })
-        }
-        Format::Parquet => {
-            // How the rows came to be must not show in the bytes.
-            frame.rechunk_mut();
-            atomically(path, |file| {
-                ParquetWriter::new(file)
-                    .with_compression(ParquetCompression::Zstd(Some(ZstdLevel::try_new(1)?)))
-                    .with_row_group_size(Some(ROWS_PER_GROUP))
-                    .finish(&mut frame)
-                    .map(|_| ())
-            })
-        }
-    }
+pub(crate) fn write_frame(frame: DataFrame, path: &Path) -> Result<(), Error> {
+    let mut writer = FrameWriter::create(path)?;
+    writer.write_polars(&frame)?;
+    writer.finish().map(|_| ())
 }
-
-/// Readers skip whole groups by their smallest and largest value: a day of payments, or a few.
-const ROWS_PER_GROUP: usize = 1 << 17;
 
 /// Our column as one of polars.
 pub(crate) fn to_polars(name: &str, column: &Column) -> pl::Column {
@@ -101,7 +77,7 @@ pub(crate) fn to_polars(name: &str, column: &Column) -> pl::Column {
 }
 
 /// The column in a type that CSV can hold: times become text here.
-fn csv_column(column: &pl::Column, path: &Path) -> Result<pl::Column, Error> {
+pub(crate) fn csv_column(column: &pl::Column, path: &Path) -> Result<pl::Column, Error> {
     let refuse = || ErrorKind::FileColumnType {
         path: path.to_owned(),
         column: column.name().to_string(),
@@ -138,32 +114,40 @@ fn atomically(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> pl::PolarsResult<()>,
 ) -> Result<(), Error> {
-    let temporary = Temporary::beside(path);
-    let io = |source| ErrorKind::Io { path: path.to_owned(), source };
-    let file = File::options().write(true).create_new(true).open(&temporary.path).map_err(io)?;
+    let (temporary, file) = Temporary::create(path)?;
     let mut file = BufWriter::new(file);
     write(&mut file).map_err(|source| unwritable(path, source))?;
-    file.flush().map_err(io)?;
-    // Else a crash soon after could leave the name with nothing behind it.
-    file.get_ref().sync_all().map_err(io)?;
-    fs::rename(&temporary.path, path).map_err(io)?;
-    sync_folder(path).map_err(io)?;
-    Ok(())
+    file.flush().map_err(|source| ErrorKind::Io { path: path.to_owned(), source })?;
+    temporary.publish(file.get_ref(), path)
 }
 
 /// A file that is deleted when this is dropped, if it still has that name.
-struct Temporary {
+#[derive(Debug)]
+pub(crate) struct Temporary {
     path: PathBuf,
 }
 
 impl Temporary {
-    /// A name that no other writer uses, hidden from globs.
-    fn beside(path: &Path) -> Self {
+    /// A new file whose name no other writer uses, hidden from globs.
+    pub(crate) fn create(target: &Path) -> Result<(Self, File), Error> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!(".{name}.{}-{count}.tmp", std::process::id());
-        Self { path: path.with_file_name(name) }
+        let path = target.with_file_name(name);
+        let file = File::options().write(true).create_new(true).open(&path);
+        let file = file.map_err(|source| ErrorKind::Io { path: target.to_owned(), source })?;
+        Ok((Self { path }, file))
+    }
+
+    /// Gives the file, to which all is written, the target's name.
+    pub(crate) fn publish(self, file: &File, target: &Path) -> Result<(), Error> {
+        let io = |source| ErrorKind::Io { path: target.to_owned(), source };
+        // Else a crash soon after could leave the name with nothing behind it.
+        file.sync_all().map_err(io)?;
+        fs::rename(&self.path, target).map_err(io)?;
+        sync_folder(target).map_err(io)?;
+        Ok(())
     }
 }
 
@@ -185,7 +169,7 @@ fn sync_folder(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn unwritable(path: &Path, source: pl::PolarsError) -> ErrorKind {
+pub(crate) fn unwritable(path: &Path, source: pl::PolarsError) -> ErrorKind {
     ErrorKind::Unwritable { path: path.to_owned(), source: Box::new(source) }
 }
 

@@ -77,7 +77,7 @@ pub(crate) fn source(config: &Config) -> Result<Source, Error> {
         SourceFormat::Csv => shroff_datasets::Format::Csv,
         SourceFormat::Parquet => shroff_datasets::Format::Parquet,
     });
-    Ok(Source { path: first.path.clone(), format })
+    Ok(Source { format, ..Source::new(first.path.clone()) })
 }
 
 fn newest_event(config: &Config, source: &Source) -> Result<i64, Error> {
