@@ -3,7 +3,8 @@
 //!
 //! A [`Source`] is a file or a glob; [`Source::read`] gives the columns asked for as a [`Table`],
 //! in the types asked for. A [`Frame`] holds all columns of a source as they are, for tools that
-//! add columns to a user's file. [`write_table`] writes a table.
+//! add columns to a user's file. A [`Dataset`] makes one table of several sources, by [`join`]s and
+//! a [`query`]. [`write_table`] writes a table.
 //!
 //! ```
 //! use shroff_datasets::{ColumnKind, ColumnRequest, Source, Values};
@@ -28,9 +29,12 @@
 mod cells;
 mod convert;
 mod csv;
+mod dataset;
 mod error;
 mod frame;
+pub mod join;
 mod parquet;
+pub mod query;
 mod read;
 mod rows;
 pub mod simulate;
@@ -39,8 +43,11 @@ pub mod table;
 pub mod time;
 mod write;
 
+pub use dataset::Dataset;
 pub use error::{Error, ErrorKind};
 pub use frame::Frame;
+pub use join::{Join, JoinCount, JoinKind};
+pub use query::Query;
 pub use read::{ColumnKind, ColumnRequest, TimeRange};
 pub use source::{Format, Source};
 pub use table::{Column, Table, Text, Values};

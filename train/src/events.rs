@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 
 use shroff_datasets::time::format_time;
-use shroff_datasets::{Column, ColumnKind, ColumnRequest, Source, Table, TimeRange, Values};
+use shroff_datasets::{
+    Column, ColumnKind, ColumnRequest, Dataset, JoinCount, Table, TimeRange, Values,
+};
 use shroff_serve::Value;
 use shroff_serve::schema::{Input, InputType};
 
@@ -25,13 +27,15 @@ pub struct Events {
     pub known_at: Vec<i64>,
     /// How many rows of the population each row stands for.
     pub weights: Option<Vec<f64>>,
+    /// What each join came to.
+    pub joined: Vec<JoinCount>,
 }
 
 /// Which events to read.
 #[derive(Debug, Clone)]
 pub struct EventsRequest<'a> {
     /// Where they are.
-    pub source: &'a Source,
+    pub source: &'a Dataset,
     /// Which columns play which role.
     pub columns: &'a ColumnsConfig,
     /// How long after an event its label is known, where no label time says otherwise.
@@ -54,10 +58,16 @@ impl Events {
         let source_rows = rows_in_range(request)?;
         let range =
             TimeRange { column: request.columns.time.clone(), from: request.from, to: request.to };
+        let mut joined: Vec<JoinCount> = Vec::new();
         let tables = batches(request)
             .into_iter()
             .map(|columns| {
-                let table = request.source.read(&columns, Some(&range))?;
+                let (table, counts) = request.source.read_counted(&columns, Some(&range))?;
+                for count in counts {
+                    if !joined.contains(&count) {
+                        joined.push(count);
+                    }
+                }
                 Ok((columns, table))
             })
             .collect::<Result<Vec<_>, Error>>()?;
@@ -68,6 +78,7 @@ impl Events {
             labels: Vec::new(),
             known_at: Vec::new(),
             weights: None,
+            joined,
         };
         events.assign_roles(request)?;
         Ok(events)
@@ -146,7 +157,7 @@ impl Events {
                     format!(" with {} from {} to before {}", columns.time, show(from), show(to))
                 }
             };
-            return Err(Error::data(format!("{}: found no rows{range}", request.source.path)));
+            return Err(Error::data(format!("{}: found no rows{range}", request.source.path())));
         }
         self.times = times.into_iter().flatten().collect();
         self.labels = self.labels_of(&columns.label);
@@ -160,10 +171,10 @@ impl Events {
             None => self.times.iter().map(|time| time.saturating_add(delay)).collect(),
         };
         if let Some(id) = &columns.id {
-            self.refuse_duplicates(&request.source.path, id)?;
+            self.refuse_duplicates(request.source.path(), id)?;
         }
         if let Some(weight) = &columns.weight {
-            self.weights = Some(self.weights_of(&request.source.path, weight)?);
+            self.weights = Some(self.weights_of(request.source.path(), weight)?);
         }
         Ok(())
     }
@@ -227,7 +238,7 @@ fn rows_in_range(request: &EventsRequest<'_>) -> Result<Vec<usize>, Error> {
         let Some(time) = time else {
             return Err(Error::data(format!(
                 "{}: column {name:?}, row {}: the time is missing",
-                request.source.path,
+                request.source.path(),
                 row + 1
             )));
         };
@@ -282,23 +293,29 @@ pub(crate) fn column_kind(input_type: InputType) -> ColumnKind {
     }
 }
 
-/// Everything to be read, each column once a kind. A column that is wanted as two kinds, such as
-/// an entity that is also a category, is read in a second batch.
-fn batches(request: &EventsRequest<'_>) -> Vec<Vec<ColumnRequest>> {
-    let columns = request.columns;
+/// The columns of all roles and inputs, in that order, with what they hold; one may come twice.
+pub(crate) fn wanted(
+    columns: &ColumnsConfig,
+    inputs: &[(String, InputType)],
+) -> Vec<ColumnRequest> {
     let mut wanted = vec![(&columns.time, ColumnKind::Time), (&columns.label, ColumnKind::Boolean)];
     wanted.extend(columns.label_time.iter().map(|name| (name, ColumnKind::Time)));
     wanted.extend(columns.id.iter().map(|name| (name, ColumnKind::Key)));
     wanted.extend(columns.entity.iter().map(|name| (name, ColumnKind::Key)));
     wanted.extend(columns.weight.iter().map(|name| (name, ColumnKind::Number)));
-    wanted.extend(request.inputs.iter().map(|(name, input)| (name, column_kind(*input))));
+    wanted.extend(inputs.iter().map(|(name, input)| (name, column_kind(*input))));
+    wanted.into_iter().map(|(name, kind)| ColumnRequest::new(name, kind)).collect()
+}
+
+/// Everything to be read, each column once a kind. A column that is wanted as two kinds, such as
+/// an entity that is also a category, is read in a second batch.
+fn batches(request: &EventsRequest<'_>) -> Vec<Vec<ColumnRequest>> {
     let mut batches: Vec<Vec<ColumnRequest>> = Vec::new();
-    for (name, kind) in wanted {
-        let column = ColumnRequest::new(name.clone(), kind);
+    for column in wanted(request.columns, &request.inputs) {
         if batches.iter().any(|batch| batch.contains(&column)) {
             continue;
         }
-        match batches.iter_mut().find(|batch| batch.iter().all(|other| other.name != *name)) {
+        match batches.iter_mut().find(|batch| batch.iter().all(|other| other.name != column.name)) {
             Some(batch) => batch.push(column),
             None => batches.push(vec![column]),
         }

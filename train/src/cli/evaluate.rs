@@ -91,7 +91,7 @@ fn evaluate(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Value, 
     if rows.is_empty() {
         return Err(Error::Data(format!(
             "{}: of {n_rows} rows in the range none is labelled and to be judged",
-            data.source.path
+            data.source.path()
         )));
     }
     progress.step("scoring");

@@ -52,7 +52,8 @@ fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<usize, E
     // Said before an hour of scoring rather than after.
     shroff_datasets::Format::of_path(&args.out).map_err(Error::Output)?;
     progress.step("reading");
-    let mut frame = Frame::read(&Data::new(&args.data, scorer)?.source)?;
+    let data = Data::new(&args.data, scorer)?.source;
+    let mut frame = Frame::read(data.fact_source()?)?;
     if let Some(name) = frame.column_names().into_iter().find(|name| ADDED.contains(&&**name)) {
         return Err(Error::Data(format!(
             "{}: has a column {name:?} already; {} are added, so rename or drop it",
@@ -65,7 +66,8 @@ fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<usize, E
         .iter()
         .map(|input| ColumnRequest::new(&*input.name, column_kind(input.input_type)))
         .collect();
-    let table = frame.table(&requests)?;
+    let is_joined = !data.joins.is_empty() || data.query.is_some();
+    let table = if is_joined { data.read(&requests, None)? } else { frame.table(&requests)? };
     progress.step("scoring");
     let columns: Vec<&Column> = table.columns().map(|(_, column)| column).collect();
     let rows: Vec<usize> = (0..table.n_rows()).collect();

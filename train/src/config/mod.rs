@@ -2,6 +2,7 @@
 
 mod duration;
 mod feature;
+mod join;
 mod read;
 mod split;
 
@@ -10,6 +11,7 @@ pub use feature::{
     ColumnFeature, DefaultScalar, DefaultValue, FeatureConfig, FeatureInput, PartName,
     PolicyConfig, PolicyWord,
 };
+pub use join::{JoinConfig, JoinWord, OnConfig, QueryConfig};
 pub use split::{Bounds, Instant, NoWindow, SplitConfig, StopConfig, WindowConfig};
 
 use serde::{Deserialize, Serialize};
@@ -22,9 +24,15 @@ use crate::learner::LearnerConfig;
 pub struct Config {
     /// The model.
     pub model: ModelConfig,
-    /// The sources; one for now, the table of events.
+    /// The sources, one of them that of events.
     #[serde(rename = "source")]
     pub sources: Vec<SourceConfig>,
+    /// How other sources come to the events, in this order.
+    #[serde(rename = "join", default, skip_serializing_if = "Vec::is_empty")]
+    pub joins: Vec<JoinConfig>,
+    /// A query that makes the events of the sources.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<QueryConfig>,
     /// Which columns play which role.
     pub columns: ColumnsConfig,
     /// The windows.
@@ -59,6 +67,9 @@ pub struct SourceConfig {
     pub name: String,
     /// A file or a glob, relative to the configuration's folder.
     pub path: String,
+    /// Whether its rows are the events; default: those of the first source are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fact: bool,
     /// `csv` or `parquet`; default: by the file's extension.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<SourceFormat>,

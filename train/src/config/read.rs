@@ -37,10 +37,6 @@ impl Config {
         let name = &self.model.name;
         shroff_serve::registry::check_name("model", name)
             .map_err(|error| Error::config(format!("[model] name: {error}")))?;
-        if self.sources.len() != 1 {
-            let found = self.sources.len();
-            return Err(Error::config(format!("expected one [[source]], found {found}")));
-        }
         if self.features.is_empty() {
             return Err(Error::config("expected at least one [[feature]], found none"));
         }
@@ -58,6 +54,7 @@ impl Config {
                 Error::config(format!("[[learner]] kind = {:?}: {error}", learner.name()))
             })?;
         }
+        self.dataset()?;
         unique("[[learner]]", self.learners.iter().map(|learner| learner.name().to_owned()))?;
         if let Some(column) = &self.evaluate.drop_known_compromised
             && !self.columns.entity.contains(column)
@@ -87,7 +84,7 @@ impl Config {
     }
 }
 
-fn unique(what: &str, names: impl Iterator<Item = String>) -> Result<(), Error> {
+pub(super) fn unique(what: &str, names: impl Iterator<Item = String>) -> Result<(), Error> {
     let mut seen = std::collections::BTreeSet::new();
     for name in names {
         if seen.contains(&name) {

@@ -1,11 +1,11 @@
 //! From a configuration to events and the rows of each window.
 
 use shroff_datasets::time::format_time;
-use shroff_datasets::{ColumnKind, ColumnRequest, Source, Values};
+use shroff_datasets::{ColumnKind, ColumnRequest, Dataset, Values};
 use shroff_serve::artifact::{FORMAT_VERSION, Provenance, Window};
 
 use super::Reporter;
-use crate::config::{Config, SourceFormat};
+use crate::config::Config;
 use crate::error::Error;
 use crate::events::{Events, EventsRequest};
 use crate::learner::LearnerConfig;
@@ -21,16 +21,16 @@ pub(crate) const CODE_VERSION: &str = env!("CARGO_PKG_VERSION");
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
     pub(crate) config: &'a Config,
-    pub(crate) source: Source,
+    pub(crate) source: Dataset,
     pub(crate) data_fingerprint: [u8; 32],
     pub(crate) as_of: i64,
 }
 
 impl<'a> Plan<'a> {
-    /// Hashes the source and settles `as_of`: as asked for, else the midnight after the newest
+    /// Hashes the sources and settles `as_of`: as asked for, else the midnight after the newest
     /// event, never the clock.
     pub(crate) fn new(config: &'a Config, as_of: Option<i64>) -> Result<Self, Error> {
-        let source = source(config)?;
+        let source = config.dataset()?;
         let data_fingerprint = source.content_hash()?;
         let as_of = match as_of {
             Some(as_of) => as_of,
@@ -56,18 +56,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// The only source, for now.
-pub(crate) fn source(config: &Config) -> Result<Source, Error> {
-    let first = config.sources.first();
-    let first = first.ok_or_else(|| Error::config("expected one [[source]], found none"))?;
-    let format = first.format.map(|format| match format {
-        SourceFormat::Csv => shroff_datasets::Format::Csv,
-        SourceFormat::Parquet => shroff_datasets::Format::Parquet,
-    });
-    Ok(Source { path: first.path.clone(), format })
-}
-
-fn newest_event(config: &Config, source: &Source) -> Result<i64, Error> {
+fn newest_event(config: &Config, source: &Dataset) -> Result<i64, Error> {
     let time = &config.columns.time;
     let table = source.read(&[ColumnRequest::new(time.clone(), ColumnKind::Time)], None)?;
     let column = table.column(time);
@@ -78,7 +67,7 @@ fn newest_event(config: &Config, source: &Source) -> Result<i64, Error> {
         }
         _ => None,
     });
-    newest.ok_or_else(|| Error::data(format!("{}: found no rows with a {time}", source.path)))
+    newest.ok_or_else(|| Error::data(format!("{}: found no rows with a {time}", source.path())))
 }
 
 /// Events, windows and rows: what fitting and judging need.
@@ -114,6 +103,13 @@ impl Prepared {
         let split = Split::new(&windows, &events)?;
         let judged = judged(config, &events, &windows, &split)?;
         let prepared = Self { events, windows, split, judged };
+        for join in prepared.events.joined.iter().filter(|join| join.n_unmatched > 0) {
+            let share = 100.0 * join.n_unmatched as f64 / join.n_rows as f64;
+            reporter.note(&format!(
+                "{}: {} of {} events ({share:.1} %) have no row there",
+                join.source, join.n_unmatched, join.n_rows
+            ));
+        }
         if prepared.split.n_unlabelled > 0 {
             let n = prepared.split.n_unlabelled;
             reporter.note(&format!(
