@@ -7,6 +7,7 @@ mod common;
 mod compat;
 mod end_to_end;
 mod hostile;
+mod joins;
 mod licences;
 mod project;
 mod tidy;

@@ -68,6 +68,15 @@ fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<usize, E
         .collect();
     let is_joined = !data.joins.is_empty() || data.query.is_some();
     let table = if is_joined { data.read(&requests, None)? } else { frame.table(&requests)? };
+    if table.n_rows() != frame.n_rows() {
+        return Err(Error::Data(format!(
+            "{}: expected the {} rows of {} after joins and query, found {}",
+            args.data,
+            frame.n_rows(),
+            data.path(),
+            table.n_rows()
+        )));
+    }
     progress.step("scoring");
     let columns: Vec<&Column> = table.columns().map(|(_, column)| column).collect();
     let rows: Vec<usize> = (0..table.n_rows()).collect();
