@@ -4,7 +4,10 @@ use super::*;
 use crate::source::Source;
 
 /// A dataset of CSV files, the first the fact source, with a query.
-struct Files(tempfile::TempDir, Dataset);
+struct Files {
+    _folder: tempfile::TempDir,
+    dataset: Dataset,
+}
 
 impl Files {
     fn new(files: &[(&str, &str)]) -> Self {
@@ -18,12 +21,13 @@ impl Files {
         let (joins, query) = (Vec::new(), None);
         let kinds = vec![ColumnRequest::new("amount", ColumnKind::Number)];
         let (fact, time) = (files[0].0.to_owned(), "at".to_owned());
-        Self(folder, Dataset { sources, fact, time, joins, query, kinds })
+        let dataset = Dataset { sources, fact, time, joins, query, kinds };
+        Self { _folder: folder, dataset }
     }
 
     fn ask(&self, sql: &str, columns: &[(&str, ColumnKind)]) -> Result<Table, String> {
         let query = Some(Query::new(sql).map_err(|error| error.to_string())?);
-        let dataset = Dataset { query, ..self.1.clone() };
+        let dataset = Dataset { query, ..self.dataset.clone() };
         let columns: Vec<_> =
             columns.iter().map(|(name, kind)| ColumnRequest::new(*name, *kind)).collect();
         let range = TimeRange { column: "at".into(), from: Some(0), to: Some(40_000_000) };
