@@ -245,6 +245,12 @@ pub enum ErrorKind {
         /// In what it differs.
         difference: String,
     },
+    /// Sources could not be joined.
+    #[error(transparent)]
+    Join(#[from] crate::join::JoinError),
+    /// A query could not be run.
+    #[error(transparent)]
+    Query(#[from] crate::query::QueryError),
 }
 
 impl ErrorKind {

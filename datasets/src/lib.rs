@@ -4,7 +4,8 @@
 //! A [`Source`] is a file, a folder or a glob; [`Source::read`] gives the columns asked for as a
 //! [`Table`], in the types asked for. A [`Frame`] holds all columns of a source as they are, for
 //! tools that add columns to a user's file; [`Source::batches`] and [`FrameWriter`] pass files
-//! through that do not fit into memory. [`write_table`] writes a table.
+//! through that do not fit into memory. A [`Dataset`] makes one table of several sources, by
+//! [`join`]s and a [`query`]. [`write_table`] writes a table.
 //!
 //! ```
 //! use shroff_datasets::{ColumnKind, ColumnRequest, Source, Values};
@@ -32,14 +33,17 @@ mod convert;
 mod convert_all;
 mod csv;
 mod csv_record;
+mod dataset;
 mod error;
 mod files;
 mod frame;
 mod frame_writer;
 mod input;
+pub mod join;
 mod ndjson;
 mod options;
 mod parquet;
+pub mod query;
 mod read;
 mod report;
 mod rows;
@@ -53,10 +57,13 @@ mod time_format;
 mod write;
 
 pub use batches::Batches;
+pub use dataset::Dataset;
 pub use error::{Error, ErrorKind};
 pub use frame::Frame;
 pub use frame_writer::FrameWriter;
+pub use join::{Join, JoinCount, JoinKind};
 pub use options::{BadRows, Encoding, ReadOptions};
+pub use query::Query;
 pub use read::{ColumnKind, ColumnRequest, TimeRange};
 pub use report::{BadRow, FileReport, ReadReport};
 pub use source::{Format, Source};

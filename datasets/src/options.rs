@@ -1,6 +1,7 @@
 //! How the files of a source are to be read where their names and contents do not tell.
 
 use crate::error::{Error, ErrorKind};
+use crate::read::ColumnRequest;
 use crate::time_format::TimeFormat;
 
 /// Options of a [`Source`](crate::Source). They matter to text formats; Parquet files say
@@ -18,6 +19,10 @@ pub struct ReadOptions {
     pub time_formats: Vec<TimeFormat>,
     /// What becomes of rows that cannot be read. Default: an error.
     pub bad_rows: BadRows,
+    /// Columns that also decide which rows are left out under [`BadRows::Skip`], whether they are asked
+    /// for or not: then several readings of one source leave out the same rows. Those that a file does
+    /// not have count for nothing. Default: none, only the columns asked for decide.
+    pub judged_by: Vec<ColumnRequest>,
     /// The longest row of a text file, in bytes; a longer one cannot be read. Bounds the memory a
     /// damaged file can take. Default: 64 MiB.
     pub max_record_bytes: usize,
@@ -30,6 +35,7 @@ impl Default for ReadOptions {
             encoding: Encoding::Utf8,
             time_formats: Vec::new(),
             bad_rows: BadRows::Error,
+            judged_by: Vec::new(),
             max_record_bytes: 64 << 20,
         }
     }

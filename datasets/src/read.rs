@@ -8,6 +8,7 @@ use polars::prelude::DataType;
 
 use crate::convert_all::{Place, Stored, convert_all};
 use crate::error::{Error, ErrorKind};
+use crate::options::BadRows;
 use crate::options::ReadOptions;
 use crate::parquet::ParquetFile;
 use crate::report::ReadReport;
@@ -137,6 +138,34 @@ impl Source {
         rows: Option<&TimeRange>,
     ) -> Result<(Table, ReadReport), Error> {
         refuse_duplicates(columns)?;
+        let judged = self.judged_columns(columns)?;
+        if judged.is_empty() {
+            return self.read_columns(columns, rows);
+        }
+        let (table, report) = self.read_columns(&[columns, &judged].concat(), rows)?;
+        let asked = table.columns().take(columns.len());
+        let asked = asked.map(|(name, column)| (name.to_owned(), column.clone())).collect();
+        Ok((Table::new(asked)?, report))
+    }
+
+    /// The columns of `options.judged_by` that the files have and that are not asked for.
+    fn judged_columns(&self, columns: &[ColumnRequest]) -> Result<Vec<ColumnRequest>, Error> {
+        if self.options.bad_rows == BadRows::Error || self.options.judged_by.is_empty() {
+            return Ok(Vec::new());
+        }
+        let present = self.columns()?;
+        let is_new = |judge: &&ColumnRequest| {
+            present.iter().any(|(name, _)| *name == judge.name)
+                && columns.iter().all(|column| column.name != judge.name)
+        };
+        Ok(self.options.judged_by.iter().filter(is_new).cloned().collect())
+    }
+
+    fn read_columns(
+        &self,
+        columns: &[ColumnRequest],
+        rows: Option<&TimeRange>,
+    ) -> Result<(Table, ReadReport), Error> {
         let rows = rows.filter(|range| range.from.is_some() || range.to.is_some());
         let mut whole = Whole { columns, read: None, report: ReadReport::default() };
         let mut lacking = Lacking::default();

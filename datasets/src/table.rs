@@ -202,6 +202,28 @@ impl Column {
         Self::with_nulls(Values::Text(taken), rows.iter().map(|&row| self.is_null(row)).collect())
     }
 
+    /// The rows at these positions, in this order; null where there is none.
+    pub(crate) fn take_or_null(&self, rows: &[Option<usize>]) -> Self {
+        fn pick<T: Copy + Default>(values: &[T], rows: &[Option<usize>]) -> Vec<T> {
+            rows.iter().map(|row| row.map_or(T::default(), |row| values[row])).collect()
+        }
+        let values = match &self.values {
+            Values::Number(values) => Values::Number(pick(values, rows)),
+            Values::Integer(values) => Values::Integer(pick(values, rows)),
+            Values::Boolean(values) => Values::Boolean(pick(values, rows)),
+            Values::Text(text) => {
+                // A row without text still has a code, which must stand for something.
+                let mut text = text.clone();
+                text.code_of("");
+                text.codes = pick(&text.codes, rows);
+                Values::Text(text)
+            }
+            Values::Time(values) => Values::Time(pick(values, rows)),
+        };
+        let mask = rows.iter().map(|row| row.is_none_or(|row| self.is_null(row))).collect();
+        Self::with_nulls(values, mask)
+    }
+
     /// Integers as the text they are written as; other columns stay as they are.
     pub(crate) fn integers_as_text(&self) -> Self {
         let Values::Integer(values) = &self.values else { return self.clone() };

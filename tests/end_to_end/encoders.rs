@@ -128,9 +128,10 @@ fn computed_features_are_what_the_file_says() {
 
     let config = Config::read(&project.path("fraud.toml")).expect("a sound configuration");
     let events = Events::read(&EventsRequest {
-        source: &Source::new(project.path("transactions.csv").to_string_lossy()),
+        source: &Source::new(project.path("transactions.csv").to_string_lossy()).into(),
         columns: &config.columns,
         label_delay: config.split.label_delay,
+        further: Vec::new(),
         inputs: program::inputs(&config).expect("one type a column"),
         from: None,
         to: None,

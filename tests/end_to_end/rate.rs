@@ -58,9 +58,10 @@ fn events() -> (Config, Events) {
     std::fs::write(&path, text).expect("a file");
     let config = Config::parse(CONFIG).expect("a sound configuration");
     let events = Events::read(&EventsRequest {
-        source: &Source::new(path.to_string_lossy()),
+        source: &Source::new(path.to_string_lossy()).into(),
         columns: &config.columns,
         label_delay: config.split.label_delay,
+        further: Vec::new(),
         inputs: program::inputs(&config).expect("one type a column"),
         from: None,
         to: None,

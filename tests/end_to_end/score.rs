@@ -230,7 +230,7 @@ fn the_rows_of_the_trainer_are_the_rows_of_the_server() {
     project.write("transactions.csv", csv.text());
     let config = Config::read(&project.path("fraud.toml")).expect("a sound configuration");
     let events = Events::read(&EventsRequest {
-        source: &Source::new(project.path("transactions.csv").to_string_lossy()),
+        source: &Source::new(project.path("transactions.csv").to_string_lossy()).into(),
         columns: &config.columns,
         label_delay: config.split.label_delay,
         inputs: program::inputs(&config).expect("one type a column"),

@@ -7,7 +7,9 @@ mod duplicates;
 use std::collections::HashMap;
 
 use shroff_datasets::time::format_time;
-use shroff_datasets::{Column, ColumnKind, ColumnRequest, Source, Table, TimeRange, Values};
+use shroff_datasets::{
+    BadRows, Column, ColumnKind, ColumnRequest, Dataset, JoinCount, Table, TimeRange, Values,
+};
 use shroff_serve::Value;
 use shroff_serve::schema::{Input, InputType};
 
@@ -32,15 +34,19 @@ pub struct Events {
     pub weights: Option<Vec<f64>>,
     /// Rows left out because a later row has the same id.
     pub n_duplicates: usize,
+    /// Rows of the whole fact source that could not be read and were skipped.
+    pub n_skipped: usize,
     /// What a person should know of the data.
     pub notes: Vec<String>,
+    /// What each join came to.
+    pub joined: Vec<JoinCount>,
 }
 
 /// Which events to read.
 #[derive(Debug, Clone)]
 pub struct EventsRequest<'a> {
     /// Where they are.
-    pub source: &'a Source,
+    pub source: &'a Dataset,
     /// Which columns play which role.
     pub columns: &'a ColumnsConfig,
     /// How long after an event its label is known, where no label time says otherwise.
@@ -64,11 +70,18 @@ impl Events {
     pub fn read(request: &EventsRequest<'_>) -> Result<Self, Error> {
         let range = time_range(request)?;
         let in_range = range.as_ref().map(|range| rows_in_range(request, range)).transpose()?;
+        let mut joined: Vec<JoinCount> = Vec::new();
         let mut tables = batches(request)
             .into_iter()
             .map(|columns| {
-                let table = request.source.read(&columns, range.as_ref());
-                let table = table.map_err(|error| decision::explained(error, request.columns))?;
+                let read = request.source.read_counted(&columns, range.as_ref());
+                let (table, counts) =
+                    read.map_err(|error| decision::explained(error, request.columns))?;
+                for count in counts {
+                    if !joined.contains(&count) {
+                        joined.push(count);
+                    }
+                }
                 Ok((columns, table))
             })
             .collect::<Result<Vec<_>, Error>>()?;
@@ -95,9 +108,12 @@ impl Events {
             blocked: Vec::new(),
             weights: None,
             n_duplicates,
+            n_skipped: 0,
             notes: Vec::new(),
+            joined,
         };
         events.assign_roles(request)?;
+        events.count_skipped(request)?;
         Ok(events)
     }
 
@@ -163,6 +179,26 @@ impl Events {
         })
     }
 
+    /// Counts the rows that `bad_rows = "skip"` leaves out, with an example of each kind of fault.
+    fn count_skipped(&mut self, request: &EventsRequest<'_>) -> Result<(), Error> {
+        let source = request.source.fact_source()?;
+        if source.options.bad_rows == BadRows::Error {
+            return Ok(());
+        }
+        let report = source.read_counted(&[], None)?.1;
+        self.n_skipped = report.rows_skipped;
+        if self.n_skipped > 0 {
+            let examples: Vec<String> = report.examples.iter().map(ToString::to_string).collect();
+            self.notes.push(format!(
+                "{} of {} rows could not be read and are skipped: {}",
+                report.rows_skipped,
+                report.rows_read + report.rows_skipped,
+                examples.join("; ")
+            ));
+        }
+        Ok(())
+    }
+
     fn assign_roles(&mut self, request: &EventsRequest<'_>) -> Result<(), Error> {
         let columns = request.columns;
         if self.n_rows() == 0 {
@@ -173,7 +209,7 @@ impl Events {
                 }
                 _ => String::new(),
             };
-            return Err(Error::data(format!("{}: found no rows{range}", request.source.path)));
+            return Err(Error::data(format!("{}: found no rows{range}", request.source.path())));
         }
         let times = columns.time.as_ref().and_then(|name| self.times_of(name));
         self.times = times.unwrap_or_default().into_iter().flatten().collect();
@@ -190,10 +226,10 @@ impl Events {
             None => self.times.iter().map(|time| time.saturating_add(delay)).collect(),
         };
         if let Some(id) = &columns.id {
-            self.refuse_duplicates(&request.source.path, id)?;
+            self.refuse_duplicates(request.source.path(), id)?;
         }
         if let Some(weight) = &columns.weight {
-            self.weights = Some(self.weights_of(&request.source.path, weight)?);
+            self.weights = Some(self.weights_of(request.source.path(), weight)?);
         }
         Ok(())
     }
@@ -271,7 +307,7 @@ fn rows_in_range(request: &EventsRequest<'_>, range: &TimeRange) -> Result<Vec<u
         let Some(time) = time else {
             return Err(Error::data(format!(
                 "{}: column {name:?}, row {}: the time is missing",
-                request.source.path,
+                request.source.path(),
                 row + 1
             )));
         };
@@ -311,10 +347,11 @@ pub(crate) fn column_kind(input_type: InputType) -> ColumnKind {
     }
 }
 
-/// Everything to be read, each column once a kind. A column that is wanted as two kinds, such as
-/// an entity that is also a category, is read in a second batch.
-fn batches(request: &EventsRequest<'_>) -> Vec<Vec<ColumnRequest>> {
-    let columns = request.columns;
+/// The columns of all roles and inputs, in that order, with what they hold; one may come twice.
+pub(crate) fn wanted(
+    columns: &ColumnsConfig,
+    inputs: &[(String, InputType)],
+) -> Vec<ColumnRequest> {
     let mut wanted = vec![(&columns.label, ColumnKind::Boolean)];
     wanted.extend(columns.time.iter().map(|name| (name, ColumnKind::Time)));
     wanted.extend(columns.label_time.iter().map(|name| (name, ColumnKind::Time)));
@@ -323,15 +360,20 @@ fn batches(request: &EventsRequest<'_>) -> Vec<Vec<ColumnRequest>> {
     wanted.extend(columns.amount.iter().map(|name| (name, ColumnKind::Number)));
     wanted.extend(columns.decision.iter().map(|name| (name, decision::kind(columns))));
     wanted.extend(columns.weight.iter().map(|name| (name, ColumnKind::Number)));
-    wanted.extend(request.further.iter().map(|column| (&column.name, column.kind)));
-    wanted.extend(request.inputs.iter().map(|(name, input)| (name, column_kind(*input))));
+    wanted.extend(inputs.iter().map(|(name, input)| (name, column_kind(*input))));
+    wanted.into_iter().map(|(name, kind)| ColumnRequest::new(name, kind)).collect()
+}
+
+/// Everything to be read, each column once a kind. A column that is wanted as two kinds, such as
+/// an entity that is also a category, is read in a second batch.
+fn batches(request: &EventsRequest<'_>) -> Vec<Vec<ColumnRequest>> {
     let mut batches: Vec<Vec<ColumnRequest>> = Vec::new();
-    for (name, kind) in wanted {
-        let column = ColumnRequest::new(name.clone(), kind);
+    let further = request.further.iter().cloned();
+    for column in wanted(request.columns, &request.inputs).into_iter().chain(further) {
         if batches.iter().any(|batch| batch.contains(&column)) {
             continue;
         }
-        match batches.iter_mut().find(|batch| batch.iter().all(|other| other.name != *name)) {
+        match batches.iter_mut().find(|batch| batch.iter().all(|other| other.name != column.name)) {
             Some(batch) => batch.push(column),
             None => batches.push(vec![column]),
         }

@@ -1,9 +1,10 @@
-//! DATA: a file or glob that holds the model's inputs, or a fraud.toml whose source is then read.
+//! DATA: a file or glob that holds the model's inputs, or a fraud.toml whose sources, joins and query are then
+//! run.
 
 use std::path::PathBuf;
 
 use anyhow::Context;
-use shroff_datasets::Source;
+use shroff_datasets::{Dataset, Source};
 use shroff_serve::Scorer;
 
 use crate::Error;
@@ -13,21 +14,26 @@ use crate::registry::Registry;
 /// A model's data: where it is and which columns play which role.
 #[derive(Debug)]
 pub(super) struct Data {
-    pub(super) source: Source,
+    pub(super) source: Dataset,
     /// As given, or as the model remembers it.
     pub(super) config: Config,
 }
 
 impl Data {
-    /// For a fraud.toml its own source and roles; for a file or glob the roles the model was
+    /// For a fraud.toml its own sources and roles; for a file or glob the roles the model was
     /// trained with.
     pub(super) fn new(data: &str, scorer: &Scorer) -> Result<Self, Error> {
         if data.ends_with(".toml") {
             let config = Config::read(data.as_ref())?;
-            return Ok(Self { source: crate::pipeline::source(&config)?, config });
+            return Ok(Self { source: config.dataset()?, config });
         }
         let config = remembered(scorer, data)?;
-        Ok(Self { source: Source::new(data), config })
+        let options =
+            match config.sources.iter().find(|source| source.fact).or(config.sources.first()) {
+                Some(remembered) => remembered.source(&[])?.options,
+                None => Default::default(),
+            };
+        Ok(Self { source: Source { options, ..Source::new(data) }.into(), config })
     }
 }
 

@@ -106,7 +106,7 @@ fn evaluate(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Value, 
     if rows.is_empty() {
         return Err(Error::Data(format!(
             "{}: of {n_rows} rows in the range none is labelled and to be judged",
-            data.source.path
+            data.source.path()
         )));
     }
     progress.step("scoring");
@@ -116,7 +116,7 @@ fn evaluate(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Value, 
     if rows.is_empty() {
         return Err(Error::Data(format!(
             "{}: all {n_judged} rows are rejected by policies of the model's features",
-            data.source.path
+            data.source.path()
         )));
     }
     let scores = scoring::score(scorer, &events, &rows)?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use serde_json::json;
-use shroff_datasets::{Column, ColumnRequest, Frame, Text, Values};
+use shroff_datasets::{Column, ColumnRequest, Frame, FrameWriter, Table, Text, Values};
 use shroff_serve::{Score, Scorer};
 
 use super::Ending;
@@ -61,33 +61,73 @@ fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<(usize, 
     // Said before an hour of scoring rather than after.
     shroff_datasets::Format::of_path(&args.out).map_err(Error::Output)?;
     progress.step("reading");
-    let source = Data::new(&args.data, scorer)?.source;
+    let data = Data::new(&args.data, scorer)?.source;
     let target = args.out.canonicalize().ok();
-    if target.is_some() && source.files()?.iter().any(|file| file.canonicalize().ok() == target) {
+    let files = data.fact_source()?.files()?;
+    if target.is_some() && files.iter().any(|file| file.canonicalize().ok() == target) {
         return Err(Error::Config(format!(
             "--out: {} is read from; name another file",
             args.out.display()
         )));
     }
-    let mut frame = Frame::read(&source)?;
-    if let Some(name) = frame.column_names().into_iter().find(|name| ADDED.contains(&&**name)) {
-        return Err(Error::Data(format!(
+    let mut writer = FrameWriter::create(&args.out).map_err(Error::Output)?;
+    let mut counts = (0, 0);
+    if data.joins.is_empty() && data.query.is_none() {
+        progress.step("scoring");
+        // A bounded number of rows at a time: a file of any size passes through.
+        for frame in data.fact_source()?.batches(BATCH_ROWS)? {
+            let mut frame = frame?;
+            refuse_added(args, &frame)?;
+            let table = frame.take_readable(&requests(scorer))?;
+            let (rows, rejected) = add_scores(scorer, &mut frame, &table)?;
+            counts = (counts.0 + rows, counts.1 + rejected);
+            writer.write_batch(&frame).map_err(Error::Output)?;
+        }
+    } else {
+        let mut frame = Frame::read(data.fact_source()?)?;
+        refuse_added(args, &frame)?;
+        let table = data.read(&requests(scorer), None)?;
+        if table.n_rows() != frame.n_rows() {
+            return Err(Error::Data(format!(
+                "{}: expected the {} rows of {} after joins and query, found {}",
+                args.data,
+                frame.n_rows(),
+                data.path(),
+                table.n_rows()
+            )));
+        }
+        progress.step("scoring");
+        counts = add_scores(scorer, &mut frame, &table)?;
+        writer.write_batch(&frame).map_err(Error::Output)?;
+    }
+    writer.finish().map_err(Error::Output)?;
+    Ok(counts)
+}
+
+/// Rows held at a time.
+const BATCH_ROWS: usize = 131_072;
+
+fn requests(scorer: &Scorer) -> Vec<ColumnRequest> {
+    let inputs = scorer.schema().inputs.iter();
+    inputs.map(|input| ColumnRequest::new(&*input.name, column_kind(input.input_type))).collect()
+}
+
+fn refuse_added(args: &Args, frame: &Frame) -> Result<(), Error> {
+    match frame.column_names().into_iter().find(|name| ADDED.contains(&&**name)) {
+        Some(name) => Err(Error::Data(format!(
             "{}: has a column {name:?} already; {} are added, so rename or drop it",
             args.data,
             ADDED.join(", ")
-        )));
+        ))),
+        None => Ok(()),
     }
-    let inputs = &scorer.schema().inputs;
-    let requests: Vec<ColumnRequest> = inputs
-        .iter()
-        .map(|input| ColumnRequest::new(&*input.name, column_kind(input.input_type)))
-        .collect();
-    let table = frame.table(&requests)?;
-    progress.step("scoring");
+}
+
+/// Adds the scores of the inputs in `table`; the number of rows, and of those that a policy rejects.
+fn add_scores(scorer: &Scorer, frame: &mut Frame, table: &Table) -> Result<(usize, usize), Error> {
     let columns: Vec<&Column> = table.columns().map(|(_, column)| column).collect();
     let rows: Vec<usize> = (0..table.n_rows()).collect();
     let scores = scoring::score_columns(scorer, &columns, &rows)?;
-    progress.step("writing");
     let number = |of: fn(&Score) -> f64| {
         Values::Number(scores.iter().map(|score| score.as_ref().map_or(0.0, of)).collect())
     };
@@ -104,6 +144,5 @@ fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<(usize, 
     for (name, column) in ADDED.into_iter().zip(&columns) {
         frame.with_column(name, column)?;
     }
-    frame.write(&args.out).map_err(Error::Output)?;
     Ok((scores.len(), n_rejected))
 }

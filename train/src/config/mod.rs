@@ -3,6 +3,7 @@
 mod checks;
 mod duration;
 mod feature;
+mod join;
 mod parts;
 mod read;
 mod split;
@@ -13,6 +14,7 @@ pub use feature::{
     ColumnFeature, DefaultScalar, DefaultValue, Encoding, FeatureConfig, FeatureInput, PartName,
     PolicyConfig, PolicyWord, TransformName, UnitName,
 };
+pub use join::{JoinConfig, JoinWord, OnConfig, QueryConfig};
 pub use parts::{PartRule, Shares};
 pub use split::{Bounds, Instant, NoWindow, SplitConfig, StopConfig, WindowConfig};
 
@@ -26,9 +28,15 @@ use crate::learner::LearnerConfig;
 pub struct Config {
     /// The model.
     pub model: ModelConfig,
-    /// The sources; one for now, the table of events.
+    /// The sources, one of them that of events.
     #[serde(rename = "source")]
     pub sources: Vec<SourceConfig>,
+    /// How other sources come to the events, in this order.
+    #[serde(rename = "join", default, skip_serializing_if = "Vec::is_empty")]
+    pub joins: Vec<JoinConfig>,
+    /// A query that makes the events of the sources.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<QueryConfig>,
     /// Which columns play which role.
     pub columns: ColumnsConfig,
     /// The windows.
@@ -66,9 +74,62 @@ pub struct SourceConfig {
     pub name: String,
     /// A file or a glob, relative to the configuration's folder.
     pub path: String,
-    /// `csv` or `parquet`; default: by the file's extension.
+    /// Whether its rows are the events; default: those of the first source are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fact: bool,
+    /// `csv`, `parquet` or `ndjson`; default: by the file's extension.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<SourceFormat>,
+    /// The character between two fields of a CSV file; default a comma.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<char>,
+    /// How text files spell characters; default `utf-8`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<SourceEncoding>,
+    /// How times kept as text are written, such as `%m/%d/%Y %H:%M`, or a list of such; default ISO
+    /// 8601 and whole seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_format: Option<TimeFormats>,
+    /// What becomes of rows that cannot be read: `error` (default) or `skip`, counted and shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bad_rows: Option<BadRowsWord>,
+}
+
+/// How the bytes of a text file stand for characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SourceEncoding {
+    /// With or without a byte order mark.
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// ISO 8859-1.
+    #[serde(rename = "latin-1")]
+    Latin1,
+    /// Latin-1 with the quotation marks and the euro sign of Windows.
+    #[serde(rename = "windows-1252")]
+    Windows1252,
+}
+
+/// What becomes of rows that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BadRowsWord {
+    /// The first of them ends the run.
+    Error,
+    /// They are left out and counted.
+    Skip,
+}
+
+/// One way to write a time, or several, tried in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected a time format such as \"%m/%d/%Y %H:%M\", or a list of them"
+)]
+pub enum TimeFormats {
+    /// One.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
 }
 
 /// The format of a source.
@@ -79,6 +140,8 @@ pub enum SourceFormat {
     Csv,
     /// Apache Parquet.
     Parquet,
+    /// One JSON object a line.
+    Ndjson,
 }
 
 /// `[columns]`: only `label` is required, and `time` unless the split is by column or hash.

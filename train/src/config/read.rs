@@ -37,10 +37,6 @@ impl Config {
         let name = &self.model.name;
         shroff_serve::registry::check_name("model", name)
             .map_err(|error| Error::config(format!("[model] name: {error}")))?;
-        if self.sources.len() != 1 {
-            let found = self.sources.len();
-            return Err(Error::config(format!("expected one [[source]], found {found}")));
-        }
         if self.features.is_empty() {
             return Err(Error::config("expected at least one [[feature]], found none"));
         }
@@ -71,6 +67,7 @@ impl Config {
         self.check_columns()?;
         let inputs: Vec<&str> = self.features.iter().flat_map(|f| f.operands()).collect();
         self.checks.check(&inputs)?;
+        self.dataset()?;
         unique("[[learner]]", self.learners.iter().map(|learner| learner.name().to_owned()))?;
         if let (Some(_), Some(rule)) =
             (&self.evaluate.drop_known_compromised, self.split.part_rule())
@@ -143,7 +140,7 @@ impl Config {
     }
 }
 
-fn unique(what: &str, names: impl Iterator<Item = String>) -> Result<(), Error> {
+pub(super) fn unique(what: &str, names: impl Iterator<Item = String>) -> Result<(), Error> {
     let mut seen = std::collections::BTreeSet::new();
     for name in names {
         if seen.contains(&name) {

@@ -30,7 +30,7 @@ impl Events {
         self.blocked = vec![false; self.n_rows()];
         let Some(name) = &columns.decision else { return Ok(()) };
         let column = self.column(name, kind(columns)).ok_or_else(|| {
-            Error::data(format!("{}: column {name:?} was not read", request.source.path))
+            Error::data(format!("{}: column {name:?} was not read", request.source.path()))
         })?;
         let mut notes = Vec::new();
         let blocked: Vec<bool> = match column.values() {

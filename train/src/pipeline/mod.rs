@@ -8,7 +8,7 @@ mod retrain;
 pub(crate) use fit::measures;
 pub use fit::{Competitor, Trained};
 pub use prepare::Prepared;
-pub(crate) use prepare::{compromised, source};
+pub(crate) use prepare::compromised;
 pub use retrain::{Outcome, RetrainOptions, retrain, train};
 
 use crate::learner::Progress;

@@ -1,11 +1,11 @@
 //! From a configuration to events and the rows of each window.
 
 use shroff_datasets::time::format_time;
-use shroff_datasets::{ColumnKind, ColumnRequest, Source, Values};
+use shroff_datasets::{ColumnKind, ColumnRequest, Dataset, Values};
 use shroff_serve::artifact::{FORMAT_VERSION, Provenance, Window};
 
 use super::Reporter;
-use crate::config::{Config, SourceFormat};
+use crate::config::Config;
 use crate::error::Error;
 use crate::events::{Events, EventsRequest};
 use crate::learner::LearnerConfig;
@@ -22,17 +22,17 @@ pub(crate) const CODE_VERSION: &str = env!("CARGO_PKG_VERSION");
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
     pub(crate) config: &'a Config,
-    pub(crate) source: Source,
+    pub(crate) source: Dataset,
     pub(crate) data_fingerprint: [u8; 32],
     /// None when the split is not by time.
     pub(crate) as_of: Option<i64>,
 }
 
 impl<'a> Plan<'a> {
-    /// Hashes the source and settles `as_of`: as asked for, else the midnight after the newest
+    /// Hashes the sources and settles `as_of`: as asked for, else the midnight after the newest
     /// event, never the clock.
     pub(crate) fn new(config: &'a Config, as_of: Option<i64>) -> Result<Self, Error> {
-        let source = source(config)?;
+        let source = config.dataset()?;
         let data_fingerprint = source.content_hash()?;
         let as_of = match (as_of, config.split.part_rule()) {
             (None, Some(_)) => None,
@@ -69,18 +69,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// The only source, for now.
-pub(crate) fn source(config: &Config) -> Result<Source, Error> {
-    let first = config.sources.first();
-    let first = first.ok_or_else(|| Error::config("expected one [[source]], found none"))?;
-    let format = first.format.map(|format| match format {
-        SourceFormat::Csv => shroff_datasets::Format::Csv,
-        SourceFormat::Parquet => shroff_datasets::Format::Parquet,
-    });
-    Ok(Source { format, ..Source::new(first.path.clone()) })
-}
-
-fn newest_event(config: &Config, source: &Source) -> Result<i64, Error> {
+fn newest_event(config: &Config, source: &Dataset) -> Result<i64, Error> {
     let Some(time) = &config.columns.time else {
         return Err(Error::config("[columns] time: expected the column of the time, found none"));
     };
@@ -93,7 +82,7 @@ fn newest_event(config: &Config, source: &Source) -> Result<i64, Error> {
         }
         _ => None,
     });
-    newest.ok_or_else(|| Error::data(format!("{}: found no rows with a {time}", source.path)))
+    newest.ok_or_else(|| Error::data(format!("{}: found no rows with a {time}", source.path())))
 }
 
 /// Events, windows and rows: what fitting and judging need.
@@ -159,6 +148,13 @@ impl Prepared {
             ));
         }
         self.events.notes.iter().for_each(|note| reporter.note(note));
+        for join in self.events.joined.iter().filter(|join| join.n_unmatched > 0) {
+            let share = 100.0 * join.n_unmatched as f64 / join.n_rows as f64;
+            reporter.note(&format!(
+                "{}: {} of {} events ({share:.1} %) have no row there",
+                join.source, join.n_unmatched, join.n_rows
+            ));
+        }
         let counted = [
             (self.events.n_duplicates, "rows have a later row of the same id and are left out"),
             (self.n_ignored, "rows belong to no part of the split and are left out"),

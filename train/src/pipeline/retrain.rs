@@ -266,6 +266,7 @@ fn report(plan: &Plan<'_>, prepared: &Prepared, trained: &Trained) -> Result<Val
         "windows": windows,
         "unlabelled_rows": prepared.split.n_unlabelled(),
         "ignored_rows": prepared.n_ignored,
+        "skipped_rows": prepared.events.n_skipped,
         "duplicate_rows": prepared.events.n_duplicates,
         "dropped_test_rows": prepared.split.test.len() - prepared.judged.len(),
         "rejected_rows": rejected,
