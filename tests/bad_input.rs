@@ -3,7 +3,7 @@
 
 use shroff_serve::{Record, Scorer, Value};
 
-use crate::project::{CONFIG, Csv, DISTANCE, Finished, Project, assert_says, edited, transactions};
+use crate::project::{CONFIG, Csv, Finished, Project, assert_says, edited, transactions};
 
 /// Asserts that `retrain` stops with this code and words, and that nothing was written.
 #[track_caller]
@@ -37,7 +37,7 @@ fn a_missing_source() {
     let project = Project::edited(&[("\"transactions.csv\"", "\"dumps/*.csv\"")]);
     refused(&project, "", 3, &["no file matches", "dumps/*.csv"]);
     let project = Project::edited(&[("\"transactions.csv\"", "\"fraud.toml\"")]);
-    refused(&project, "", 3, &["fraud.toml", ".csv, .parquet"]);
+    refused(&project, "", 3, &["fraud.toml", ".csv, .ndjson", ".parquet"]);
 }
 
 #[test]
@@ -127,11 +127,11 @@ fn a_column_of_another_type() {
     project.run("simulate --days 62 --customers 20 --terminals 30 --out .").expect(0);
     let edits = [
         ("transactions.csv", "transactions.parquet"),
-        ("column = \"CHANNEL\"", "column = \"DISTANCE\""),
-        (DISTANCE, ""),
+        ("column = \"CHANNEL\"", "column = \"LABEL_TIME\""),
     ];
     project.write("fraud.toml", edited(CONFIG, &edits));
-    let parts = ["transactions.parquet", "column \"DISTANCE\"", "expected text, found type f64"];
+    let parts =
+        ["transactions.parquet", "column \"LABEL_TIME\"", "expected text, found type datetime"];
     refused(&project, "", 3, &parts);
 }
 

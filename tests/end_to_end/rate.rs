@@ -26,7 +26,7 @@ kind = "category"
 encode = "rate"
 smoothing = 4
 [[learner]]
-kind = "logistic"
+kind = "decision_tree"
 "#;
 
 /// Rows in no order of time, many at the same hour; labels known after none to many hours, or after

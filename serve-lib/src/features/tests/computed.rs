@@ -120,7 +120,7 @@ fn two_numbers_are_divided_and_subtracted() {
         (NAN, number(1.0), rejected, rejected),
         // The f32 of both would be equal.
         (number(16_777_217.0), number(16_777_216.0), Row(1.0), Row(1.0)),
-        (number(1e308), number(1e-10), outside, Row(f32::MAX)),
+        (number(1e308), number(1e-10), outside, outside),
         (INFINITY, number(1.0), outside, outside),
         (number(1.0), INFINITY, Row(0.0), outside),
         (INFINITY, INFINITY, rejected, rejected),
