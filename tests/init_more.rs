@@ -47,7 +47,7 @@ fn without_a_time_rows_are_split_by_the_hash_of_the_id() {
 #[test]
 fn times_of_another_shape_and_stray_values() {
     let project = folder();
-    let at = |n: u32| format!("{}/{}/2021 {}:05", n / 40 / 28 + 1, n / 40 % 28 + 1, n % 24);
+    let at = |n: u32| format!("1/{}/2021 {}:05", n / 40 + 1, n % 24);
     let text = applications("when,score", |n| {
         format!(
             "{},{}",

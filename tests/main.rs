@@ -9,6 +9,7 @@ mod compat;
 mod end_to_end;
 mod hostile;
 mod init;
+mod init_more;
 mod joins;
 mod licences;
 mod project;

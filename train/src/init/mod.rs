@@ -11,9 +11,9 @@ mod times;
 mod windows;
 mod write;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use shroff_datasets::Source;
+use shroff_datasets::{BadRows, ColumnKind, ColumnRequest, Format, Source};
 
 use self::choose::{Choice, Context, Reason, Verdict};
 use self::look::{Content, Look};
@@ -77,13 +77,29 @@ const MIN_ROWS: usize = 50;
 /// Frauds, and legitimate rows, below which not every window has one.
 const MIN_CLASS_ROWS: usize = 8;
 
+/// The data, read leniently where it is text: rows that cannot be read are left out, and counted
+/// here. All of its columns are text then, so that no value decides over its row.
+fn lenient(data: &str) -> Result<(Source, usize), Error> {
+    let mut source = Source::new(data);
+    let is_parquet = |file: &PathBuf| matches!(Format::of_path(file), Ok(Format::Parquet));
+    if source.files()?.iter().any(is_parquet) {
+        return Ok((source, 0));
+    }
+    source.options.bad_rows = BadRows::Skip;
+    let first = source.columns()?.into_iter().next();
+    let first: Vec<ColumnRequest> =
+        first.map(|(name, _)| ColumnRequest::new(name, ColumnKind::Text)).into_iter().collect();
+    let report = source.read_counted(&first, None)?.1;
+    Ok((source, report.rows_skipped))
+}
+
 /// Looks at the data and writes the configuration.
 ///
 /// # Errors
 /// Data that cannot be read, a label that is not 0 and 1, a time that is none, too few rows of a
 /// class, or no column that could be a feature.
 pub fn init(options: &InitOptions<'_>) -> Result<Draft, Error> {
-    let source = Source::new(options.data);
+    let (source, n_unreadable) = lenient(options.data)?;
     let (looks, n_rows) = Look::at(&source)?;
     let names: Vec<&str> = looks.iter().map(|look| look.name.as_str()).collect();
     let find = |role: &str, name: &str| {
@@ -152,7 +168,8 @@ pub fn init(options: &InitOptions<'_>) -> Result<Draft, Error> {
     let read =
         |look: &&&Look| choices.iter().any(|choice| choice.name == look.name && used(choice));
     let n_stray = candidates.iter().filter(read).map(|look| look.n_stray).max().unwrap_or(0);
-    let n_stray = n_stray.max(label.n_stray).max(time.map_or(0, |look| look.n_stray));
+    let n_stray =
+        n_unreadable + n_stray.max(label.n_stray).max(time.map_or(0, |look| look.n_stray));
     let table = Table {
         options,
         n_rows,
