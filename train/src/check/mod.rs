@@ -1,7 +1,7 @@
 //! Checks before training: is the data what it was, and what it should be? Weekly incidents are
 //! mostly faults of data, which a gate cannot see since both models share the bad rows.
 //!
-//! [`findings`] stop a run before anything is fitted, all of them at once; [`warning`] is what a
+//! [`findings`] stop a run before anything is fitted, all of them at once; `warning` is what a
 //! person should know and nothing stops for.
 
 mod data;

@@ -1,7 +1,7 @@
 //! `init`: looks at a labelled table and writes a commented configuration on which `retrain` works.
 //!
-//! [`look`] reads every column and tells what it holds, [`signal`] how well it alone tells frauds,
-//! [`choose`] what becomes of it, [`windows`] where the windows lie, [`write`] puts it into words.
+//! `look` reads every column and tells what it holds, `signal` how well it alone tells frauds,
+//! `choose` what becomes of it, `windows` where the windows lie, `write` puts it into words.
 //! The data is only read.
 
 mod choose;
