@@ -36,7 +36,11 @@ const ADDED: [&str; 3] = ["margin", "probability", "band"];
 pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
     let scorer = args.model.open()?;
     let progress = Terminal::new();
-    let (rows, rejected_rows) = predict(args, &scorer, &progress).context("predict")?;
+    let Counts { rows, rejected_rows, skipped_rows } =
+        predict(args, &scorer, &progress).context("predict")?;
+    if skipped_rows > 0 {
+        progress.note(&format!("{skipped_rows} rows could not be read and are left out"));
+    }
     if rejected_rows > 0 {
         progress.note(&format!(
             "{rejected_rows} rows are rejected by a policy of a feature and have no score"
@@ -47,7 +51,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
     if args.json {
         let artifact = scorer.id().to_string();
         super::print_json(&json!({
-            "rows": rows, "rejected_rows": rejected_rows, "out": out, "artifact": artifact,
+            "rows": rows, "rejected_rows": rejected_rows, "skipped_rows": skipped_rows, "out": out,
+            "artifact": artifact,
         }))?;
     } else {
         super::print(&format!("{} rows scored, in {out}\n", rows - rejected_rows))?;
@@ -55,9 +60,19 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
     Ok(Ending::Done)
 }
 
-/// Scores everything; the number of rows, and of those that a policy rejects. They keep their place
-/// with nulls for a score.
-fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<(usize, usize), Error> {
+/// What became of the rows.
+#[derive(Debug, Default)]
+struct Counts {
+    /// Written.
+    rows: usize,
+    /// Of them rejected by a policy: they keep their place with nulls for a score.
+    rejected_rows: usize,
+    /// Not written, because they could not be read and `bad_rows = "skip"`.
+    skipped_rows: usize,
+}
+
+/// Scores everything.
+fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Counts, Error> {
     // Said before an hour of scoring rather than after.
     shroff_datasets::Format::of_path(&args.out).map_err(Error::Output)?;
     progress.step("reading");
@@ -71,7 +86,7 @@ fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<(usize, 
         )));
     }
     let mut writer = FrameWriter::create(&args.out).map_err(Error::Output)?;
-    let mut counts = (0, 0);
+    let mut counts = Counts::default();
     if data.joins.is_empty() && data.query.is_none() {
         progress.step("scoring");
         // A bounded number of rows at a time: a file of any size passes through.
@@ -79,8 +94,9 @@ fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<(usize, 
             let mut frame = frame?;
             refuse_added(args, &frame)?;
             let table = frame.take_readable(&requests(scorer))?;
-            let (rows, rejected) = add_scores(scorer, &mut frame, &table)?;
-            counts = (counts.0 + rows, counts.1 + rejected);
+            counts.rows += table.n_rows();
+            counts.rejected_rows += add_scores(scorer, &mut frame, &table)?;
+            counts.skipped_rows += frame.report().rows_skipped;
             writer.write_batch(&frame).map_err(Error::Output)?;
         }
     } else {
@@ -97,7 +113,9 @@ fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<(usize, 
             )));
         }
         progress.step("scoring");
-        counts = add_scores(scorer, &mut frame, &table)?;
+        counts.rows = table.n_rows();
+        counts.rejected_rows = add_scores(scorer, &mut frame, &table)?;
+        counts.skipped_rows = frame.report().rows_skipped;
         writer.write_batch(&frame).map_err(Error::Output)?;
     }
     writer.finish().map_err(Error::Output)?;
@@ -123,8 +141,8 @@ fn refuse_added(args: &Args, frame: &Frame) -> Result<(), Error> {
     }
 }
 
-/// Adds the scores of the inputs in `table`; the number of rows, and of those that a policy rejects.
-fn add_scores(scorer: &Scorer, frame: &mut Frame, table: &Table) -> Result<(usize, usize), Error> {
+/// Adds the scores of the inputs in `table`; the number of rows that a policy rejects.
+fn add_scores(scorer: &Scorer, frame: &mut Frame, table: &Table) -> Result<usize, Error> {
     let columns: Vec<&Column> = table.columns().map(|(_, column)| column).collect();
     let rows: Vec<usize> = (0..table.n_rows()).collect();
     let scores = scoring::score_columns(scorer, &columns, &rows)?;
@@ -144,5 +162,5 @@ fn add_scores(scorer: &Scorer, frame: &mut Frame, table: &Table) -> Result<(usiz
     for (name, column) in ADDED.into_iter().zip(&columns) {
         frame.with_column(name, column)?;
     }
-    Ok((scores.len(), n_rejected))
+    Ok(n_rejected)
 }
