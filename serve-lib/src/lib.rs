@@ -47,7 +47,7 @@
 //!
 //! **Scoring never does I/O, takes a lock, reads a clock, spawns, allocates or panics.** A
 //! [`Scorer`] is immutable and `Send + Sync`; what it needs besides itself lies on the stack. The same record
-//! is built to give the same bits on every machine, thread and day; golden records check it at load.
+//! should give the same bits on every machine, thread and day; golden records check it at load.
 //!
 //! **There is no made-up score.** A record of another length, a struct of another shape than the
 //! one bound, a value of another type, or a value that a feature's declared policy rejects is a
