@@ -1,11 +1,14 @@
 //! The training matrix: rows as the scorer will see them, in the one layout every learner reads.
 
+use std::sync::Arc;
+
 use shroff_serve::model::{MAX_CATEGORIES, MAX_FEATURES, RowType};
 
 /// Rows of model inputs, `n_rows x n_features`, row-major `f32`; NaN is missing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matrix {
     row_types: Vec<RowType>,
+    feature_names: Vec<Arc<str>>,
     values: Vec<f32>,
 }
 
@@ -87,7 +90,19 @@ impl Matrix {
                 }
             }
         }
-        Ok(Self { row_types, values })
+        Ok(Self { row_types, feature_names: Vec::new(), values })
+    }
+
+    /// The same matrix with names for its features; panics on another number of them.
+    pub fn with_feature_names(mut self, names: impl IntoIterator<Item = Arc<str>>) -> Self {
+        self.feature_names = names.into_iter().collect();
+        assert_eq!(self.feature_names.len(), self.n_features(), "one name per feature");
+        self
+    }
+
+    /// The names of the features; empty if none were given.
+    pub fn feature_names(&self) -> &[Arc<str>] {
+        &self.feature_names
     }
 
     /// Number of rows.
@@ -126,7 +141,8 @@ impl Matrix {
         for &row in rows {
             values.extend_from_slice(self.row(row));
         }
-        Self { row_types: self.row_types.clone(), values }
+        let (row_types, feature_names) = (self.row_types.clone(), self.feature_names.clone());
+        Self { row_types, feature_names, values }
     }
 }
 

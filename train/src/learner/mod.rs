@@ -6,6 +6,7 @@ mod decision_tree;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod gbdt;
 mod logistic;
 mod random_forest;
 mod sample;
@@ -16,6 +17,7 @@ use shroff_serve::model::{Model, PriorCorrection};
 
 pub use decision_tree::{Criterion, DecisionTree};
 pub use error::LearnError;
+pub use gbdt::{Gbdt, GrowPolicy, StopMetric};
 pub use logistic::Logistic;
 pub use random_forest::{MaxFeatures, NamedShare, RandomForest};
 
@@ -31,6 +33,8 @@ pub enum LearnerConfig {
     DecisionTree(DecisionTree),
     /// Averaged trees on bootstrap samples.
     RandomForest(RandomForest),
+    /// Boosted trees.
+    Gbdt(Gbdt),
 }
 
 /// Checked parameters that can be fitted.
@@ -55,6 +59,21 @@ pub trait Learner {
     /// # Errors
     /// Parameters out of range, data that cannot be learnt from, or a failure of the library.
     fn fit(&self, data: &TrainingSet<'_>, progress: &dyn Progress) -> Result<Fitted, LearnError>;
+
+    /// Fits for as long as it helps on the rows of `stop`. A learner that does not work in rounds
+    /// fits as ever.
+    ///
+    /// # Errors
+    /// As of [`Self::fit`].
+    fn fit_until(
+        &self,
+        data: &TrainingSet<'_>,
+        stop: &TrainingSet<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Fitted, LearnError> {
+        let _ = stop;
+        self.fit(data, progress)
+    }
 }
 
 /// What fitting gives.
@@ -68,6 +87,8 @@ pub struct Fitted {
     pub n_rows: usize,
     /// Frauds among them.
     pub n_frauds: usize,
+    /// The rounds that were best on `stop`, of a learner that stopped by it.
+    pub n_rounds: Option<usize>,
     /// What a person should know about this fit, such as a solver that stopped early; mostly empty.
     pub notes: Vec<String>,
 }
@@ -96,6 +117,7 @@ impl LearnerConfig {
             Self::Logistic(learner) => learner,
             Self::DecisionTree(learner) => learner,
             Self::RandomForest(learner) => learner,
+            Self::Gbdt(learner) => learner,
         }
     }
 
@@ -105,8 +127,20 @@ impl LearnerConfig {
             Self::Logistic(learner) => &learner.name,
             Self::DecisionTree(learner) => &learner.name,
             Self::RandomForest(learner) => &learner.name,
+            Self::Gbdt(learner) => &learner.name,
         };
         name.as_deref().unwrap_or_else(|| self.learner().kind())
+    }
+
+    /// The same learner for a second fit on more rows: as many rounds as the first one found best,
+    /// with nothing to stop by.
+    pub fn for_refit(&self, first: &Fitted) -> Self {
+        match (self, first.n_rounds) {
+            (Self::Gbdt(learner), Some(num_iterations)) => {
+                Self::Gbdt(Gbdt { num_iterations, early_stopping_rounds: 0, ..learner.clone() })
+            }
+            _ => self.clone(),
+        }
     }
 
     /// Proves that every parameter lies within its range.

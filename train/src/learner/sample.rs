@@ -106,8 +106,12 @@ impl<'a> FitRows<'a> {
 
     /// For models whose margin is a log-odds.
     pub(super) fn log_odds_prior(&self) -> PriorCorrection {
-        let shift = libm::log(self.kept_share) - libm::log(self.fraud_weight);
-        PriorCorrection::LogOdds { shift }
+        PriorCorrection::LogOdds { shift: self.log_odds_shift() }
+    }
+
+    /// What undoes the sampling of the fit when added to a log-odds.
+    pub(super) fn log_odds_shift(&self) -> f64 {
+        libm::log(self.kept_share) - libm::log(self.fraud_weight)
     }
 
     /// For models whose margin is a mean of leaves.
@@ -124,20 +128,20 @@ impl<'a> FitRows<'a> {
 ///
 /// # Source
 /// Knuth, *The Art of Computer Programming* 2, §3.4.2, algorithm S.
-struct Choice {
+pub(super) struct Choice {
     wanted: u64,
     remaining: u64,
     random: Pcg64,
 }
 
 impl Choice {
-    fn new(wanted: usize, remaining: usize, seed: u64) -> Self {
+    pub(super) fn new(wanted: usize, remaining: usize, seed: u64) -> Self {
         let random = Pcg64::seed_from_u64(seed);
         Self { wanted: wanted as u64, remaining: remaining as u64, random }
     }
 
     /// Whether to keep the next one.
-    fn take(&mut self) -> bool {
+    pub(super) fn take(&mut self) -> bool {
         // The high half of the product is uniform below `remaining`, to within 2^-64 · remaining.
         let drawn = (u128::from(self.random.next_u64()) * u128::from(self.remaining)) >> 64;
         let keep = drawn < u128::from(self.wanted);

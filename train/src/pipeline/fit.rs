@@ -50,9 +50,24 @@ struct FitRows {
     rows: Vec<usize>,
     schema: Schema,
     program: Program,
+    encoded: EncodedRows,
+}
+
+/// Rows as learners see them.
+struct EncodedRows {
     matrix: Matrix,
     labels: Vec<bool>,
     weights: Option<Vec<f64>>,
+}
+
+impl EncodedRows {
+    fn training_set(&self) -> TrainingSet<'_> {
+        TrainingSet {
+            matrix: &self.matrix,
+            labels: &self.labels,
+            weights: self.weights.as_deref(),
+        }
+    }
 }
 
 impl FitRows {
@@ -62,12 +77,16 @@ impl FitRows {
         if kept.is_empty() {
             return Err(all_rejected("fit"));
         }
+        let names = schema.features.iter().map(|feature| feature.name.clone());
+        let matrix = matrix.with_feature_names(names);
         let (labels, weights) = (events.labels_at(&kept), events.weights_at(&kept));
-        Ok(Self { rows: kept, schema, program, matrix, labels, weights })
+        let encoded = EncodedRows { matrix, labels, weights };
+        Ok(Self { rows: kept, schema, program, encoded })
     }
 
     fn warnings(&self) -> Vec<String> {
-        warning::features(&self.schema, &self.matrix, &self.labels, self.weights.as_deref())
+        let EncodedRows { matrix, labels, weights } = &self.encoded;
+        warning::features(&self.schema, matrix, labels, weights.as_deref())
     }
 
     /// The rows of a window that no policy rejects.
@@ -79,24 +98,33 @@ impl FitRows {
         Ok(accepted)
     }
 
-    /// Fits; what a learner says of a row by its position is said by its row and feature instead.
+    /// Other rows, none of which a policy rejects, as these are encoded.
+    fn encode(&self, events: &Events, rows: &[usize]) -> Result<EncodedRows, Error> {
+        let matrix = scoring::encode(&self.schema, &self.program, events, rows)?;
+        let (labels, weights) = (events.labels_at(rows), events.weights_at(rows));
+        Ok(EncodedRows { matrix, labels, weights })
+    }
+
+    /// Fits, for as long as it helps on the rows of `stop` if there are any. What a learner says of a
+    /// row by its position is said by its row and feature instead.
     fn fit(
         &self,
         learner: &LearnerConfig,
-        source_row: impl Fn(usize) -> usize,
+        stop: Option<&EncodedRows>,
+        events: &Events,
         reporter: &dyn Reporter,
     ) -> Result<Fitted, Error> {
-        let data = TrainingSet {
-            matrix: &self.matrix,
-            labels: &self.labels,
-            weights: self.weights.as_deref(),
-        };
+        let data = self.encoded.training_set();
         let learner_name = learner.name().to_owned();
-        learner.learner().fit(&data, reporter).map_err(|error| match error {
+        let fitted = match stop {
+            Some(stop) => learner.learner().fit_until(&data, &stop.training_set(), reporter),
+            None => learner.learner().fit(&data, reporter),
+        };
+        fitted.map_err(|error| match error {
             LearnError::Value { row, feature, found, .. } => Error::data(format!(
                 "learner {learner_name:?}: row {}, feature {:?}: expected a number within 1e30 in \
                  size, found {found:e}; give the feature a range",
-                source_row(row),
+                events.source_row(self.rows[row]),
                 &*self.schema.features[feature].name
             )),
             source => Error::Learn { learner: learner_name, source },
@@ -124,11 +152,12 @@ pub(super) fn fit_all(
         let rows = FitRows::new(plan, &prepared.events, &prepared.split.train)?;
         let stop = rows.accepted("stop", &prepared.events, &prepared.split.stop)?;
         n_stop = stop.len();
+        let encoded_stop = rows.encode(&prepared.events, &stop)?;
         warnings = rows.warnings();
         for (position, learner) in learners.iter().enumerate() {
             reporter.step(&format!("fitting {} on train", learner.name()));
-            let source_row = |row: usize| prepared.events.source_row(prepared.split.train[row]);
-            let fitted = rows.fit(learner, source_row, reporter)?;
+            let until = Some(&encoded_stop);
+            let fitted = rows.fit(learner, until, &prepared.events, reporter)?;
             let scorer = package::draft_scorer(
                 rows.schema.clone(),
                 rows.program.clone(),
@@ -171,12 +200,13 @@ pub(super) fn fit_all(
     }
     let mut competitors = Vec::with_capacity(learners.len());
     for (position, learner) in learners.iter().enumerate() {
-        let fitted = match first_fits[position].take() {
+        let first = first_fits[position].take();
+        let learner = &first.as_ref().map_or_else(|| learner.clone(), |fit| learner.for_refit(fit));
+        let fitted = match first {
             Some(fitted) if !refit => fitted,
             _ => {
                 reporter.step(&format!("fitting {}", learner.name()));
-                let source_row = |row: usize| prepared.events.source_row(fit_rows[row]);
-                rows.fit(learner, source_row, reporter)?
+                rows.fit(learner, None, &prepared.events, reporter)?
             }
         };
         reporter.step(&format!("packaging and judging {}", learner.name()));
