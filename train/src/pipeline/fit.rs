@@ -62,11 +62,7 @@ struct EncodedRows {
 
 impl EncodedRows {
     fn training_set(&self) -> TrainingSet<'_> {
-        TrainingSet {
-            matrix: &self.matrix,
-            labels: &self.labels,
-            weights: self.weights.as_deref(),
-        }
+        TrainingSet { matrix: &self.matrix, labels: &self.labels, weights: self.weights.as_deref() }
     }
 }
 

@@ -116,8 +116,9 @@ impl Sample {
         let n_legitimate = rows.n_rows() - rows.n_frauds;
         let choice = |n: usize, seed| Choice::new(n.min(MAX_SAMPLE), n, seed);
         let mut choices = [choice(n_legitimate, seed), choice(rows.n_frauds, seed ^ 1)];
-        let drawn: Vec<usize> =
-            (0..rows.n_rows()).filter(|&row| choices[usize::from(rows.labels[row])].take()).collect();
+        let drawn: Vec<usize> = (0..rows.n_rows())
+            .filter(|&row| choices[usize::from(rows.labels[row])].take())
+            .collect();
         let mut class_weight = [0.0; 2];
         for &row in &drawn {
             class_weight[usize::from(rows.labels[row])] += rows.weights[row];
@@ -212,8 +213,7 @@ fn categorical(
             weight[code as usize][class] += rows.weights[row];
         }
     }
-    let share =
-        |code: usize| weight[code][0] / class_weight[0] + weight[code][1] / class_weight[1];
+    let share = |code: usize| weight[code][0] / class_weight[0] + weight[code][1] / class_weight[1];
     let mut codes: Vec<usize> = (0..n_categories).filter(|code| share(*code) > 0.0).collect();
     codes.sort_by(|a, b| share(*b).total_cmp(&share(*a)));
     codes.truncate(max_bins - 1);

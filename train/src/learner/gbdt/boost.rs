@@ -7,7 +7,7 @@ use super::super::Progress;
 use super::super::sample::{Choice, FitRows};
 use super::bins::FeatureBins;
 use super::grow::{Grower, Size};
-use super::objective::{Bag, Round, Targets};
+use super::objective::{Bag, Targets};
 use super::part::{Layout, PART_ROWS, Part};
 use super::split::Rules;
 use super::stop::Stopping;
@@ -76,11 +76,10 @@ impl<'a> Boosting<'a> {
     }
 
     fn tree(&mut self, bag: Bag) -> BinnedTree {
-        let round =
-            Round { scale: self.grower.rules.scale, hessian_floor: self.config.hessian_floor, bag };
+        let scale = self.grower.rules.scale;
         self.parts.par_iter_mut().zip(&self.targets).for_each(|(part, targets)| {
             let first_row = part.first_row;
-            targets.row_sums(&round, first_row, &mut part.row_sums);
+            targets.row_sums(scale, bag, first_row, &mut part.row_sums);
             part.begin(|row| bag.is_all() || bag.holds(first_row + row, targets.labels[row]));
         });
         let in_use = self.features_in_use(bag.seed);
@@ -106,7 +105,8 @@ impl<'a> Boosting<'a> {
             let mut covers = vec![0.0; tree.outputs.len()];
             let mut add = |leaf: usize, row: usize| {
                 targets.margins[row] += tree.outputs[leaf];
-                covers[leaf] += targets.weights.as_ref().map_or(1.0, |weights| f64::from(weights[row]));
+                covers[leaf] +=
+                    targets.weights.as_ref().map_or(1.0, |weights| f64::from(weights[row]));
             };
             for leaf in 0..tree.outputs.len() {
                 part.leaf(leaf).iter().for_each(|row| add(leaf, usize::from(*row)));

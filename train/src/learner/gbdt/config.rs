@@ -49,8 +49,6 @@ pub struct Gbdt {
     pub max_delta_step: f64,
     /// Least gain of a split, 0 or more.
     pub min_gain_to_split: f64,
-    /// Least second derivative of a row of weight 1, 0 to 0.25.
-    pub hessian_floor: f64,
     /// Share of the features that a tree may ask for, above 0 and at most 1.
     pub feature_fraction: f64,
     /// Share of the rows that a tree is grown on, above 0 and at most 1. Rows drawn count as much
@@ -107,10 +105,9 @@ impl Default for Gbdt {
             min_data_in_leaf: 20,
             min_sum_hessian_in_leaf: 1.0,
             lambda_l1: 0.0,
-            lambda_l2: 1.0,
+            lambda_l2: 5.0,
             max_delta_step: 0.0,
             min_gain_to_split: 0.0,
-            hessian_floor: 0.0,
             feature_fraction: 1.0,
             bagging_fraction: 1.0,
             pos_bagging_fraction: None,
@@ -171,8 +168,6 @@ impl Gbdt {
         ] {
             ranges.number(key, found, |x| (0.0..=1e9).contains(&x), "a number of 0 to 1e9")?;
         }
-        let (floor, expected) = (self.hessian_floor, "a number of 0 to 0.25");
-        ranges.number("hessian_floor", floor, |x| (0.0..=0.25).contains(&x), expected)?;
         for (key, found) in [
             ("learning_rate", Some(self.learning_rate)),
             ("feature_fraction", Some(self.feature_fraction)),
@@ -187,7 +182,11 @@ impl Gbdt {
             self.monotone_constraints.iter().find(|(_, way)| !(-1..=1).contains(*way))
         {
             let expected = "1, -1 or 0 per feature".to_owned();
-            return Err(ranges.refuse("monotone_constraints", expected, format!("{name} = {found}")));
+            return Err(ranges.refuse(
+                "monotone_constraints",
+                expected,
+                format!("{name} = {found}"),
+            ));
         }
         ranges.scale_pos_weight(self.scale_pos_weight)?;
         ranges.negative_ratio(self.negative_ratio)
@@ -201,7 +200,8 @@ impl Gbdt {
         let mut monotone = Vec::new();
         for (name, way) in &self.monotone_constraints {
             let position = matrix.feature_names().iter().position(|feature| **feature == **name);
-            let feature = position.filter(|feature| matrix.row_types()[*feature] == RowType::Numeric);
+            let feature =
+                position.filter(|feature| matrix.row_types()[*feature] == RowType::Numeric);
             let Some(feature) = feature else {
                 let expected = if position.is_some() {
                     "names of numeric features, since categories have no order".to_owned()

@@ -67,11 +67,7 @@ impl Grower {
     }
 
     /// A tree of one leaf, which holds the rows of leaf 0 of the parts.
-    pub(super) fn begin<'a>(
-        &'a self,
-        parts: &'a mut [Part],
-        in_use: &'a [bool],
-        ) -> Growth<'a> {
+    pub(super) fn begin<'a>(&'a self, parts: &'a mut [Part], in_use: &'a [bool]) -> Growth<'a> {
         let n_rows = parts.iter().map(|part| part.leaf(0).len()).sum();
         let (sums, histogram) = self.collect(parts, n_rows, true, |_, _| 0);
         let (bounds, inherited) = (Bounds::NONE, 0.0);
@@ -186,15 +182,11 @@ impl Growth<'_> {
         let right = self.leaves.len();
         let left_is_smaller = n_left <= n_right;
         let goes_left = by.left.table();
-        let (smaller_sums, smaller) = grower.collect(
-            self.parts,
-            sums.n_rows as usize,
-            with_histogram,
-            |part, moved| {
+        let (smaller_sums, smaller) =
+            grower.collect(self.parts, sums.n_rows as usize, with_histogram, |part, moved| {
                 part.split(leaf, by.feature, &goes_left, moved);
                 if left_is_smaller { leaf } else { right }
-            },
-        );
+            });
         let larger_sums = sums - smaller_sums;
         let larger = match (histogram, &smaller) {
             (Some(mut histogram), Some(smaller)) => {

@@ -1,8 +1,8 @@
 //! Histograms: the sums of a leaf's rows per bin of every feature.
 
+use super::bins::MAX_BINS;
 use super::part::{GROUP_FEATURES, Layout, Part};
 use super::sums::{BLOCK_ROWS, Sums};
-use super::bins::MAX_BINS;
 
 /// Rows whose bins are copied together before they are counted: the copies wait for memory side by
 /// side, which the counting does not.

@@ -93,7 +93,7 @@ impl Gbdt {
         let drawn = self.bag_fractions().into_iter().fold(1.0, f64::min);
         let max_weight = max_weight / drawn;
         Ok(Rules {
-            scale: Scale::new(max_weight, max_weight * MAX_HESSIAN.max(self.hessian_floor)),
+            scale: Scale::new(max_weight, max_weight * MAX_HESSIAN),
             min_data_in_leaf: self.min_data_in_leaf as i64,
             min_sum_hessian_in_leaf: self.min_sum_hessian_in_leaf,
             lambda_l1: self.lambda_l1,

@@ -21,15 +21,6 @@ pub(super) fn start(labels: &[bool], weights: &[f64]) -> f64 {
     libm::log(class_weights[1] / class_weights[0])
 }
 
-/// How a round sees the rows.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Round {
-    pub(super) scale: Scale,
-    /// Least second derivative of a row of weight 1.
-    pub(super) hessian_floor: f64,
-    pub(super) bag: Bag,
-}
-
 /// The rows drawn for a round: each by its own chance, whatever part it is in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bag {
@@ -59,10 +50,15 @@ impl Targets {
     ///
     /// With `p = 1 / (1 + exp(-margin))` and weight `w`, the gradient of the loss
     /// `-w (y ln p + (1 - y) ln(1 - p))` by the margin is `w (p - y)` and its second derivative
-    /// `w p (1 - p)`, here at least `w` times the floor. Rows drawn by chance stand for those that
-    /// were not: `w` is divided by the share of their class.
-    pub(super) fn row_sums(&self, round: &Round, first_row: usize, row_sums: &mut [RowSums]) {
-        let Round { scale, hessian_floor, bag } = round;
+    /// `w p (1 - p)`. Rows drawn by chance stand for those that were not: `w` is divided by the share
+    /// of their class.
+    pub(super) fn row_sums(
+        &self,
+        scale: Scale,
+        bag: Bag,
+        first_row: usize,
+        row_sums: &mut [RowSums],
+    ) {
         let (per_gradient, per_hessian) = (1.0 / scale.gradient, 1.0 / scale.hessian);
         let class_weights = bag.fractions.map(|fraction| 1.0 / fraction);
         let rows = row_sums.iter_mut().zip(&self.margins).zip(&self.labels).enumerate();
@@ -70,18 +66,23 @@ impl Targets {
             let weight = weight * class_weights[usize::from(label)];
             let probability = sigmoid(margin);
             let gradient = weight * (probability - f64::from(u8::from(label)));
-            let hessian = weight * (probability * (1.0 - probability)).max(*hessian_floor);
+            let hessian = weight * probability * (1.0 - probability);
             let dither = mix(bag.seed, (first_row + row) as u64);
-            *slot =
-                RowSums::new(round_off(gradient * per_gradient), round_off(hessian * per_hessian), dither);
+            *slot = RowSums::new(
+                round_off(gradient * per_gradient),
+                round_off(hessian * per_hessian),
+                dither,
+            );
         };
         match &self.weights {
             None => rows.for_each(|(row, ((slot, margin), label))| {
                 set(slot, row, *margin, *label, 1.0);
             }),
-            Some(weights) => rows.zip(weights).for_each(|((row, ((slot, margin), label)), weight)| {
-                set(slot, row, *margin, *label, f64::from(*weight));
-            }),
+            Some(weights) => {
+                rows.zip(weights).for_each(|((row, ((slot, margin), label)), weight)| {
+                    set(slot, row, *margin, *label, f64::from(*weight));
+                })
+            }
         }
     }
 }
@@ -109,7 +110,8 @@ pub(super) fn sigmoid(x: f64) -> f64 {
     let r = (y - n * LN2_HIGH) - n * LN2_LOW;
     // The Taylor series; what is left out is below 2e-10 of the sum.
     let mut sum = 1.0 / 40_320.0;
-    for coefficient in [1.0 / 5_040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0]
+    for coefficient in
+        [1.0 / 5_040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0]
     {
         sum = sum * r + coefficient;
     }

@@ -50,6 +50,20 @@ pub(super) struct Candidate {
     pub(super) left_sums: Sums,
 }
 
+/// A leaf as a search for splits by one feature sees it.
+pub(super) struct Scan<'a> {
+    pub(super) order: &'a Order,
+    /// Those of the feature.
+    pub(super) bins: &'a [Sums],
+    pub(super) total: Sums,
+    pub(super) bounds: Bounds,
+    pub(super) monotone: i8,
+    /// Missing values are tried on both sides.
+    pub(super) has_missing: bool,
+    /// Also splits beside an empty bin, which are those beside the bin before it.
+    pub(super) empty_bins: bool,
+}
+
 /// Bins of a feature in the order in which a split goes through them: those before it go left.
 #[derive(Debug)]
 pub(super) struct Order {
@@ -99,26 +113,15 @@ impl Rules {
             && self.scale.of(sums).1 >= self.min_sum_hessian_in_leaf
     }
 
-    /// Whether a leaf could be parted at all.
-    pub(super) fn is_splittable(&self, sums: Sums) -> bool {
-        sums.n_rows >= 2 * self.min_data_in_leaf.max(1)
-            && self.scale.of(sums).1 >= 2.0 * self.min_sum_hessian_in_leaf
-    }
-
-    /// Calls `visit` with each split of a leaf by this order: the number of bins on the left,
-    /// whether missing values go there, the sums there and the score of both sides together.
-    ///
-    /// `bins` are those of the feature. Without missing values they count as going to neither.
+    /// Calls `visit` with each split of a leaf: the number of bins on the left, whether missing
+    /// values go there, the sums there, and the score of both sides together, which is minus infinity
+    /// where a constraint forbids the split.
     pub(super) fn each_split(
         &self,
-        order: &Order,
-        bins: &[Sums],
-        total: Sums,
-        bounds: Bounds,
-        monotone: i8,
-        (has_missing, skip_empty): (bool, bool),
+        scan: &Scan<'_>,
         mut visit: impl FnMut(usize, bool, Sums, f64),
     ) {
+        let Scan { order, bins, total, bounds, monotone, .. } = *scan;
         let missing = bins[usize::from(MISSING)];
         let l2 = self.lambda_l2 + order.extra_l2(self);
         // The plain Newton step needs one division for both sides.
@@ -131,11 +134,11 @@ impl Rules {
             let bin = bins[usize::from(bin)];
             left += bin;
             // A split beside an empty bin was seen before.
-            if (skip_empty && bin.n_rows == 0) || !order.allows(position + 1) {
+            if (bin.n_rows == 0 && !scan.empty_bins) || !order.allows(position + 1) {
                 continue;
             }
             for missing_left in [false, true] {
-                if missing_left && !has_missing {
+                if missing_left && !scan.has_missing {
                     break;
                 }
                 let left = if missing_left { left + missing } else { left };
@@ -197,7 +200,9 @@ impl Rules {
         let needed = self.leaf_score(total, bounds) + self.min_gain_to_split;
         let mut best: Option<(usize, bool, Sums, f64)> = None;
         let has_missing = bins[usize::from(MISSING)].n_rows > 0;
-        self.each_split(&order, bins, total, bounds, monotone, (has_missing, true), |n_left, missing, left, score| {
+        let order = &order;
+        let scan = Scan { order, bins, total, bounds, monotone, has_missing, empty_bins: false };
+        self.each_split(&scan, |n_left, missing, left, score| {
             if score > best.map_or(needed, |best| best.3) && score.is_finite() {
                 best = Some((n_left, missing, left, score));
             }
@@ -206,9 +211,9 @@ impl Rules {
         let gain = score - self.leaf_score(total, bounds);
         let heavier_left = 2 * left_sums.hessian >= total.hessian;
         let is_empty = |bin: u8| bins[usize::from(bin)].n_rows == 0;
-        let default_left =
-            if is_empty(MISSING) { heavier_left } else { missing_left };
-        let left = order.left(n_left, default_left, |bin| is_empty(bin) && is_categorical, bins.len());
+        let default_left = if is_empty(MISSING) { heavier_left } else { missing_left };
+        let left =
+            order.left(n_left, default_left, |bin| is_empty(bin) && is_categorical, bins.len());
         Some(Candidate { gain, feature, left, left_sums })
     }
 }
@@ -266,10 +271,8 @@ impl Order {
             return Self { bins, allowed: [0..n_bins, 0..0], is_categorical };
         }
         let least = rules.categories.min_data_per_group.max(1);
-        let mut order: Vec<u8> = (1..n_bins)
-            .filter(|&bin| bins[bin].n_rows >= least)
-            .map(|bin| bin as u8)
-            .collect();
+        let mut order: Vec<u8> =
+            (1..n_bins).filter(|&bin| bins[bin].n_rows >= least).map(|bin| bin as u8).collect();
         let ratio = |bin: u8| {
             let (gradient, hessian) = rules.scale.of(bins[usize::from(bin)]);
             gradient / (hessian + rules.categories.smooth)
@@ -303,7 +306,10 @@ impl Order {
         self.bins[..n_left].iter().for_each(|bin| left.insert(*bin));
         if default_left {
             left.insert(MISSING);
-            (1..n_bins).map(|bin| bin as u8).filter(|bin| is_unknown(*bin)).for_each(|bin| left.insert(bin));
+            (1..n_bins)
+                .map(|bin| bin as u8)
+                .filter(|bin| is_unknown(*bin))
+                .for_each(|bin| left.insert(bin));
         }
         left
     }

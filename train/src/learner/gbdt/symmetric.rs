@@ -1,8 +1,8 @@
 //! Symmetric trees: one question for all leaves of a depth.
 
-use super::bins::MISSING;
+use super::bins::{BinSet, MISSING};
 use super::grow::Growth;
-use super::split::{Candidate, Order, best_of_features};
+use super::split::{Candidate, Order, Scan, best_of_features};
 use super::sums::Sums;
 use super::tree::BinnedTree;
 
@@ -65,15 +65,10 @@ impl Growth<'_> {
             let visit = |n_left: usize, missing_left: bool, _, score: f64| {
                 gains[usize::from(missing_left)][n_left] += score - unsplit;
             };
-            rules.each_split(
-                &order,
-                bins,
-                leaf.sums,
-                leaf.bounds,
-                monotone,
-                (has_missing, false),
-                visit,
-            );
+            let (total, bounds) = (leaf.sums, leaf.bounds);
+            let order = &order;
+            let scan = Scan { order, bins, total, bounds, monotone, has_missing, empty_bins: true };
+            rules.each_split(&scan, visit);
         }
         let mut best: Option<(bool, usize, f64)> = None;
         for (missing_left, gains) in [false, true].into_iter().zip(&gains) {
@@ -84,15 +79,15 @@ impl Growth<'_> {
             }
         }
         let (missing_left, n_left, gain) = best?;
-        let sums = |left: &super::bins::BinSet| {
+        let sums = |left: &BinSet| {
             let mut sums = Sums::default();
             let bins = all.iter().enumerate().filter(|(bin, _)| left.contains(*bin as u8));
             bins.for_each(|(_, bin)| sums += *bin);
             sums
         };
         let is_unknown = |bin: u8| is_categorical && all[usize::from(bin)].n_rows == 0;
-        let heavier_left = 2 * sums(&order.left(n_left, false, |_| false, n_bins)).hessian
-            >= total.hessian;
+        let heavier_left =
+            2 * sums(&order.left(n_left, false, |_| false, n_bins)).hessian >= total.hessian;
         let default_left = if has_missing { missing_left } else { heavier_left };
         let left = order.left(n_left, default_left, is_unknown, n_bins);
         Some(Candidate { gain, feature, left_sums: sums(&left), left })
