@@ -95,15 +95,17 @@ pub struct Reference {
     pub margin: Histogram,
 }
 
-/// Counts of values.
+/// How values are spread. Each counts with the weight of its row, so that rows which stand for
+/// others, such as those that a policy let through, give the spread of all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Histogram {
-    /// Strictly increasing; bin `i` counts `edges[i-1] < x <= edges[i]`. Empty for a category.
+    /// Strictly increasing; bin `i` holds `edges[i-1] < x <= edges[i]`. Empty for a category.
     pub edges: Vec<f64>,
-    /// One more than there are edges; for a category one per code.
-    pub counts: Vec<u64>,
-    /// Missing values.
-    pub missing: u64,
+    /// Weight of the values in each bin, of which there is one more than edges; for a category per
+    /// code.
+    pub weights: Vec<f64>,
+    /// Weight of missing values.
+    pub missing: f64,
 }
 
 /// Where a model came from. Nothing here depends on a clock, a host, a path or a thread count.
@@ -202,8 +204,12 @@ impl Histogram {
             Some(_) => return Some("a category's histogram should have no edges"),
             None => self.edges.len().saturating_add(1),
         };
-        if self.counts.len() != expected {
-            return Some("a histogram has another number of counts than of bins");
+        if self.weights.len() != expected {
+            return Some("a histogram has another number of weights than of bins");
+        }
+        let is_weight = |weight: &f64| weight.is_finite() && *weight >= 0.0;
+        if !self.weights.iter().chain([&self.missing]).all(is_weight) {
+            return Some("weights of a histogram should be finite and 0 or more");
         }
         let increasing = self.edges.iter().zip(self.edges.iter().skip(1)).all(|(a, b)| a < b);
         if !increasing || self.edges.iter().any(|edge| !edge.is_finite()) {

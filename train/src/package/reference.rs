@@ -4,73 +4,98 @@ use shroff_serve::artifact::{Histogram, Reference};
 
 use crate::matrix::Matrix;
 
-/// Bins of a histogram of numbers; equal mass as far as ties allow.
+/// Bins of a histogram of numbers; of equal weight as far as ties allow.
 const N_BINS: usize = 20;
 
-pub(super) fn reference(matrix: &Matrix, margins: &[f64]) -> Reference {
+/// Rows without a weight count 1 each.
+pub(super) fn reference(matrix: &Matrix, margins: &[f64], weights: Option<&[f64]>) -> Reference {
+    let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
     let feature = |position: usize| {
-        let values = (0..matrix.n_rows()).map(|row| f64::from(matrix.row(row)[position]));
+        let value = |row: usize| f64::from(matrix.row(row)[position]);
+        let values = (0..matrix.n_rows()).map(|row| (value(row), weight(row)));
         match matrix.row_types()[position].n_categories() {
             Some(n_categories) => categories(values, n_categories as usize),
-            None => numbers(values.collect()),
+            None => numbers(values),
         }
     };
     Reference {
         n_rows: margins.len() as u64,
         features: (0..matrix.n_features()).map(feature).collect(),
-        margin: numbers(margins.to_vec()),
+        margin: numbers(margins.iter().enumerate().map(|(row, margin)| (*margin, weight(row)))),
     }
 }
 
-fn categories(values: impl Iterator<Item = f64>, n_categories: usize) -> Histogram {
-    let mut histogram = Histogram { edges: Vec::new(), counts: vec![0; n_categories], missing: 0 };
-    for value in values {
-        match histogram.counts.get_mut(value as usize) {
-            Some(count) if !value.is_nan() => *count += 1,
-            _ => histogram.missing += 1,
+fn categories(values: impl Iterator<Item = (f64, f64)>, n_categories: usize) -> Histogram {
+    let (edges, weights, missing) = (Vec::new(), vec![0.0; n_categories], 0.0);
+    let mut histogram = Histogram { edges, weights, missing };
+    for (value, weight) in values {
+        match histogram.weights.get_mut(value as usize) {
+            Some(sum) if !value.is_nan() => *sum += weight,
+            _ => histogram.missing += weight,
         }
     }
     histogram
 }
 
 /// Edges at the quantiles; equal quantiles make one edge.
-fn numbers(mut values: Vec<f64>) -> Histogram {
-    let n_rows = values.len();
-    values.retain(|value| !value.is_nan());
-    values.sort_unstable_by(f64::total_cmp);
-    let mut edges: Vec<f64> = Vec::new();
-    for quantile in 1..N_BINS {
-        // The last value of the quantile's share: bins end with their edge.
-        let Some(&edge) =
-            (values.len() * quantile / N_BINS).checked_sub(1).and_then(|at| values.get(at))
-        else {
-            continue;
-        };
-        let new = edges.last().is_none_or(|last| *last < edge);
-        if new && values.last().is_some_and(|last| edge < *last) {
-            edges.push(edge);
+fn numbers(values: impl Iterator<Item = (f64, f64)>) -> Histogram {
+    let (mut missing, mut present) = (0.0, Vec::new());
+    for (value, weight) in values {
+        if value.is_nan() {
+            missing += weight;
+        } else {
+            present.push((value, weight));
         }
     }
-    let mut counts = vec![0_u64; edges.len() + 1];
-    for value in &values {
-        counts[edges.partition_point(|edge| edge < value)] += 1;
+    // Stable, so that equal values are added up in the order of the rows.
+    present.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let total: f64 = present.iter().map(|(_, weight)| weight).sum();
+    let greatest = present.last().map_or(f64::NAN, |(value, _)| *value);
+    let mut edges: Vec<f64> = Vec::new();
+    let (mut passed, mut quantile) = (0.0, 1);
+    for (value, weight) in &present {
+        passed += weight;
+        // The value with which the quantile's share is full: bins end with their edge.
+        while quantile < N_BINS && passed >= total * quantile as f64 / N_BINS as f64 {
+            quantile += 1;
+            if edges.last().is_none_or(|last| last < value) && *value < greatest {
+                edges.push(*value);
+            }
+        }
     }
-    Histogram { edges, counts, missing: (n_rows - values.len()) as u64 }
+    let mut weights = vec![0.0; edges.len() + 1];
+    for (value, weight) in &present {
+        weights[edges.partition_point(|edge| edge < value)] += weight;
+    }
+    Histogram { edges, weights, missing }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn of(values: impl IntoIterator<Item = f64>) -> Histogram {
+        numbers(values.into_iter().map(|value| (value, 1.0)))
+    }
+
     #[test]
     fn bins_hold_equal_shares_and_ties_stay_together() {
-        let histogram = numbers((1..=100).map(f64::from).chain([f64::NAN]).collect());
-        assert_eq!((histogram.counts, histogram.missing), (vec![5; 20], 1));
+        let histogram = of((1..=100).map(f64::from).chain([f64::NAN]));
+        assert_eq!((histogram.weights, histogram.missing), (vec![5.0; 20], 1.0));
         // 95 zeros and the numbers 1 to 5: one bin of zeros, one of the rest.
-        let zeros = numbers([0.0; 95].into_iter().chain((1..=5).map(f64::from)).collect());
-        assert_eq!(zeros.counts, [95, 5]);
-        let constant = numbers(vec![3.0; 10]);
-        assert_eq!((constant.edges.len(), constant.counts), (0, vec![10]));
-        assert_eq!(numbers(Vec::new()).counts, [0]);
+        let zeros = of([0.0; 95].into_iter().chain((1..=5).map(f64::from)));
+        assert_eq!(zeros.weights, [95.0, 5.0]);
+        let constant = of([3.0; 10]);
+        assert_eq!((constant.edges.len(), constant.weights), (0, vec![10.0]));
+        assert_eq!(of([]).weights, [0.0]);
+    }
+
+    #[test]
+    fn a_row_counts_as_many_as_it_stands_for() {
+        let copies = (1..=40_u8).flat_map(|value| vec![f64::from(value); 1 + usize::from(value % 4)]);
+        let weighted = (1..=40_u8).map(|value| (f64::from(value), f64::from(1 + value % 4)));
+        assert_eq!(numbers(weighted), of(copies));
+        let codes = categories([(0.0, 2.5), (1.0, 1.0), (0.0, 0.5), (f64::NAN, 3.0)].into_iter(), 2);
+        assert_eq!((codes.weights, codes.missing), (vec![3.0, 1.0], 3.0));
     }
 }

@@ -48,8 +48,8 @@ pub(in crate::artifact) struct ReferenceV1 {
 #[derive(Serialize, Deserialize)]
 struct HistogramV1 {
     edges: Vec<f64>,
-    counts: Vec<u64>,
-    missing: u64,
+    weights: Vec<f64>,
+    missing: f64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -185,8 +185,8 @@ impl Body for ReferenceV1 {
 
     fn from_content(reference: &Reference) -> Self {
         let wire = |histogram: &Histogram| {
-            let Histogram { edges, counts, missing } = histogram.clone();
-            HistogramV1 { edges, counts, missing }
+            let Histogram { edges, weights, missing } = histogram.clone();
+            HistogramV1 { edges, weights, missing }
         };
         Self {
             n_rows: reference.n_rows,
@@ -197,8 +197,8 @@ impl Body for ReferenceV1 {
 
     fn into_content(self) -> Result<Reference, ErrorKind> {
         let plain = |histogram: HistogramV1| {
-            let HistogramV1 { edges, counts, missing } = histogram;
-            Histogram { edges, counts, missing }
+            let HistogramV1 { edges, weights, missing } = histogram;
+            Histogram { edges, weights, missing }
         };
         Ok(Reference {
             n_rows: self.n_rows,

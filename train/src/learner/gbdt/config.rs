@@ -11,7 +11,22 @@ use crate::matrix::Matrix;
 
 /// Gradient-boosted trees, grown on histograms of at most 255 bins.
 ///
-/// TABLE
+/// Where a default is not LightGBM's, it is for a reason that was measured on seven families of
+/// tables made for it, of 10,000 to 300,000 rows with 0.5 % to 1 % fraud (simulated card payments,
+/// heavy-tailed, interacting and additive features; average precision, *AP*, is the mean over all):
+///
+/// | parameter | LightGBM | here | reason |
+/// |---|---|---|---|
+/// | bins | quantiles of all rows | quantiles of a mixture in which both classes weigh the same | frauds sit in tails that plain quantiles put into one bin: AP .480 against .471 |
+/// | `grow_policy` | leaf-wise | symmetric, depth 6 | AP .480 against .459 of 31 leaves, mean log loss .0250 against .0267, and such trees score several times faster |
+/// | `lambda_l2` | 0 | 5 | at a small base rate second derivatives vanish and steps explode: without any remedy AP .403, with 1 .450, with 5 .453, with 30 .445 |
+/// | `min_sum_hessian_in_leaf` | 0.001 | 1 | the same: 0.001 to 0.1 .406 to .409, 1 .446; with `lambda_l2` 5 and symmetric trees .480 against .479 of 0 |
+/// | `learning_rate`, `num_iterations` | 0.1, 100 | 0.05, 500 | AP .487 at 300 to 500 rounds against .481 at 100 rounds of 0.1 |
+/// | `early_stopping_rounds` | none | 50, by log loss | steadier than by average precision: AP .490 against .486 after the refit |
+///
+/// Drawing rows or features cost AP (.472 with half of the rows, .474 with half of the features), so
+/// both are off; a start at even odds, floors under the second derivative of a row, 20 or 1 rows in a
+/// leaf made no difference that was the same for all families.
 ///
 /// The same data, parameters and seed give the same bytes on any number of threads: gradients are
 /// rounded to integers once a round, and sums of integers do not depend on their order.
