@@ -9,7 +9,7 @@ use shroff_serve::schema::{Policy, RowType};
 use super::Ending;
 use super::data::ModelArgs;
 use crate::Error;
-use crate::report::Table;
+use crate::report::{Table, importance};
 
 /// Flags of `inspect` and `verify`.
 #[derive(Debug, clap::Args)]
@@ -67,12 +67,18 @@ fn describe(contents: &Contents) -> Value {
             json!({ "name": *input.name, "type": input.input_type.name(), "required": input.required })
         })
         .collect();
+    let importance = match &contents.model {
+        Model::Forest(forest) => importance(forest, contents.schema.features.len()),
+        _ => Vec::new(),
+    };
     let features: Vec<Value> = contents
         .schema
         .features
         .iter()
         .zip(&contents.program.steps)
-        .map(|(feature, step)| {
+        .enumerate()
+        .map(|(position, (feature, step))| {
+            let importance = importance.get(position);
             json!({
                 "name": *feature.name,
                 "input": *contents.schema.inputs[step.input()].name,
@@ -80,6 +86,8 @@ fn describe(contents: &Contents) -> Value {
                 "on_missing": policy(feature.on_missing),
                 "on_unseen": policy(feature.on_unseen),
                 "on_out_of_range": policy(feature.on_out_of_range),
+                "gain": importance.map(|feature| feature.gain),
+                "splits": importance.map(|feature| feature.n_splits),
             })
         })
         .collect();
@@ -156,7 +164,14 @@ fn policy(policy: Policy) -> String {
 }
 
 fn text(report: &Value) -> String {
-    let show = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let show = |value: &Value| match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) if number.is_f64() => {
+            format!("{:.4}", number.as_f64().unwrap_or(f64::NAN))
+        }
+        value => value.to_string(),
+    };
     let mut text = String::new();
     for key in
         ["artifact", "model", "learner", "kind", "calibration", "as_of", "bytes", "golden_records"]
@@ -177,7 +192,16 @@ fn text(report: &Value) -> String {
         (
             "\nfeatures\n",
             "features",
-            &["name", "input", "kind", "on_missing", "on_unseen", "on_out_of_range"],
+            &[
+                "name",
+                "input",
+                "kind",
+                "on_missing",
+                "on_unseen",
+                "on_out_of_range",
+                "gain",
+                "splits",
+            ],
         ),
         ("\nwindows\n", "windows", &["name", "from", "to", "rows", "frauds"]),
         ("\nsections\n", "sections", &["name", "version", "required", "bytes"]),

@@ -45,7 +45,8 @@ impl Progress for Terminal {
         self.with(|bar| {
             let message = bar.message();
             bar.finish_and_clear();
-            let style = ProgressStyle::with_template("{spinner} {msg} {bar:30} {pos}/{len} {eta}");
+            let style =
+                ProgressStyle::with_template("{spinner} {msg} {bar:30} {pos}/{len} {prefix} {eta}");
             let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
             *bar = ProgressBar::new(n_steps).with_style(style).with_message(message);
             bar.enable_steady_tick(std::time::Duration::from_millis(120));
@@ -54,6 +55,10 @@ impl Progress for Terminal {
 
     fn advance(&self, n: u64) {
         self.with(|bar| bar.inc(n));
+    }
+
+    fn tell(&self, what: &dyn std::fmt::Display) {
+        self.with(|bar| bar.set_prefix(what.to_string()));
     }
 }
 

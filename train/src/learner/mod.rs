@@ -99,6 +99,10 @@ pub trait Progress: Sync {
     fn start(&self, n_steps: u64);
     /// This many steps more are done.
     fn advance(&self, n: u64);
+    /// How well the fit does by now.
+    fn tell(&self, what: &dyn std::fmt::Display) {
+        let _ = what;
+    }
 }
 
 /// A [`Progress`] that shows nothing.

@@ -84,7 +84,8 @@ pub fn package(parts: Parts<'_>) -> Result<Packaged, Error> {
             window.calibrator(&contents.calibration, method, &mut notes)?;
         contents.bands = window.bands()?;
         let matrix = scoring::encode(&contents.schema, &contents.program, events, calibrate_rows)?;
-        contents.reference = Some(reference::reference(&matrix, &window.margins, window.weights.as_deref()));
+        contents.reference =
+            Some(reference::reference(&matrix, &window.margins, window.weights.as_deref()));
         draft = reopen_draft(&contents)?;
         calibrate_scores = scoring::score(&draft, events, calibrate_rows)?;
     }

@@ -92,10 +92,12 @@ mod tests {
 
     #[test]
     fn a_row_counts_as_many_as_it_stands_for() {
-        let copies = (1..=40_u8).flat_map(|value| vec![f64::from(value); 1 + usize::from(value % 4)]);
+        let copies =
+            (1..=40_u8).flat_map(|value| vec![f64::from(value); 1 + usize::from(value % 4)]);
         let weighted = (1..=40_u8).map(|value| (f64::from(value), f64::from(1 + value % 4)));
         assert_eq!(numbers(weighted), of(copies));
-        let codes = categories([(0.0, 2.5), (1.0, 1.0), (0.0, 0.5), (f64::NAN, 3.0)].into_iter(), 2);
+        let codes =
+            categories([(0.0, 2.5), (1.0, 1.0), (0.0, 0.5), (f64::NAN, 3.0)].into_iter(), 2);
         assert_eq!((codes.weights, codes.missing), (vec![3.0, 1.0], 3.0));
     }
 }

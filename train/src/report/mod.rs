@@ -1,7 +1,9 @@
 //! Results for people: tables in plain text.
 
+mod importance;
 mod table;
 mod text;
 
+pub use importance::{Importance, importance};
 pub use table::Table;
 pub use text::{evaluation, retraining};

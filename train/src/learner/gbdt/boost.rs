@@ -63,10 +63,12 @@ impl<'a> Boosting<'a> {
             let covers = self.add(&tree, bag);
             trees.push(tree.to_tree(self.bins, &covers));
             progress.advance(1);
-            if let Some(stopping) = &mut stopping
-                && stopping.is_over(&tree)
-            {
-                break;
+            if let Some(stopping) = &mut stopping {
+                let is_over = stopping.is_over(&tree);
+                stopping.tell(progress);
+                if is_over {
+                    break;
+                }
             }
         }
         if let Some(stopping) = stopping {

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::super::Progress;
 use super::bins::FeatureBins;
 use super::part::{Layout, PART_ROWS, Part};
 use super::tree::BinnedTree;
@@ -73,6 +74,19 @@ impl<'a> Stopping<'a> {
     /// The round after which the measure was best; the last without a measure.
     pub(super) fn best_round(&self) -> usize {
         self.best.map_or(self.n_rounds, |(round, _)| round)
+    }
+
+    /// The best measure so far, for people.
+    pub(super) fn tell(&self, progress: &dyn Progress) {
+        let Some((round, measure)) = self.best else { return };
+        match self.metric {
+            StopMetric::AveragePrecision => {
+                progress.tell(&format_args!("average precision {measure:.4} at {round}"));
+            }
+            StopMetric::LogLoss => {
+                progress.tell(&format_args!("log loss {:.5} at {round}", -measure));
+            }
+        }
     }
 
     fn measure(&self) -> Option<f64> {
