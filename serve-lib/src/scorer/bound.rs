@@ -84,6 +84,8 @@ impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
         }
     }
 
+    // Not inlined: within one function each call would take the stack of all sizes together.
+    #[inline(never)]
     fn score_on_stack<const N: usize, const PAIRS: usize, U: Serialize + ?Sized>(
         &self,
         value: &U,

@@ -363,3 +363,18 @@ fn scoring_allocates_nothing() {
     assert_eq!(count(&|| assert!(scorer.score(&row).is_ok())), 0);
     assert_eq!(count(&|| assert!(free.score_like(&as_text).is_ok())), 0);
 }
+
+/// A call once took the rows of all sizes on its stack: 200 KB, each page of it touched.
+#[test]
+fn a_score_of_a_small_model_takes_little_stack() {
+    let scorer = scorer();
+    let bound = scorer.bind(&Payment::sample()).expect("it binds");
+    let payment = Payment::sample();
+    std::thread::scope(|scope| {
+        let thread =
+            std::thread::Builder::new().name("64 KiB of stack".into()).stack_size(64 << 10);
+        let score = || bits(bound.score(&payment));
+        let found = thread.spawn_scoped(scope, score).expect("a thread").join().expect("a score");
+        assert_eq!(found, bits(scorer.score_record(Record::new(&payment.values()))));
+    });
+}
