@@ -95,8 +95,9 @@ impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
         let (mut row, mut waiting) = ([0.0; N], [None; PAIRS]);
         let row = &mut row[..contents.schema.features.len()];
         let (schema, program) = (&contents.schema, &contents.program);
-        let fill = RowFill::new(&self.by_input, schema, program, row, &mut waiting);
-        self.plan.walk(&contents.schema.inputs, value, fill)?.finish()?;
+        let mut fill = RowFill::new(&self.by_input, schema, program, row, &mut waiting);
+        self.plan.walk(&contents.schema.inputs, value, &mut fill)?;
+        fill.finish()?;
         scorer.score(row)
     }
 
