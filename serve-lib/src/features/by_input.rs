@@ -1,6 +1,8 @@
 //! The feature program one input at a time, for values that come in an order of their own and do not
 //! stay: text borrowed from a struct is gone when the next field comes.
 
+use super::outcome::Expected;
+use super::transform::number;
 use super::{Program, Step};
 use crate::error::{RejectReason, ScoreError};
 use crate::record::Value;
@@ -35,7 +37,9 @@ pub(crate) type Waiting = Option<Value<'static>>;
 
 #[derive(Debug, Clone, Copy)]
 enum Target {
-    /// The feature at this position, of this input alone, which is the usual case.
+    /// The feature at this position, which is the number itself: the usual case.
+    Number { feature: u32, expected: Expected },
+    /// The feature at this position, of this input alone.
     One(u32),
     /// Those between these places of [`ByInput::fed`].
     Several { from: u32, to: u32 },
@@ -56,7 +60,12 @@ impl ByInput {
                 slot += u32::from(step.second_input().is_some());
             }
             targets.push(match fed[from as usize..] {
-                [Fed { feature, pair: None }] => Target::One(feature),
+                [Fed { feature, pair: None }] => match program.steps[feature as usize] {
+                    Step::Number { range, .. } => {
+                        Target::Number { feature, expected: Expected::new(range) }
+                    }
+                    _ => Target::One(feature),
+                },
                 _ => Target::Several { from, to: fed.len() as u32 },
             });
         }
@@ -107,16 +116,28 @@ impl<'a> RowFill<'a> {
     }
 
     /// Computes all features of one input; the value's type suits it.
-    // Inlined where the kind of value is known, most of a step falls away.
+    // Inlined where the kind of value is known, little of this is left.
     #[inline(always)]
     pub(crate) fn feed(&mut self, input: u32, value: Value<'_>) {
+        let target = &self.targets[input as usize];
+        if let Target::Number { feature, expected } = target
+            && let Some(narrow) = expected.narrow(number(value))
+        {
+            self.row[*feature as usize] = narrow;
+        } else {
+            self.feed_other(input, value);
+        }
+    }
+
+    #[inline(never)]
+    fn feed_other(&mut self, input: u32, value: Value<'_>) {
         match self.targets[input as usize] {
-            Target::One(feature) => self.fill(feature, value),
+            Target::Number { feature, .. } | Target::One(feature) => self.fill(feature, value),
             Target::Several { from, to } => self.fill_several(from, to, value),
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn fill(&mut self, at: u32, value: Value<'_>) {
         let (step, feature) = (&self.steps[at as usize], &self.features[at as usize]);
         match step.fill(feature, value, self.utc_offset_secs) {

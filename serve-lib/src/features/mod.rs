@@ -3,6 +3,7 @@
 
 mod by_input;
 mod civil;
+mod outcome;
 mod program;
 mod rate;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One step per feature: read an input, turn it into a number, apply the feature's policies.
 
+use super::outcome::{Outcome, number};
 use super::{RateTable, TimePart, Transform, Vocabulary};
 use crate::error::{RejectReason, ScoreError};
 use crate::record::{Record, Value};
@@ -171,40 +172,6 @@ fn check_record(schema: &Schema, record: Record<'_>) -> Result<(), ScoreError> {
     Ok(())
 }
 
-/// What a step makes of its inputs before policies apply.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Outcome {
-    Value(f32),
-    Missing,
-    Unseen { other: f32 },
-    OutOfRange { value: f32 },
-}
-
-impl Outcome {
-    /// What the feature's policies make of it.
-    #[inline(never)]
-    pub(super) fn decide(self, feature: &Feature) -> Result<f32, RejectReason> {
-        let (reason, policy) = match self {
-            Self::Value(value) => return Ok(value),
-            Self::Missing => (RejectReason::Missing, feature.on_missing),
-            Self::Unseen { .. } => (RejectReason::Unseen, feature.on_unseen),
-            Self::OutOfRange { .. } => (RejectReason::OutOfRange, feature.on_out_of_range),
-        };
-        let (reason, policy) = if policy == Policy::AsMissing {
-            (RejectReason::Missing, feature.on_missing)
-        } else {
-            (reason, policy)
-        };
-        match (policy, reason, self) {
-            (Policy::Reject, ..) => Err(reason),
-            (Policy::Default(value), ..) => Ok(value),
-            (Policy::Learned, RejectReason::Unseen, Self::Unseen { other }) => Ok(other),
-            (Policy::Learned, RejectReason::OutOfRange, Self::OutOfRange { value }) => Ok(value),
-            _ => Ok(f32::NAN),
-        }
-    }
-}
-
 impl Step {
     /// The position of the input it reads, of two the first.
     pub fn input(&self) -> usize {
@@ -364,19 +331,4 @@ impl Step {
             _ => None,
         }
     }
-}
-
-#[inline]
-fn number(value: f64, range: Option<(f64, f64)>) -> Outcome {
-    if value.is_nan() {
-        return Outcome::Missing;
-    }
-    // -0.0 + 0.0 is +0.0: one zero, whatever its sign was. A number too large for f32 becomes the
-    // greatest finite one, so that a row holds no infinity.
-    let narrow = (value as f32 + 0.0).clamp(f32::MIN, f32::MAX);
-    let too_large = value.abs() > f64::from(f32::MAX);
-    if too_large || range.is_some_and(|(low, high)| value < low || value > high) {
-        return Outcome::OutOfRange { value: narrow };
-    }
-    Outcome::Value(narrow)
 }

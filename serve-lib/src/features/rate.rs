@@ -10,7 +10,7 @@
 //! (2018), section 3.2.
 
 use super::Vocabulary;
-use super::program::Outcome;
+use super::outcome::Outcome;
 use crate::error::RejectReason;
 use crate::schema::{Feature, MAX_NAME_BYTES};
 

@@ -100,7 +100,8 @@ impl TimeUnit {
 }
 
 /// Types were proved before, so whatever is no number is a null.
-fn number(value: Value<'_>) -> f64 {
+#[inline]
+pub(super) fn number(value: Value<'_>) -> f64 {
     match value {
         Value::Number(value) => value,
         Value::Integer(value) => value as f64,

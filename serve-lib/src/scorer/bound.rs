@@ -84,6 +84,8 @@ impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
         }
     }
 
+    // Not inlined: within one function each call would take the stack of all sizes together.
+    #[inline(never)]
     fn score_on_stack<const N: usize, const PAIRS: usize, U: Serialize + ?Sized>(
         &self,
         value: &U,
@@ -93,8 +95,9 @@ impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
         let (mut row, mut waiting) = ([0.0; N], [None; PAIRS]);
         let row = &mut row[..contents.schema.features.len()];
         let (schema, program) = (&contents.schema, &contents.program);
-        let fill = RowFill::new(&self.by_input, schema, program, row, &mut waiting);
-        self.plan.walk(&contents.schema.inputs, value, fill)?.finish()?;
+        let mut fill = RowFill::new(&self.by_input, schema, program, row, &mut waiting);
+        self.plan.walk(&contents.schema.inputs, value, &mut fill)?;
+        fill.finish()?;
         scorer.score(row)
     }
 

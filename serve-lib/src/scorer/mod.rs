@@ -148,6 +148,8 @@ impl Scorer {
         Bound::new(Holder::Shared(Arc::clone(self)), sample)
     }
 
+    // Not inlined: within one function each call would take the stack of all sizes together.
+    #[inline(never)]
     fn score_on_stack<const N: usize>(&self, record: Record<'_>) -> Result<Score, ScoreError> {
         let mut row = [0.0; N];
         let row = &mut row[..self.contents.schema.features.len()];

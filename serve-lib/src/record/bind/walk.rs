@@ -18,7 +18,7 @@ pub(crate) trait Sink {
 }
 
 impl Plan {
-    /// Hands every input's value to the sink, each exactly once, and gives it back.
+    /// Hands every input's value to the sink, each exactly once.
     ///
     /// # Errors
     /// A value of another shape than the sample; else the first input, in the schema's order, whose
@@ -28,21 +28,25 @@ impl Plan {
         &self,
         inputs: &[Input],
         value: &T,
-        sink: S,
-    ) -> Result<S, ScoreError> {
-        let mut walk = Walk { sink, shape: None, wrong_type: None };
-        let fields = &self.fields;
-        let outcome = value.serialize(Leaf::new(Nest { walk: &mut walk, fields, place: None }));
+        sink: &mut S,
+    ) -> Result<(), ScoreError> {
+        let (rest, last) = (self.fields.iter(), None);
+        let mut walk = Walk { sink, rest, last, shape: None, wrong_type: None };
+        let outcome = value.serialize(Leaf::new(Nest(&mut walk)));
         // A value may go on after an error, so that faults are looked at whatever the outcome.
         if outcome.is_err() || walk.shape.is_some() || walk.wrong_type.is_some() {
-            return Err(walk.error(fields, inputs));
+            return Err(walk.error(&self.fields, inputs));
         }
-        Ok(walk.sink)
+        Ok(())
     }
 }
 
 struct Walk<'a, S> {
-    sink: S,
+    sink: &'a mut S,
+    /// The fields to come, of the struct that is being serialised.
+    rest: std::slice::Iter<'a, Field>,
+    /// The field before them, if there is one.
+    last: Option<&'a Field>,
     shape: Option<Mismatch<'a>>,
     /// The lowest input of which that is known.
     wrong_type: Option<(u32, InputType, &'static str)>,
@@ -55,7 +59,31 @@ struct Mismatch<'a> {
     found: &'static str,
 }
 
-impl<'a, S> Walk<'a, S> {
+impl<'a, S: Sink> Walk<'a, S> {
+    /// The field that comes next, if this is its name.
+    fn expect(&mut self, name: &'static str) -> Result<&'a Field, Stop> {
+        match self.rest.as_slice().first() {
+            None => Err(self.mismatch(self.last, "no field after it", name)),
+            Some(field) if field.name == name => Ok(field),
+            Some(field) => Err(self.mismatch(Some(field), "this field", name)),
+        }
+    }
+
+    /// Apart from the way of single values, so that it costs them nothing.
+    #[inline(never)]
+    fn nested<T: Serialize + ?Sized>(
+        &mut self,
+        field: &'a Field,
+        n_fields: u32,
+        value: &T,
+    ) -> Result<(), Stop> {
+        let (within, rest) = self.rest.as_slice().split_at(n_fields as usize);
+        self.rest = within.iter();
+        let outcome = value.serialize(Leaf::new(Nest(self)));
+        (self.rest, self.last) = (rest.iter(), Some(field));
+        outcome.map_err(|stop| self.broken(stop))
+    }
+
     #[cold]
     fn error(&self, fields: &[Field], inputs: &[Input]) -> ScoreError {
         if let (Some((input, expected, found)), None) = (self.wrong_type, &self.shape)
@@ -81,11 +109,11 @@ impl<'a, S> Walk<'a, S> {
         Stop::kept()
     }
 
-    /// Serialising the field ended early; unless it is known why, it was the value's own doing.
+    /// Serialising the last field ended early; unless it is known why, it was the value's own doing.
     #[cold]
-    fn broken(&mut self, field: &'a Field, stop: Stop) -> Stop {
+    fn broken(&mut self, stop: Stop) -> Stop {
         if self.wrong_type.is_none() {
-            self.mismatch(Some(field), "a value", OWN_ERROR);
+            self.mismatch(self.last, "a value", OWN_ERROR);
         }
         stop
     }
@@ -100,27 +128,23 @@ impl<'a, S> Walk<'a, S> {
 
 const OWN_ERROR: &str = "an error of its own Serialize";
 
-/// Receives what should be a struct: the value itself, or a field of it.
-struct Nest<'w, 'a, S> {
-    walk: &'w mut Walk<'a, S>,
-    /// Those within.
-    fields: &'a [Field],
-    /// The field that it is; none for the value itself.
-    place: Option<&'a Field>,
-}
+/// Receives what should be a struct, the value itself or the last field, and then its fields.
+///
+/// No more than a pointer, so that it goes to a type's own `Serialize` in registers.
+struct Nest<'w, 'a, S>(&'w mut Walk<'a, S>);
 
-impl<'w, 'a, S: Sink> Receiver for Nest<'w, 'a, S> {
-    type Fields = Fields<'w, 'a, S>;
+impl<S: Sink> Receiver for Nest<'_, '_, S> {
+    type Fields = Self;
     type Entries = Impossible<(), Stop>;
 
     fn value(self, value: Value<'_>) -> Result<(), Stop> {
-        if value != Value::Null || self.place.is_none() {
+        if value != Value::Null || self.0.last.is_none() {
             return self.other(value.type_name());
         }
         // None in place of a nested struct: all within it is null.
-        for field in self.fields {
+        for field in self.0.rest.by_ref() {
             if let Role::Feeds { input, .. } = field.role {
-                self.walk.sink.feed(input, Value::Null);
+                self.0.sink.feed(input, Value::Null);
             }
         }
         Ok(())
@@ -128,98 +152,78 @@ impl<'w, 'a, S: Sink> Receiver for Nest<'w, 'a, S> {
 
     #[inline]
     fn fields(self) -> Result<Self::Fields, Stop> {
-        Ok(Fields { walk: self.walk, rest: self.fields.iter(), last: self.place })
+        Ok(self)
     }
 
     fn entries(self) -> Result<Self::Entries, Stop> {
-        Err(self.walk.mismatch(self.place, "a struct", A_MAP))
+        Err(self.0.mismatch(self.0.last, "a struct", A_MAP))
     }
 
     fn other(self, shape: &'static str) -> Result<(), Stop> {
-        Err(self.walk.mismatch(self.place, "a struct", shape))
+        Err(self.0.mismatch(self.0.last, "a struct", shape))
     }
 }
 
-struct Fields<'w, 'a, S> {
-    walk: &'w mut Walk<'a, S>,
-    rest: std::slice::Iter<'a, Field>,
-    last: Option<&'a Field>,
-}
-
-impl<'a, S: Sink> Fields<'_, 'a, S> {
-    /// The field that should be next, if this is its name.
-    #[inline(always)]
-    fn next(&mut self, name: &'static str) -> Result<&'a Field, Stop> {
-        let Some(field) = self.rest.next() else {
-            return Err(self.walk.mismatch(self.last, "no field after it", name));
-        };
-        // Names are literals, so that as a rule the very same bytes come again.
-        if std::ptr::eq(field.name, name) || field.name == name {
-            self.last = Some(field);
-            return Ok(field);
-        }
-        Err(self.walk.mismatch(Some(field), "this field", name))
-    }
-
-    /// Apart from the way of single values, so that it costs them nothing.
-    #[inline(never)]
-    fn nested<T: Serialize + ?Sized>(
-        &mut self,
-        field: &'a Field,
-        n_fields: u32,
-        value: &T,
-    ) -> Result<(), Stop> {
-        let (fields, rest) = self.rest.as_slice().split_at(n_fields as usize);
-        self.rest = rest.iter();
-        value
-            .serialize(Leaf::new(Nest { walk: self.walk, fields, place: Some(field) }))
-            .map_err(|stop| self.walk.broken(field, stop))
-    }
-}
-
-impl<S: Sink> SerializeStruct for Fields<'_, '_, S> {
+impl<S: Sink> SerializeStruct for Nest<'_, '_, S> {
     type Ok = ();
     type Error = Stop;
 
+    // Every field of every request comes by here: what is unusual is a call of its own.
     fn serialize_field<T: Serialize + ?Sized>(
         &mut self,
         name: &'static str,
         value: &T,
     ) -> Result<(), Stop> {
-        let field = self.next(name)?;
+        let walk = &mut *self.0;
+        let field = match walk.rest.as_slice().first() {
+            // Names are literals, so that as a rule the very same bytes come again.
+            Some(field) if std::ptr::eq(field.name, name) => field,
+            _ => return self.other_field(name, value),
+        };
+        walk.last = walk.rest.next();
         match field.role {
-            Role::Feeds { input, input_type } => {
-                let walk = &mut *self.walk;
-                value
-                    .serialize(Leaf::new(Give { walk, field, input, input_type }))
-                    .map_err(|stop| self.walk.broken(field, stop))
-            }
+            Role::Feeds { input, input_type } => value
+                .serialize(Leaf::new(Give { walk, input, input_type }))
+                .map_err(|stop| self.0.broken(stop)),
             Role::Ignored => Ok(()),
-            Role::Nested { n_fields } => self.nested(field, n_fields, value),
+            Role::Nested { n_fields } => walk.nested(field, n_fields, value),
         }
     }
 
     fn skip_field(&mut self, name: &'static str) -> Result<(), Stop> {
-        let field = self.next(name)?;
+        let field = self.0.expect(name)?;
+        self.0.last = self.0.rest.next();
         match field.role {
             Role::Ignored => Ok(()),
-            _ => Err(self.walk.mismatch(Some(field), "a value", "none, by skip_serializing_if")),
+            _ => Err(self.0.mismatch(Some(field), "a value", "none, by skip_serializing_if")),
         }
     }
 
     #[inline]
-    fn end(mut self) -> Result<(), Stop> {
-        match self.rest.next() {
+    fn end(self) -> Result<(), Stop> {
+        match self.0.rest.next() {
             None => Ok(()),
-            missing => Err(self.walk.mismatch(missing, "this field", "the end of the struct")),
+            missing => Err(self.0.mismatch(missing, "this field", "the end of the struct")),
         }
+    }
+}
+
+impl<S: Sink> Nest<'_, '_, S> {
+    /// A field of another name, or of the same in other bytes.
+    #[cold]
+    fn other_field<T: Serialize + ?Sized>(
+        &mut self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), Stop> {
+        let field = self.0.expect(name)?;
+        self.serialize_field(field.name, value)
     }
 }
 
 /// Receives the value of an input.
 struct Give<'w, 'a, S> {
     walk: &'w mut Walk<'a, S>,
-    field: &'a Field,
     input: u32,
     input_type: InputType,
 }
@@ -246,11 +250,11 @@ impl<S: Sink> Receiver for Give<'_, '_, S> {
     }
 
     fn fields(self) -> Result<Self::Fields, Stop> {
-        Err(self.walk.mismatch(Some(self.field), "one value", "a struct"))
+        Err(self.walk.mismatch(self.walk.last, "one value", "a struct"))
     }
 
     fn entries(self) -> Result<Self::Entries, Stop> {
-        Err(self.walk.mismatch(Some(self.field), "one value", A_MAP))
+        Err(self.walk.mismatch(self.walk.last, "one value", A_MAP))
     }
 
     #[cold]

@@ -20,10 +20,18 @@ fn scorer() -> Scorer {
 
 /// The same with another name for the country.
 fn scorer_with(country: &str) -> Scorer {
+    scorer_of(country, N_FEATURES)
+}
+
+const N_FEATURES: usize = 9;
+/// The first of them, each of one input.
+const N_SIMPLE: usize = 7;
+
+fn scorer_of(country: &str, n_features: usize) -> Scorer {
     let words = |words: &[&str]| Vocabulary::new(words.iter().map(|w| (*w).to_owned()).collect());
     let range = Some((0.0, 1e6));
     let computed = |transform| Step::Transform { transform, range: None };
-    let steps = vec![
+    let mut steps = vec![
         ("hour", Step::TimePart { input: 3, part: TimePart::Hour }),
         ("amount", Step::Number { input: 0, range: None }),
         ("online", Step::Boolean { input: 1 }),
@@ -35,6 +43,7 @@ fn scorer_with(country: &str) -> Scorer {
         ("amount/visits", computed(Transform::Ratio { inputs: [0, 4] })),
         ("visits-amount", computed(Transform::Difference { inputs: [4, 0] })),
     ];
+    steps.truncate(n_features);
     let names = ["amount", "online", country, "at", "visits", "channel"];
     let input = |(at, name): (usize, &str)| {
         let step = steps.iter().find(|(_, step)| step.input() == at);
@@ -209,18 +218,21 @@ fn bits(outcome: Result<Score, ScoreError>) -> Bits {
 
 #[test]
 fn a_bound_struct_scores_as_its_record_does() {
-    let scorer = scorer();
-    let bound = scorer.bind(&Payment::sample()).expect("it binds");
-    let (mut n_scored, mut n_rejected) = (0, 0);
-    for payment in payments() {
-        let expected = bits(scorer.score_record(Record::new(&payment.values())));
-        assert_eq!(bits(bound.score(&payment)), expected, "{payment:?}");
-        // So does whatever serialises alike.
-        assert_eq!(bits(bound.score_like(&&Box::new(&payment))), expected);
-        n_scored += usize::from(expected.is_ok());
-        n_rejected += usize::from(expected.is_err());
+    // A number that feeds one feature only has a way of its own.
+    for n_features in [N_FEATURES, N_SIMPLE] {
+        let scorer = scorer_of("country", n_features);
+        let bound = scorer.bind(&Payment::sample()).expect("it binds");
+        let (mut n_scored, mut n_rejected) = (0, 0);
+        for payment in payments() {
+            let expected = bits(scorer.score_record(Record::new(&payment.values())));
+            assert_eq!(bits(bound.score(&payment)), expected, "{payment:?}");
+            // So does whatever serialises alike.
+            assert_eq!(bits(bound.score_like(&&Box::new(&payment))), expected);
+            n_scored += usize::from(expected.is_ok());
+            n_rejected += usize::from(expected.is_err());
+        }
+        assert!(n_scored > 2_000 && n_rejected > 2_000, "{n_scored} scored, {n_rejected} rejected");
     }
-    assert!(n_scored > 2_000 && n_rejected > 2_000, "{n_scored} scored, {n_rejected} rejected");
 }
 
 /// Free fields, so that each test says what it wants to bind.
@@ -362,4 +374,19 @@ fn scoring_allocates_nothing() {
     let row = vec![0.5; scorer.schema().features.len()];
     assert_eq!(count(&|| assert!(scorer.score(&row).is_ok())), 0);
     assert_eq!(count(&|| assert!(free.score_like(&as_text).is_ok())), 0);
+}
+
+/// A call once took the rows of all sizes on its stack: 200 KB, each page of it touched.
+#[test]
+fn a_score_of_a_small_model_takes_little_stack() {
+    let scorer = scorer();
+    let bound = scorer.bind(&Payment::sample()).expect("it binds");
+    let payment = Payment::sample();
+    std::thread::scope(|scope| {
+        let thread =
+            std::thread::Builder::new().name("64 KiB of stack".into()).stack_size(64 << 10);
+        let score = || bits(bound.score(&payment));
+        let found = thread.spawn_scoped(scope, score).expect("a thread").join().expect("a score");
+        assert_eq!(found, bits(scorer.score_record(Record::new(&payment.values()))));
+    });
 }
