@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use polars::prelude::DataType;
 
 use crate::convert_all::{Place, Stored, convert_all};
+use crate::csv::other_delimiter;
 use crate::error::{Error, ErrorKind};
 use crate::options::BadRows;
 use crate::options::ReadOptions;
@@ -294,10 +295,10 @@ pub(crate) fn refuse_missing(
 ) -> Result<(), Error> {
     let known: HashSet<&String> = available.iter().collect();
     let missing = wanted.iter().find(|name| !known.contains(name));
-    if let (Some(_), [header]) = (missing, available)
-        && let Some(delimiter) = header.chars().find(|character| ";\t|,".contains(*character))
+    if missing.is_some()
+        && let Some(delimiter) = other_delimiter(available)
     {
-        let header = header.chars().take(60).collect();
+        let header = available.iter().flat_map(|name| name.chars()).take(60).collect();
         return Err(ErrorKind::Delimiter { path: path.to_owned(), header, delimiter }.into());
     }
     match missing {

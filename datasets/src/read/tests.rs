@@ -248,6 +248,25 @@ fn nested_fields_have_names_with_a_dot() {
 }
 
 #[test]
+fn names_that_are_data_are_refused_and_rows_that_lack_most_fields_take_little() {
+    let rows = |n: usize| -> String { (0..n).map(|n| format!("{{\"k{n}\":1}}\n")).collect() };
+    let files = Files::new(&[("many.ndjson", &rows(65_537)), ("few.ndjson", &rows(5_000))]);
+    let source = |name: &str| Source::new(files.0.path().join(name).to_str().unwrap());
+    let error = source("many.ndjson").columns().unwrap_err().to_string();
+    assert!(
+        error.ends_with("line 65537 (data row 65537): found 65537 columns, expected at most 65536")
+    );
+    // 5,000 rows of 5,000 columns are 200 MB of nulls; a batch holds a third of them at most.
+    let mut n_rows = 0;
+    for batch in source("few.ndjson").batches(usize::MAX).unwrap() {
+        let batch = batch.unwrap();
+        n_rows += batch.n_rows();
+        assert!(batch.n_rows() * 5_000 * size_of::<usize>() <= 65 << 20, "{}", batch.n_rows());
+    }
+    assert_eq!(n_rows, 5_000);
+}
+
+#[test]
 fn dates_of_another_shape_need_a_format_and_a_wrong_delimiter_is_guessed() {
     let files = Files::new(&[
         ("1.csv", "at\n2/24/2015 22:55\n04/18/2015 2:47\n"),
