@@ -35,7 +35,8 @@ impl ColumnRequest {
     }
 }
 
-/// What a column should hold. Null, empty text and NaN are null in every kind.
+/// What a column should hold. Null, empty text, NaN and the source's
+/// [`null_values`](crate::ReadOptions::null_values) are null in every kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ColumnKind {
     /// Numbers, or text that stands for them; infinities are kept. Gives [`Values::Number`].
@@ -140,33 +141,30 @@ impl Source {
     ) -> Result<(Table, ReadReport), Error> {
         refuse_duplicates(columns)?;
         let judged = self.judged_columns(columns)?;
-        if judged.is_empty() {
-            return self.read_columns(columns, rows);
-        }
-        let (table, report) = self.read_columns(&[columns, &judged].concat(), rows)?;
-        let asked = table.columns().take(columns.len());
-        let asked = asked.map(|(name, column)| (name.to_owned(), column.clone())).collect();
-        Ok((Table::new(asked)?, report))
+        let (read, report) = self.read_columns(&[columns, &judged].concat(), rows)?;
+        let names = columns.iter().map(|request| request.name.clone());
+        Ok((Table::new(names.zip(read).collect())?, report))
     }
 
-    /// The columns of `options.judged_by` that the files have and that are not asked for.
+    /// The columns of `options.judged_by` that the files have and that are not asked for as the same
+    /// kind.
     fn judged_columns(&self, columns: &[ColumnRequest]) -> Result<Vec<ColumnRequest>, Error> {
         if self.options.bad_rows == BadRows::Error || self.options.judged_by.is_empty() {
             return Ok(Vec::new());
         }
         let present = self.columns()?;
         let is_new = |judge: &&ColumnRequest| {
-            present.iter().any(|(name, _)| *name == judge.name)
-                && columns.iter().all(|column| column.name != judge.name)
+            present.iter().any(|(name, _)| *name == judge.name) && !columns.contains(*judge)
         };
         Ok(self.options.judged_by.iter().filter(is_new).cloned().collect())
     }
 
+    /// Reads columns, of which one may be asked for as several kinds.
     fn read_columns(
         &self,
         columns: &[ColumnRequest],
         rows: Option<&TimeRange>,
-    ) -> Result<(Table, ReadReport), Error> {
+    ) -> Result<(Vec<Column>, ReadReport), Error> {
         let rows = rows.filter(|range| range.from.is_some() || range.to.is_some());
         let mut whole = Whole { columns, read: None, report: ReadReport::default() };
         let mut lacking = Lacking::default();
@@ -209,9 +207,7 @@ impl Source {
             lacking.add(&file.path, &text);
         }
         lacking.refuse()?;
-        let names = columns.iter().map(|request| request.name.clone());
-        let table = Table::new(names.zip(whole.read.unwrap_or_default()).collect())?;
-        Ok((table, whole.report))
+        Ok((whole.read.unwrap_or_default(), whole.report))
     }
 }
 

@@ -248,6 +248,24 @@ fn nested_fields_have_names_with_a_dot() {
 }
 
 #[test]
+fn columns_read_one_by_one_leave_out_the_same_rows() {
+    let files = Files::new(&[
+        ("1.csv", "a,b\n1,x\ntwo,y\n3,z\n"),
+        ("2.ndjson", "{\"b\":\"v\",\"a\":4}\n{\"a\":\"five\",\"b\":\"w\"}\n"),
+    ]);
+    let mut source = skipping(&files, "*");
+    source.options.judged_by = vec![ColumnRequest::new("a", ColumnKind::Number)];
+    // Also where a column that decides is asked for as something else.
+    for (name, kind) in
+        [("b", ColumnKind::Text), ("a", ColumnKind::Text), ("a", ColumnKind::Number)]
+    {
+        let (table, report) = source.read_counted(&[ColumnRequest::new(name, kind)], None).unwrap();
+        assert_eq!((table.n_rows(), report.rows_skipped), (3, 2), "{name} as {kind:?}");
+        assert_eq!(table.columns().count(), 1);
+    }
+}
+
+#[test]
 fn names_that_are_data_are_refused_and_rows_that_lack_most_fields_take_little() {
     let rows = |n: usize| -> String { (0..n).map(|n| format!("{{\"k{n}\":1}}\n")).collect() };
     let files = Files::new(&[("many.ndjson", &rows(65_537)), ("few.ndjson", &rows(5_000))]);
