@@ -266,6 +266,45 @@ fn columns_read_one_by_one_leave_out_the_same_rows() {
 }
 
 #[test]
+fn texts_that_mean_null_are_null_in_every_kind_and_format() {
+    let files = Files::new(&[
+        ("1.csv", "n,t,w,k,b\nNA,NA,NA,NA,NA\n-999,?,\"?\",-999,?\n1,5, NA,7,1\n"),
+        ("2.ndjson", "{\"n\":\"NA\",\"t\":\"?\",\"w\":\"NA\",\"k\":-999,\"b\":\"?\"}\n"),
+    ]);
+    let word = |text: &[&str]| Column::new(Values::Text(text.iter().copied().collect()));
+    let table = Table::new(vec![("w".into(), word(&["NA", "na"]))]).unwrap();
+    write_table(&table, &files.0.path().join("3.parquet")).unwrap();
+    let mut source = Source::new(files.0.path().join("[12].*").to_str().unwrap());
+    source.options.null_values = ["NA", "?", "-999"].map(str::to_owned).to_vec();
+    let kinds = [
+        ("n", ColumnKind::Number),
+        ("t", ColumnKind::Time),
+        ("w", ColumnKind::Text),
+        ("k", ColumnKind::Key),
+        ("b", ColumnKind::Boolean),
+    ];
+    let requests = kinds.map(|(name, kind)| ColumnRequest::new(name, kind));
+    let table = source.read(&requests, None).unwrap();
+    for (name, column) in table.columns() {
+        let nulls: Vec<bool> = (0..4).map(|row| column.is_null(row)).collect();
+        assert_eq!(nulls, [true, true, false, true], "{name}");
+    }
+    let Values::Text(words) = table.column("w").unwrap().values() else { panic!("text") };
+    // Nothing is trimmed before it is compared, and `NA` does not keep ids from being integers.
+    assert_eq!(words.value(2), " NA");
+    assert!(matches!(table.column("k").unwrap().values(), Values::Integer(_)));
+    source.path = files.0.path().join("3.parquet").display().to_string();
+    let read = source.read(&requests[2..3], None).unwrap();
+    let word = read.column("w").unwrap();
+    assert!(word.is_null(0) && !word.is_null(1));
+    // Without the option they are what they are.
+    source.options.null_values.clear();
+    source.path = files.0.path().join("1.csv").display().to_string();
+    let error = source.read(&requests[..1], None).unwrap_err().to_string();
+    assert!(error.ends_with("column \"n\", data row 1: expected a number, found NA"), "{error}");
+}
+
+#[test]
 fn names_that_are_data_are_refused_and_rows_that_lack_most_fields_take_little() {
     let rows = |n: usize| -> String { (0..n).map(|n| format!("{{\"k{n}\":1}}\n")).collect() };
     let files = Files::new(&[("many.ndjson", &rows(65_537)), ("few.ndjson", &rows(5_000))]);
