@@ -111,6 +111,19 @@ impl Source {
         Ok(names.into_iter().zip(types).collect())
     }
 
+    /// By what the fields of the first file, of CSV, seem to be separated instead of the
+    /// [delimiter](crate::ReadOptions::delimiter), if its header is one name that holds a semicolon, a
+    /// tab, a bar or a comma.
+    ///
+    /// # Errors
+    /// As [`Source::columns`].
+    pub fn other_delimiter(&self) -> Result<Option<u8>, Error> {
+        let is_csv = self.input_files()?.first().is_some_and(|file| file.format == Format::Csv);
+        let names: Vec<String> = self.columns()?.into_iter().map(|(name, _)| name).collect();
+        let other = other_delimiter(&names).filter(|_| is_csv);
+        Ok(other.and_then(|delimiter| u8::try_from(delimiter).ok()))
+    }
+
     /// The columns asked for, in that order, of the rows in the range: all files' rows, one file
     /// after the other. Only the values of rows in the range are looked at and can be wrong. A
     /// range without `from` and `to` holds all rows.

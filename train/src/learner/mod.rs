@@ -17,6 +17,7 @@ use shroff_serve::model::{Model, PriorCorrection};
 pub use decision_tree::{Criterion, DecisionTree};
 pub use error::LearnError;
 pub use logistic::Logistic;
+pub(crate) use logistic::MAX_COLUMNS as MAX_LOGISTIC_COLUMNS;
 pub use random_forest::{MaxFeatures, NamedShare, RandomForest};
 
 use crate::matrix::TrainingSet;
