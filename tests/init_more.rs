@@ -59,7 +59,7 @@ fn times_of_another_shape_and_stray_values() {
     let (config, run) = through(&project, "a.csv --label fraud --time when");
     assert_says(
         &config,
-        &["time_format = \"%m/%d/%Y %H:%M\"", "bad_rows = \"skip\"", "# 1 rows or more"],
+        &["time_format = \"%m/%d/%Y %H:%M\"", "bad_rows = \"skip\"", "# 1 row or more"],
     );
     // The stray value costs its row wherever the model reads the file, and is counted.
     let run = run.json();
@@ -68,6 +68,54 @@ fn times_of_another_shape_and_stray_values() {
     let scored = project.run(&scored).expect(0).json();
     assert_eq!((scored["rows"].as_u64(), scored["skipped_rows"].as_u64()), (Some(1_199), Some(1)));
     assert!(run["windows"]["test"]["from"].as_str().is_some_and(|from| from.starts_with("2021-")));
+}
+
+#[test]
+fn words_for_null_and_another_delimiter() {
+    let project = folder();
+    let score = |n: u32| match n % 20 {
+        3 => "NA".to_owned(),
+        7 => "?".to_owned(),
+        _ => (n * 13 % 100).to_string(),
+    };
+    let text = applications("score", score).replace(',', ";");
+    project.write("a.csv", &text);
+    let found = project.run("init a.csv --label fraud --force").expect(0);
+    assert_says(&found.stdout, &["1200 rows, 200 frauds; 3 columns used, 0 left out"]);
+    let (config, _) = through(&project, "a.csv --label fraud");
+    assert_says(
+        &config,
+        &["delimiter = \";\"", "null_values = [\"NA\", \"?\"]  # found", "column = \"score\"\n\n"],
+    );
+    assert!(!config.contains("bad_rows"), "{config}");
+    // One column alone; rows that cannot be read are said at once.
+    let text: String = text.lines().map(|line| line.split_once(';').expect("fields").1).fold(
+        String::new(),
+        |text, line| {
+            text + &line.replace(";north", "").replace(";south", "").replace(";west", "") + "\n"
+        },
+    );
+    project.write("a.csv", text.replace("income;branch", "income") + "1;2;3\n");
+    let found = project.run("init a.csv --label fraud --force").expect(0);
+    assert_says(
+        &found.stdout,
+        &["1 column used, 0 left out", "\n1 row or more cannot be read as the others are"],
+    );
+    // Nothing that can be read, and times in two forms.
+    project.write("a.csv", "a,b\n1\n2\n");
+    let found = project.run("init a.csv --label b --force").expect(3);
+    assert_says(
+        &found.stderr,
+        &["none of the 2 rows can be read: a.csv, line 2 (data row 1): found 1"],
+    );
+    let two_forms = |n: u32| match n % 2 {
+        0 => format!("2021-01-{:02}", n % 28 + 1),
+        _ => format!("01/{:02}/2021", n % 28 + 1),
+    };
+    project.write("a.csv", applications("when", two_forms));
+    let found = project.run("init a.csv --label fraud --time when --force").expect(3);
+    let parts = ["times of more than one form, such as \"2021-01-01\" and \"01/02/2021\""];
+    assert_says(&found.stderr, &parts);
 }
 
 #[test]

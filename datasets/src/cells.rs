@@ -22,10 +22,24 @@ pub(crate) enum Cells<'a> {
     Times(Int64Chunked, Unit),
 }
 
+/// Text of which some means null.
+pub(crate) struct Texts<'a> {
+    pub(crate) values: TextValues<'a>,
+    /// What does, beside empty text.
+    pub(crate) nulls: &'a [String],
+}
+
 /// Text as polars holds it, or as it was read.
-pub(crate) enum Texts<'a> {
+pub(crate) enum TextValues<'a> {
     Stored(StringChunked),
     Read(&'a TextColumn),
+}
+
+impl Texts<'_> {
+    /// The value, unless it means null.
+    pub(crate) fn known<'v>(&self, value: Option<&'v str>) -> Option<&'v str> {
+        value.filter(|value| !value.is_empty() && !self.nulls.iter().any(|null| null == value))
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -36,12 +50,18 @@ pub(crate) enum Unit {
     Day,
 }
 
-impl Cells<'_> {
-    /// The values of a column, or nothing if its type can never become `kind`.
-    pub(crate) fn of(series: &Series, kind: ColumnKind) -> PolarsResult<Option<Self>> {
+impl<'a> Cells<'a> {
+    /// The values of a column, or nothing if its type can never become `kind`. Text that is one of
+    /// `nulls` is null.
+    pub(crate) fn of(
+        series: &Series,
+        kind: ColumnKind,
+        nulls: &'a [String],
+    ) -> PolarsResult<Option<Self>> {
         use ColumnKind::{Key, Number, Text, Time};
         let texts = |series: &Series| -> PolarsResult<Self> {
-            Ok(Self::Texts(Texts::Stored(series.strict_cast(&DataType::String)?.str()?.clone())))
+            let stored = series.strict_cast(&DataType::String)?.str()?.clone();
+            Ok(Self::Texts(Texts { values: TextValues::Stored(stored), nulls }))
         };
         Ok(Some(match series.dtype() {
             DataType::Float32 | DataType::Float64 => {
@@ -110,7 +130,7 @@ pub(crate) struct Wrong {
     pub(crate) values: Vec<String>,
 }
 
-/// Reads every value; empty text is null.
+/// Reads every value that does not mean null.
 pub(crate) fn collect_text<T: Default>(
     texts: &Texts<'_>,
     wrap: impl FnOnce(Vec<T>) -> Values,
@@ -121,9 +141,23 @@ pub(crate) fn collect_text<T: Default>(
         "" => Reading::Null,
         trimmed => read(trimmed),
     };
-    match texts {
-        Texts::Stored(values) => collect(values.iter(), wrap, wrong, read),
-        Texts::Read(column) => collect(column.values(), wrap, wrong, read),
+    collect_known(texts, wrap, wrong, read)
+}
+
+/// The same with the white space around values.
+pub(crate) fn collect_known<T: Default>(
+    texts: &Texts<'_>,
+    wrap: impl FnOnce(Vec<T>) -> Values,
+    wrong: &mut Wrong,
+    read: impl FnMut(&str) -> Reading<T>,
+) -> Result<Column, Refusal> {
+    match &texts.values {
+        TextValues::Stored(values) => {
+            collect(values.iter().map(|value| texts.known(value)), wrap, wrong, read)
+        }
+        TextValues::Read(column) => {
+            collect(column.values().map(|value| texts.known(value)), wrap, wrong, read)
+        }
     }
 }
 

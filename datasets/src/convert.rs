@@ -1,12 +1,15 @@
 //! From a column as the file has it to a column as it was asked for.
 //!
 //! The same rules hold for every format: a number written as text and a number stored as one mean
-//! the same. Null, empty text, and NaN (stored, or written in any case) are null. White space
+//! the same. Null, empty text, NaN (stored, or written in any case) and the source's
+//! `null_values` are null. White space
 //! around text that stands for a number, a truth value or a time is passed over.
 
 use polars::prelude::Series;
 
-use crate::cells::{Cells, Reading, Refusal, Texts, Unit, Wrong, collect, collect_text};
+use crate::cells::{
+    Cells, Reading, Refusal, TextValues, Texts, Unit, Wrong, collect, collect_known, collect_text,
+};
 use crate::read::ColumnKind;
 use crate::table::{Column, Text, Values};
 use crate::time::{EARLIEST, LATEST, MICROS_PER_DAY, from_seconds, parse_time};
@@ -36,7 +39,7 @@ pub(crate) fn convert_cells(
 
 /// Converts a column of which every value must be what was asked for.
 pub(crate) fn convert(series: &Series, kind: ColumnKind) -> Result<Column, Refusal> {
-    let cells = Cells::of(series, kind).map_err(|_| Refusal::Type)?.ok_or(Refusal::Type)?;
+    let cells = Cells::of(series, kind, &[]).map_err(|_| Refusal::Type)?.ok_or(Refusal::Type)?;
     convert_cells(&cells, kind, &[], &mut Wrong::default())
 }
 
@@ -150,11 +153,14 @@ fn text(cells: &Cells<'_>) -> Result<Column, Refusal> {
         Column::with_nulls(Values::Text(text), mask)
     }
     Ok(match cells {
-        Cells::Texts(Texts::Stored(values)) => {
-            let filled = values.iter().map(|value| value.filter(|value| !value.is_empty()));
-            push_all(filled, Text::push)
-        }
-        Cells::Texts(Texts::Read(column)) => push_all(column.values(), Text::push),
+        Cells::Texts(texts) => match &texts.values {
+            TextValues::Stored(values) => {
+                push_all(values.iter().map(|value| texts.known(value)), Text::push)
+            }
+            TextValues::Read(column) => {
+                push_all(column.values().map(|value| texts.known(value)), Text::push)
+            }
+        },
         // As integers are, where they are whole: programs turn integers with a null into floats.
         Cells::Floats(values) => {
             let filled = values.iter().map(|value| value.filter(|value| !value.is_nan()));
@@ -174,15 +180,10 @@ fn text(cells: &Cells<'_>) -> Result<Column, Refusal> {
 /// The column as integers if every text in it is how an i64 is written.
 fn canonical_integers(texts: &Texts<'_>) -> Option<Column> {
     let read = |value: &str| match value.as_bytes() {
-        [] => Reading::Null,
         b"0" | [b'1'..=b'9', ..] | [b'-', b'1'..=b'9', ..] => value.parse().ok().into(),
         _ => Reading::Wrong,
     };
-    let wrong = &mut Wrong::default();
-    match texts {
-        Texts::Stored(values) => collect(values.iter(), Values::Integer, wrong, read).ok(),
-        Texts::Read(column) => collect(column.values(), Values::Integer, wrong, read).ok(),
-    }
+    collect_known(texts, Values::Integer, &mut Wrong::default(), read).ok()
 }
 
 fn number_or_nan(value: f64) -> Reading<f64> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use polars::prelude::DataFrame;
 use rayon::prelude::*;
 
-use crate::cells::{Cells, Refusal, Texts, Wrong};
+use crate::cells::{Cells, Refusal, TextValues, Texts, Wrong};
 use crate::convert::convert_cells;
 use crate::error::{Error, ErrorKind};
 use crate::options::{BadRows, ReadOptions};
@@ -47,10 +47,11 @@ impl Stored<'_> {
         wrong: &mut Wrong,
     ) -> Result<Column, Refusal> {
         let (kind, formats) = (request.kind, options.time_formats.as_slice());
+        let nulls = options.null_values.as_slice();
         match self {
             Self::Frame(frame) => {
                 let column = frame.column(&request.name).map_err(|_| Refusal::Type)?;
-                let cells = Cells::of(column.as_materialized_series(), kind);
+                let cells = Cells::of(column.as_materialized_series(), kind, nulls);
                 let cells = cells.map_err(|_| Refusal::Type)?.ok_or(Refusal::Type)?;
                 convert_cells(&cells, kind, formats, wrong)
             }
@@ -61,7 +62,8 @@ impl Stored<'_> {
                     _ => names.iter().position(|name| *name == request.name),
                 };
                 let column = position.and_then(|position| columns.get(position));
-                let cells = Cells::Texts(Texts::Read(column.ok_or(Refusal::Type)?));
+                let values = TextValues::Read(column.ok_or(Refusal::Type)?);
+                let cells = Cells::Texts(Texts { values, nulls });
                 convert_cells(&cells, kind, formats, wrong)
             }
         }

@@ -8,7 +8,8 @@
 //! Every row has as many fields as the header; any other is bad. So is a row cut in the middle
 //! whose missing fields a program has filled up with nothing: the last row of a file, if at least
 //! half of its fields, and at least two, are empty up to the end, while the last field of no
-//! earlier row, of at least a hundred, is empty.
+//! earlier row, of at least a hundred, is empty. A row cut within its last field cannot be told
+//! from a whole one, since many programs write no line end after the last row.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -17,9 +18,8 @@ use crate::csv_record::{Field, Found, find_fields};
 use crate::error::{Error, ErrorKind};
 use crate::files::InputFile;
 use crate::input::Input;
-use crate::options::{BadRows, ReadOptions};
-use crate::report::BadRow;
-use crate::text_batch::{BatchSize, TextBatch};
+use crate::options::ReadOptions;
+use crate::text_batch::{BatchSize, MOST_COLUMNS, TextBatch};
 
 /// Reads a file from its start to its end.
 pub(crate) struct CsvReader {
@@ -27,7 +27,7 @@ pub(crate) struct CsvReader {
     input: Input,
     options: ReadOptions,
     names: Vec<String>,
-    /// The fields of the row found last.
+    /// The fields of the row found last, no more of them than there are names.
     fields: Vec<Field>,
     /// The line the next row starts on, from 1.
     line: usize,
@@ -42,6 +42,7 @@ enum Row {
     Good {
         n_bytes: usize,
         n_lines: usize,
+        n_fields: usize,
     },
     /// Already passed over.
     Bad {
@@ -76,12 +77,20 @@ impl CsvReader {
                 let path = reader.path;
                 return Err(ErrorKind::CsvHeader { path, line, reason }.into());
             }
-            Some(Row::Good { n_bytes, n_lines }) => {
+            Some(Row::Good { n_fields, .. }) if n_fields > MOST_COLUMNS => {
+                let many = format!("found {n_fields} columns, expected at most {MOST_COLUMNS}");
+                return Err(reader.header_error(many));
+            }
+            Some(Row::Good { n_bytes, n_lines, .. }) => {
                 let Ok(text) = std::str::from_utf8(&reader.input.pending()[..n_bytes]) else {
                     return Err(reader.header_error(NOT_UTF_8.to_owned()));
                 };
                 let names = reader.fields.iter().map(|field| field.text(text).into_owned());
-                reader.names = names.collect();
+                let names: Vec<String> = names.collect();
+                if let Some(reason) = no_header(&names) {
+                    return Err(reader.header_error(reason.to_owned()));
+                }
+                reader.names = names;
                 reader.consume(n_bytes, n_lines);
             }
         }
@@ -108,27 +117,28 @@ impl CsvReader {
     ) -> Result<bool, Error> {
         let mut n_bytes_read = 0;
         while batch.n_rows < size.max_rows && n_bytes_read < size.max_bytes {
-            let line = match self.next_row()? {
+            let (line, wrong) = match self.next_row()? {
                 None => return Ok(false),
-                Some(Row::Bad { line, reason }) => {
-                    self.bad_row(line, reason, batch)?;
-                    continue;
-                }
-                Some(Row::Good { n_bytes, n_lines }) => {
+                Some(Row::Bad { line, reason }) => (line, Some(reason)),
+                Some(Row::Good { n_bytes, n_lines, n_fields }) => {
                     let line = self.line;
-                    let found = self.add(columns, n_bytes, batch)?;
-                    n_bytes_read += n_bytes;
+                    let wrong = self.add(columns, (n_bytes, n_fields), batch)?;
+                    n_bytes_read += BatchSize::weight(n_bytes, columns.len());
                     self.consume(n_bytes, n_lines);
-                    if let Some(reason) = found {
-                        self.bad_row(line, reason, batch)?;
-                        continue;
-                    }
-                    line
+                    (line, wrong)
                 }
             };
-            batch.places.push(self.n_rows, Some(line));
-            batch.n_rows += 1;
+            let place = (self.n_rows, Some(line));
             self.n_rows += 1;
+            match wrong {
+                Some(reason) => {
+                    batch.report.bad_row(self.options.bad_rows, &self.path, place, reason)?;
+                }
+                None => {
+                    batch.places.push(place.0, place.1);
+                    batch.n_rows += 1;
+                }
+            }
         }
         Ok(true)
     }
@@ -137,12 +147,18 @@ impl CsvReader {
     fn add(
         &mut self,
         columns: &[usize],
-        n_bytes: usize,
+        (n_bytes, found): (usize, usize),
         batch: &mut TextBatch,
     ) -> Result<Option<String>, Error> {
-        let (expected, found) = (self.names.len(), self.fields.len());
+        let expected = self.names.len();
         if found != expected {
-            return Ok(Some(format!("found {found} fields, expected {expected} as in the header")));
+            let hint = match other_delimiter(&self.names) {
+                Some(other) => format!("; is the delimiter {other:?}?"),
+                None => String::new(),
+            };
+            return Ok(Some(format!(
+                "found {found} fields, expected {expected} as in the header{hint}"
+            )));
         }
         if !self.may_end_empty && self.fields.last().is_some_and(Field::is_empty) {
             let empty = self.fields.iter().rev().take_while(|field| field.is_empty()).count();
@@ -164,18 +180,6 @@ impl CsvReader {
         Ok(None)
     }
 
-    /// Counts a row that cannot be read, or refuses it.
-    fn bad_row(&mut self, line: usize, reason: String, batch: &mut TextBatch) -> Result<(), Error> {
-        let row = self.n_rows;
-        self.n_rows += 1;
-        if self.options.bad_rows == BadRows::Error {
-            let (path, line, row) = (self.path.clone(), Some(line), row + 1);
-            return Err(ErrorKind::Row(BadRow { path, line, row, reason }).into());
-        }
-        batch.report.skip(&self.path, (row, Some(line)), || reason);
-        Ok(())
-    }
-
     /// Finds the next row.
     fn next_row(&mut self) -> Result<Option<Row>, Error> {
         loop {
@@ -187,30 +191,29 @@ impl CsvReader {
                 return Ok(None);
             }
             let delimiter = self.options.delimiter;
-            match find_fields(pending, ended, delimiter, &mut self.fields) {
+            let most = if self.names.is_empty() { MOST_COLUMNS } else { self.names.len() };
+            match find_fields(pending, ended, delimiter, most, &mut self.fields) {
                 Found::Row { n_bytes, .. } if n_bytes > self.options.max_record_bytes => {
                     return self.too_long().map(Some);
                 }
-                Found::Row { n_bytes, n_lines } => return Ok(Some(Row::Good { n_bytes, n_lines })),
+                Found::Row { n_bytes, n_lines, n_fields } => {
+                    return Ok(Some(Row::Good { n_bytes, n_lines, n_fields }));
+                }
                 Found::Incomplete if pending.len() > self.options.max_record_bytes => {
                     return self.too_long().map(Some);
                 }
                 Found::Incomplete => self.input.fill()?,
-                // What follows the line may be whole again.
+                // What follows the line may be whole again: rows that an unclosed quote has
+                // swallowed must not be lost with it.
                 Found::Unclosed => {
                     return self.skip_line("a quote that is never closed".to_owned()).map(Some);
                 }
-                Found::Broken { n_bytes, n_lines } => {
-                    let line = self.line;
-                    self.consume(n_bytes, n_lines);
-                    let broken_on = self.line;
-                    self.skip_line(String::new())?;
-                    let reason = if broken_on == line {
-                        "text after a closing quote".to_owned()
-                    } else {
-                        format!("text after a closing quote on line {broken_on}")
-                    };
-                    return Ok(Some(Row::Bad { line, reason }));
+                Found::Broken { n_lines } => {
+                    let mut reason = "text after a closing quote".to_owned();
+                    if n_lines > 0 {
+                        reason.push_str(&format!(" on line {}", self.line + n_lines));
+                    }
+                    return self.skip_line(reason).map(Some);
                 }
             }
         }
@@ -219,7 +222,7 @@ impl CsvReader {
     fn too_long(&mut self) -> Result<Row, Error> {
         let longest = self.options.max_record_bytes;
         self.skip_line(format!(
-            "longer than {longest} bytes (max_record_bytes); is a quote not closed?"
+            "longer than {longest} bytes, the most a row may have; is a quote not closed?"
         ))
     }
 
@@ -249,7 +252,8 @@ impl CsvReader {
             if after.iter().any(|byte| !matches!(byte, b'\r' | b'\n')) {
                 return Ok(false);
             }
-            if self.input.has_ended() {
+            // So many blank lines are not held to see what is behind them.
+            if self.input.has_ended() || after.len() > self.options.max_record_bytes {
                 return Ok(true);
             }
             self.input.fill()?;
@@ -268,6 +272,24 @@ impl CsvReader {
 
 /// So many rows without an empty last field, and one that ends in nothing is no accident of the data.
 const ROWS_THAT_PROVE: usize = 100;
+
+/// Why names are none, if so.
+fn no_header(names: &[String]) -> Option<&'static str> {
+    let any = |wrong: &dyn Fn(&str) -> bool| names.iter().any(|name| wrong(name));
+    if any(&|name| name.contains('\0')) {
+        return Some(UTF_16);
+    }
+    any(&|name| name.replace("\r\n", "").contains('\r')).then_some(
+        "a carriage return that no line feed follows; save the file with line ends \\n or \\r\\n",
+    )
+}
+
+/// By what a header of one name seems to be separated.
+pub(crate) fn other_delimiter(names: &[String]) -> Option<char> {
+    let [header] = names else { return None };
+    header.chars().find(|character| ";\t|,".contains(*character))
+}
+
 const NOT_UTF_8: &str =
     "bytes that are not UTF-8; save the file as UTF-8 or set encoding, for one to windows-1252";
 const UTF_16: &str = "the file is in UTF-16; save it as UTF-8";

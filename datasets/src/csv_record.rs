@@ -25,32 +25,38 @@ impl Field {
 /// What was found at the start of some bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// A row of so many bytes and line ends, its own included.
-    Row { n_bytes: usize, n_lines: usize },
+    /// A row of so many bytes, line ends (its own included) and fields.
+    Row { n_bytes: usize, n_lines: usize, n_fields: usize },
     /// The bytes end before the row does.
     Incomplete,
     /// The file ends before a quote is closed.
     Unclosed,
-    /// Text follows a closing quote, after so many bytes and line ends.
-    Broken { n_bytes: usize, n_lines: usize },
+    /// Text follows a closing quote, after so many line ends.
+    Broken { n_lines: usize },
 }
 
 /// Finds the fields of the row at the start of `bytes`, after which nothing follows if `is_end`.
+/// The first `most` are kept, which bounds the memory that a line of nothing but delimiters takes.
 pub(crate) fn find_fields(
     bytes: &[u8],
     is_end: bool,
     delimiter: u8,
+    most: usize,
     fields: &mut Vec<Field>,
 ) -> Found {
     fields.clear();
-    let (mut at, mut n_lines) = (0, 0);
+    let (mut at, mut n_lines, mut n_fields) = (0, 0, 0);
     loop {
+        let is_kept = n_fields < most;
+        n_fields += 1;
         let is_quoted = bytes.get(at) == Some(&b'"');
         if is_quoted {
             match quoted(&bytes[at + 1..], is_end) {
                 Err(found) => return found,
                 Ok(Quoted { length, doubled, line_ends }) => {
-                    fields.push(Field { start: at + 1, end: at + 1 + length, doubled });
+                    if is_kept {
+                        fields.push(Field { start: at + 1, end: at + 1 + length, doubled });
+                    }
                     at += length + 2;
                     n_lines += line_ends;
                 }
@@ -64,19 +70,25 @@ pub(crate) fn find_fields(
             if end > at && bytes[end - 1] == b'\r' && rest.get(length) != Some(&delimiter) {
                 end -= 1;
             }
-            fields.push(Field { start: at, end, doubled: false });
+            if is_kept {
+                fields.push(Field { start: at, end, doubled: false });
+            }
             at = end;
         }
         match &bytes[at..] {
             [first, ..] if *first == delimiter => at += 1,
-            [b'\n', ..] => return Found::Row { n_bytes: at + 1, n_lines: n_lines + 1 },
-            [b'\r', b'\n', ..] => return Found::Row { n_bytes: at + 2, n_lines: n_lines + 1 },
+            [b'\n', ..] => return row(at + 1, n_lines + 1, n_fields),
+            [b'\r', b'\n', ..] => return row(at + 2, n_lines + 1, n_fields),
             [] | [b'\r'] if !is_end => return Found::Incomplete,
-            [] => return Found::Row { n_bytes: at, n_lines },
-            [b'\r'] => return Found::Row { n_bytes: at + 1, n_lines: n_lines + 1 },
-            _ => return Found::Broken { n_bytes: at, n_lines },
+            [] => return row(at, n_lines, n_fields),
+            [b'\r'] => return row(at + 1, n_lines + 1, n_fields),
+            _ => return Found::Broken { n_lines },
         }
     }
+}
+
+fn row(n_bytes: usize, n_lines: usize, n_fields: usize) -> Found {
+    Found::Row { n_bytes, n_lines, n_fields }
 }
 
 struct Quoted {
@@ -118,14 +130,18 @@ mod tests {
         let complete = row.len() - 4;
         let mut fields = Vec::new();
         for length in 1..complete {
-            let found = find_fields(&row.as_bytes()[..length], false, b',', &mut fields);
+            let found = find_fields(&row.as_bytes()[..length], false, b',', 9, &mut fields);
             assert_eq!(found, Found::Incomplete, "{length}");
         }
         for length in complete..=row.len() {
-            let found = find_fields(&row.as_bytes()[..length], false, b',', &mut fields);
-            assert_eq!(found, Found::Row { n_bytes: complete, n_lines: 2 });
+            let found = find_fields(&row.as_bytes()[..length], false, b',', 9, &mut fields);
+            assert_eq!(found, Found::Row { n_bytes: complete, n_lines: 2, n_fields: 5 });
             let texts: Vec<_> = fields.iter().map(|field| field.text(row)).collect();
             assert_eq!(texts, ["a", "b,\"\r\nc\"", "", "d\re", "f"]);
         }
+        // Of a row with more fields than are wanted only those are kept, and all are counted.
+        let found = find_fields(row.as_bytes(), false, b',', 2, &mut fields);
+        assert_eq!(found, Found::Row { n_bytes: complete, n_lines: 2, n_fields: 5 });
+        assert_eq!(fields.len(), 2);
     }
 }

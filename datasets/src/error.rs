@@ -21,7 +21,7 @@ impl Error {
 #[non_exhaustive]
 pub enum ErrorKind {
     /// A column was asked for that the data does not have.
-    #[error("column {column:?} is not there; the data has {}", available.join(", "))]
+    #[error("column {column:?} is not there; the data has {}", list(available))]
     ColumnMissing {
         /// The column asked for.
         column: String,
@@ -194,7 +194,7 @@ pub enum ErrorKind {
         column: String,
     },
     /// A file lacks a column that was asked for.
-    #[error("{}: column {column:?} is not there; the file has {}", path.display(), available.join(", "))]
+    #[error("{}: column {column:?} is not there; the file has {}", path.display(), list(available))]
     FileColumnMissing {
         /// The file.
         path: PathBuf,
@@ -238,7 +238,11 @@ pub enum ErrorKind {
         value: String,
     },
     /// The files of one source do not fit together.
-    #[error("{} {difference} (the files of one source must have the same columns)", path.display())]
+    #[error(
+        "{} {difference} (all columns are kept here, so all files must have the same; read them one \
+         at a time)",
+        path.display()
+    )]
     FilesDiffer {
         /// The file that differs from the first.
         path: PathBuf,
@@ -251,6 +255,17 @@ pub enum ErrorKind {
     /// A query could not be run.
     #[error(transparent)]
     Query(#[from] crate::query::QueryError),
+}
+
+/// Names with commas between them; of very many the first.
+pub(crate) fn list(names: &[String]) -> String {
+    const MOST: usize = 50;
+    match names.get(..MOST) {
+        Some(first) if names.len() > MOST => {
+            format!("{}, … ({} in all)", first.join(", "), names.len())
+        }
+        _ => names.join(", "),
+    }
 }
 
 impl ErrorKind {

@@ -289,7 +289,8 @@ mod tests {
             let error = Frame::read(&source(&at("*.parquet"))).unwrap_err().to_string();
             error.replace(&at("2.parquet").display().to_string(), "FILE")
         };
-        let rule = "(the files of one source must have the same columns)";
+        let rule = "(all columns are kept here, so all files must have the same; read them one at a \
+                    time)";
         assert_eq!(
             difference(table("b", Values::Integer(vec![1]))),
             format!("FILE has no column \"a\" {rule}")

@@ -16,9 +16,9 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use crate::error::{Error, ErrorKind};
 use crate::files::InputFile;
 use crate::input::Input;
-use crate::options::{BadRows, ReadOptions};
+use crate::options::ReadOptions;
 use crate::report::BadRow;
-use crate::text_batch::{BatchSize, TextBatch};
+use crate::text_batch::{BatchSize, MOST_COLUMNS, TextBatch};
 
 /// Reads a file from its start to its end.
 pub(crate) struct NdjsonReader {
@@ -112,49 +112,45 @@ impl NdjsonReader {
             }
             let line = self.line;
             self.line += 1;
-            if n_bytes > self.options.max_record_bytes {
+            let read = if n_bytes > self.options.max_record_bytes {
                 self.input.skip_line()?;
                 let longest = self.options.max_record_bytes;
-                let reason = format!("longer than {longest} bytes (max_record_bytes)");
-                self.bad_row(line, reason, batch)?;
-                continue;
-            }
-            let text = &pending[..n_bytes];
-            if text.trim_ascii().is_empty() {
+                Err(format!("longer than {longest} bytes, the most a row may have"))
+            } else if pending[..n_bytes].trim_ascii().is_empty() {
                 self.input.consume(n_bytes);
                 continue;
+            } else {
+                let read = self.fields.read(&pending[..n_bytes]);
+                self.input.consume(n_bytes);
+                n_bytes_read += BatchSize::weight(n_bytes, batch.columns.len());
+                read
+            };
+            if let Some(column) = self.fields.hive_clash.take() {
+                let path = self.path.clone();
+                return Err(ErrorKind::HiveColumn { path, column }.into());
             }
-            let read = self.fields.read(text);
-            self.input.consume(n_bytes);
-            n_bytes_read += n_bytes;
-            if let Err(reason) = read {
-                if let Some(column) = self.fields.hive_clash.take() {
-                    let path = self.path.clone();
-                    return Err(ErrorKind::HiveColumn { path, column }.into());
-                }
-                self.bad_row(line, reason, batch)?;
-                continue;
+            let n_columns = self.fields.names.len();
+            if n_columns > MOST_COLUMNS {
+                let reason = format!("found {n_columns} columns, expected at most {MOST_COLUMNS}");
+                let (path, row, line) = (self.path.clone(), self.n_rows + 1, Some(line));
+                return Err(ErrorKind::Row(BadRow { path, line, row, reason }).into());
             }
-            for (column, span) in batch.columns.iter_mut().zip(&self.fields.spans) {
-                column.push(span.map_or("", |(start, end)| &self.fields.text[start..end]));
-            }
-            batch.places.push(self.n_rows, Some(line));
-            batch.n_rows += 1;
+            let place = (self.n_rows, Some(line));
             self.n_rows += 1;
+            match read {
+                Err(reason) => {
+                    batch.report.bad_row(self.options.bad_rows, &self.path, place, reason)?;
+                }
+                Ok(()) => {
+                    for (column, span) in batch.columns.iter_mut().zip(&self.fields.spans) {
+                        column.push(span.map_or("", |(start, end)| &self.fields.text[start..end]));
+                    }
+                    batch.places.push(place.0, place.1);
+                    batch.n_rows += 1;
+                }
+            }
         }
         Ok(true)
-    }
-
-    /// Counts a row that cannot be read, or refuses it.
-    fn bad_row(&mut self, line: usize, reason: String, batch: &mut TextBatch) -> Result<(), Error> {
-        let row = self.n_rows;
-        self.n_rows += 1;
-        if self.options.bad_rows == BadRows::Error {
-            let (path, line, row) = (self.path.clone(), Some(line), row + 1);
-            return Err(ErrorKind::Row(BadRow { path, line, row, reason }).into());
-        }
-        batch.report.skip(&self.path, (row, Some(line)), || reason);
-        Ok(())
     }
 }
 
@@ -178,6 +174,8 @@ struct Fields {
     others: Vec<String>,
     text: String,
     spans: Vec<Option<(usize, usize)>>,
+    /// Which of the spans are not none.
+    filled_last: Vec<usize>,
 }
 
 impl Fields {
@@ -206,7 +204,7 @@ impl Fields {
     /// Reads a row.
     fn read(&mut self, line: &[u8]) -> Result<(), String> {
         self.text.clear();
-        self.spans.fill(None);
+        self.filled_last.drain(..).for_each(|position| self.spans[position] = None);
         let line = std::str::from_utf8(line)
             .map_err(|_| "bytes that are not UTF-8; save the file as UTF-8".to_owned())?;
         let mut deserializer = serde_json::Deserializer::from_str(line);
@@ -296,6 +294,7 @@ impl Value<'_> {
             return Err(E::custom(format!("field {:?} appears twice", self.name)));
         }
         *span = Some((start, self.fields.text.len()));
+        self.fields.filled_last.push(position);
         Ok(())
     }
 

@@ -5,8 +5,8 @@ use crate::read::ColumnRequest;
 use crate::time_format::TimeFormat;
 
 /// Options of a [`Source`](crate::Source). They matter to text formats; Parquet files say
-/// themselves what they hold, and only `bad_rows` and, for times kept as text, `time_formats`
-/// concern them.
+/// themselves what they hold, and only `bad_rows` and, for columns kept as text, `time_formats` and
+/// `null_values` concern them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadOptions {
     /// The byte between two fields of a CSV file, any ASCII character but `"` and line ends.
@@ -17,6 +17,10 @@ pub struct ReadOptions {
     /// How times kept as text are written, tried in this order. Default: none, which stands for
     /// ISO 8601 and whole seconds since 1970; once there is one, nothing else is accepted.
     pub time_formats: Vec<TimeFormat>,
+    /// Texts that mean null, such as `NA`, in every column and beside empty text; compared as they are
+    /// written, white space and case included. A [`Frame`](crate::Frame) keeps them as they are and
+    /// takes them for null where it is converted. Default: none.
+    pub null_values: Vec<String>,
     /// What becomes of rows that cannot be read. Default: an error.
     pub bad_rows: BadRows,
     /// Columns that also decide which rows are left out under [`BadRows::Skip`], whether they are asked
@@ -34,6 +38,7 @@ impl Default for ReadOptions {
             delimiter: b',',
             encoding: Encoding::Utf8,
             time_formats: Vec::new(),
+            null_values: Vec::new(),
             bad_rows: BadRows::Error,
             judged_by: Vec::new(),
             max_record_bytes: 64 << 20,

@@ -262,6 +262,40 @@ mod tests {
     }
 
     #[test]
+    fn categories_of_pandas_are_read_whole_and_in_batches() {
+        const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/categories.parquet");
+        // As the file was made, see the README beside it.
+        let word = |row: usize| ["chip", "online", "", "naïve"][row % 4];
+        let tier = |row: usize| ["low", "mid", "top"][row % 3];
+        let expected = |rows: std::ops::Range<usize>| {
+            let nulls = rows.clone().map(|row| word(row).is_empty()).collect();
+            let code = rows.clone().map(|row| [5411, 7995][row % 2]).collect();
+            [
+                Column::with_nulls(Values::Text(rows.clone().map(word).collect()), nulls),
+                Column::new(Values::Text(rows.map(tier).collect())),
+                Column::new(Values::Integer(code)),
+            ]
+        };
+        let request =
+            [("word", ColumnKind::Text), ("tier", ColumnKind::Text), ("code", ColumnKind::Key)]
+                .map(|(name, kind)| ColumnRequest::new(name, kind));
+        let columns = |table: crate::Table| -> Vec<Column> {
+            table.columns().map(|(_, column)| column.clone()).collect()
+        };
+        assert_eq!(columns(Source::new(FILE).read(&request, None).unwrap()), expected(0..120));
+        // Groups are of 40 rows, and a batch is never of two.
+        let mut first = 0_usize;
+        for frame in Source::new(FILE).batches(25).unwrap() {
+            let frame = frame.unwrap();
+            assert_eq!(frame.n_rows(), if first.is_multiple_of(40) { 25 } else { 15 });
+            let rows = first..first + frame.n_rows();
+            first = rows.end;
+            assert_eq!(columns(frame.table(&request).unwrap()), expected(rows));
+        }
+        assert_eq!(first, 120);
+    }
+
+    #[test]
     fn a_column_of_an_unknown_type_is_refused_when_asked_for() {
         for (column, found) in [("place", "struct"), ("took", "duration")] {
             let request = [ColumnRequest::new(column, ColumnKind::Number)];

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use polars::prelude::DataType;
 
 use crate::convert_all::{Place, Stored, convert_all};
+use crate::csv::other_delimiter;
 use crate::error::{Error, ErrorKind};
 use crate::options::BadRows;
 use crate::options::ReadOptions;
@@ -34,7 +35,8 @@ impl ColumnRequest {
     }
 }
 
-/// What a column should hold. Null, empty text and NaN are null in every kind.
+/// What a column should hold. Null, empty text, NaN and the source's
+/// [`null_values`](crate::ReadOptions::null_values) are null in every kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ColumnKind {
     /// Numbers, or text that stands for them; infinities are kept. Gives [`Values::Number`].
@@ -109,6 +111,19 @@ impl Source {
         Ok(names.into_iter().zip(types).collect())
     }
 
+    /// By what the fields of the first file, of CSV, seem to be separated instead of the
+    /// [delimiter](crate::ReadOptions::delimiter), if its header is one name that holds a semicolon, a
+    /// tab, a bar or a comma.
+    ///
+    /// # Errors
+    /// As [`Source::columns`].
+    pub fn other_delimiter(&self) -> Result<Option<u8>, Error> {
+        let is_csv = self.input_files()?.first().is_some_and(|file| file.format == Format::Csv);
+        let names: Vec<String> = self.columns()?.into_iter().map(|(name, _)| name).collect();
+        let other = other_delimiter(&names).filter(|_| is_csv);
+        Ok(other.and_then(|delimiter| u8::try_from(delimiter).ok()))
+    }
+
     /// The columns asked for, in that order, of the rows in the range: all files' rows, one file
     /// after the other. Only the values of rows in the range are looked at and can be wrong. A
     /// range without `from` and `to` holds all rows.
@@ -139,33 +154,30 @@ impl Source {
     ) -> Result<(Table, ReadReport), Error> {
         refuse_duplicates(columns)?;
         let judged = self.judged_columns(columns)?;
-        if judged.is_empty() {
-            return self.read_columns(columns, rows);
-        }
-        let (table, report) = self.read_columns(&[columns, &judged].concat(), rows)?;
-        let asked = table.columns().take(columns.len());
-        let asked = asked.map(|(name, column)| (name.to_owned(), column.clone())).collect();
-        Ok((Table::new(asked)?, report))
+        let (read, report) = self.read_columns(&[columns, &judged].concat(), rows)?;
+        let names = columns.iter().map(|request| request.name.clone());
+        Ok((Table::new(names.zip(read).collect())?, report))
     }
 
-    /// The columns of `options.judged_by` that the files have and that are not asked for.
+    /// The columns of `options.judged_by` that the files have and that are not asked for as the same
+    /// kind.
     fn judged_columns(&self, columns: &[ColumnRequest]) -> Result<Vec<ColumnRequest>, Error> {
         if self.options.bad_rows == BadRows::Error || self.options.judged_by.is_empty() {
             return Ok(Vec::new());
         }
         let present = self.columns()?;
         let is_new = |judge: &&ColumnRequest| {
-            present.iter().any(|(name, _)| *name == judge.name)
-                && columns.iter().all(|column| column.name != judge.name)
+            present.iter().any(|(name, _)| *name == judge.name) && !columns.contains(*judge)
         };
         Ok(self.options.judged_by.iter().filter(is_new).cloned().collect())
     }
 
+    /// Reads columns, of which one may be asked for as several kinds.
     fn read_columns(
         &self,
         columns: &[ColumnRequest],
         rows: Option<&TimeRange>,
-    ) -> Result<(Table, ReadReport), Error> {
+    ) -> Result<(Vec<Column>, ReadReport), Error> {
         let rows = rows.filter(|range| range.from.is_some() || range.to.is_some());
         let mut whole = Whole { columns, read: None, report: ReadReport::default() };
         let mut lacking = Lacking::default();
@@ -208,9 +220,7 @@ impl Source {
             lacking.add(&file.path, &text);
         }
         lacking.refuse()?;
-        let names = columns.iter().map(|request| request.name.clone());
-        let table = Table::new(names.zip(whole.read.unwrap_or_default()).collect())?;
-        Ok((table, whole.report))
+        Ok((whole.read.unwrap_or_default(), whole.report))
     }
 }
 
@@ -294,10 +304,10 @@ pub(crate) fn refuse_missing(
 ) -> Result<(), Error> {
     let known: HashSet<&String> = available.iter().collect();
     let missing = wanted.iter().find(|name| !known.contains(name));
-    if let (Some(_), [header]) = (missing, available)
-        && let Some(delimiter) = header.chars().find(|character| ";\t|,".contains(*character))
+    if missing.is_some()
+        && let Some(delimiter) = other_delimiter(available)
     {
-        let header = header.chars().take(60).collect();
+        let header = available.iter().flat_map(|name| name.chars()).take(60).collect();
         return Err(ErrorKind::Delimiter { path: path.to_owned(), header, delimiter }.into());
     }
     match missing {

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::error::{Error, ErrorKind};
+use crate::options::BadRows;
+
 /// How many rows were read and how many could not be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadReport {
@@ -73,6 +76,22 @@ impl ReadReport {
     pub(crate) fn read(&mut self, path: &Path, n_rows: usize) {
         self.rows_read += n_rows;
         self.file(path).rows_read += n_rows;
+    }
+
+    /// Counts a row that cannot be read, or refuses it.
+    pub(crate) fn bad_row(
+        &mut self,
+        rule: BadRows,
+        path: &Path,
+        (row, line): (usize, Option<usize>),
+        reason: String,
+    ) -> Result<(), Error> {
+        if rule == BadRows::Error {
+            let path = path.to_owned();
+            return Err(ErrorKind::Row(BadRow { path, line, row: row + 1, reason }).into());
+        }
+        self.skip(path, (row, line), || reason);
+        Ok(())
     }
 
     /// Counts a row left out; the reason is made only if it is kept.

@@ -2,6 +2,7 @@
 //! in a type that orders alike, polars leaves the other rows unread; else they are dropped after
 //! the time, and before anything else, is converted.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use polars::prelude::{
@@ -49,16 +50,16 @@ impl ParquetPart {
         let file = ParquetFile::open(path)?;
         let mut available = file.names();
         add_keys(input, &mut available)?;
-        let mut wanted = wanted(columns, rows);
-        refuse_missing(path, &wanted, &available)?;
+        let mut names = wanted(columns, rows);
+        refuse_missing(path, &names, &available)?;
         let is_key = |name: &String| input.keys.iter().any(|(key, _)| key == name);
         let predicate = rows
             .filter(|_| file.is_filterable() && columns.iter().any(|one| !is_key(&one.name)))
             .and_then(|range| predicate(range, file.dtype(&range.column)?));
         if predicate.is_some() {
-            wanted.truncate(columns.len());
+            names = wanted(columns, None);
         }
-        let (keys, own): (Vec<_>, Vec<_>) = wanted.into_iter().partition(is_key);
+        let (keys, own): (Vec<_>, Vec<_>) = names.into_iter().partition(is_key);
         let mut frame = match own.as_slice() {
             [] => DataFrame::empty_with_height(file.n_rows()?),
             own => file.read(own, predicate.as_ref())?,
@@ -153,9 +154,11 @@ fn positions_in_range<'a>(
     Ok((kept, converted.report))
 }
 
-/// Names of the columns asked for, then the range's if it is not among them.
+/// Names of the columns asked for, each once, then the range's if it is not among them.
 pub(crate) fn wanted(columns: &[ColumnRequest], rows: Option<&TimeRange>) -> Vec<String> {
-    let mut names: Vec<String> = columns.iter().map(|request| request.name.clone()).collect();
+    let mut known = HashSet::new();
+    let new = columns.iter().filter(|request| known.insert(request.name.as_str()));
+    let mut names: Vec<String> = new.map(|request| request.name.clone()).collect();
     if let Some(range) = rows
         && !names.contains(&range.column)
     {

@@ -5,6 +5,9 @@ use polars::prelude::{DataFrame, IntoColumn, StringChunkedBuilder};
 use crate::error::{Error, ErrorKind};
 use crate::report::{Places, ReadReport};
 
+/// So many columns a text file may have; beyond it, what stands for names is data.
+pub(crate) const MOST_COLUMNS: usize = 1 << 16;
+
 /// How much of a file is held at once.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchSize {
@@ -14,6 +17,12 @@ pub(crate) struct BatchSize {
 }
 
 impl BatchSize {
+    /// What a row counts towards `max_bytes`: its bytes in the file, or where they are fewer (a row
+    /// may lack most fields) the place that its columns take.
+    pub(crate) fn weight(n_bytes: usize, n_columns: usize) -> usize {
+        n_bytes.max(n_columns * size_of::<usize>())
+    }
+
     /// Large enough that the work on a batch outweighs its beginning and end.
     pub(crate) const TO_CONVERT: Self = Self { max_rows: 1 << 17, max_bytes: 16 << 20 };
 }

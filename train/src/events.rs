@@ -8,7 +8,8 @@ use std::collections::HashMap;
 
 use shroff_datasets::time::format_time;
 use shroff_datasets::{
-    BadRows, Column, ColumnKind, ColumnRequest, Dataset, JoinCount, Table, TimeRange, Values,
+    BadRows, Column, ColumnKind, ColumnRequest, Dataset, JoinCount, ReadReport, Table, TimeRange,
+    Values,
 };
 use shroff_serve::Value;
 use shroff_serve::schema::{Input, InputType};
@@ -78,8 +79,14 @@ impl Events {
                 let (table, counts) =
                     read.map_err(|error| decision::explained(error, request.columns))?;
                 for count in counts {
-                    if !joined.contains(&count) {
-                        joined.push(count);
+                    let same = |known: &&mut JoinCount| {
+                        (&known.source, known.n_rows, known.n_unmatched)
+                            == (&count.source, count.n_rows, count.n_unmatched)
+                    };
+                    match joined.iter_mut().find(same) {
+                        Some(known) if known.report.rows_skipped >= count.report.rows_skipped => {}
+                        Some(known) => *known = count,
+                        None => joined.push(count),
                     }
                 }
                 Ok((columns, table))
@@ -181,21 +188,16 @@ impl Events {
 
     /// Counts the rows that `bad_rows = "skip"` leaves out, with an example of each kind of fault.
     fn count_skipped(&mut self, request: &EventsRequest<'_>) -> Result<(), Error> {
+        for JoinCount { source, report, .. } in &self.joined {
+            self.notes.extend(skipped(report).map(|note| format!("{source}: {note}")));
+        }
         let source = request.source.fact_source()?;
         if source.options.bad_rows == BadRows::Error {
             return Ok(());
         }
         let report = source.read_counted(&[], None)?.1;
         self.n_skipped = report.rows_skipped;
-        if self.n_skipped > 0 {
-            let examples: Vec<String> = report.examples.iter().map(ToString::to_string).collect();
-            self.notes.push(format!(
-                "{} of {} rows could not be read and are skipped: {}",
-                report.rows_skipped,
-                report.rows_read + report.rows_skipped,
-                examples.join("; ")
-            ));
-        }
+        self.notes.extend(skipped(&report));
         Ok(())
     }
 
@@ -281,6 +283,17 @@ impl Events {
             self.source_row(second)
         )))
     }
+}
+
+/// Says how many rows could not be read, with examples.
+pub(crate) fn skipped(report: &ReadReport) -> Option<String> {
+    let ReadReport { rows_read, rows_skipped, examples, .. } = report;
+    let examples: Vec<String> = examples.iter().map(ToString::to_string).collect();
+    (*rows_skipped > 0).then(|| {
+        let n_rows = rows_read + rows_skipped;
+        let examples = examples.join("; ");
+        format!("{rows_skipped} of {n_rows} rows could not be read and are skipped: {examples}")
+    })
 }
 
 /// The range asked for; none without a time column, when everything is read.

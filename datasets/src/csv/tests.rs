@@ -1,6 +1,8 @@
 //! CSV as files have it: quotes, line ends, and what is bad.
 
 use super::*;
+use crate::options::BadRows;
+use crate::report::BadRow;
 use crate::source::Format;
 use crate::text_file::TextFile;
 
@@ -78,7 +80,27 @@ fn malformed_files_are_refused_with_the_line() {
     assert_eq!(error(b"\n\n"), "FILE, line 1: expected a header with column names, found nothing");
     assert_eq!(error(b"a,\"b\n"), "FILE, line 1: a quote that is never closed");
     assert_eq!(error(b"a,b,a\n"), "FILE: column \"a\" appears twice");
-    assert_eq!(error(b"\xff\xfea\0"), format!("FILE, line 1: {UTF_16}"));
+    for utf_16 in [b"\xff\xfea\0".as_slice(), b"a\0,\0b\0\n\0", b"\0a\0,\0b\0\n"] {
+        assert_eq!(error(utf_16), format!("FILE, line 1: {UTF_16}"));
+    }
+    for other_line_ends in [b"a,b\r1,2\r".as_slice(), b"a,b\r\r\n1,2\r\r\n"] {
+        let found = error(other_line_ends);
+        assert!(found.starts_with("FILE, line 1: a carriage return that no line feed"), "{found}");
+    }
+    assert_eq!(
+        error(b"a;b\n1,5;2\n"),
+        "FILE, line 2 (data row 1): found 2 fields, expected 1 as in the header; is the delimiter \
+         ';'?"
+    );
+    let commas = ",".repeat(MOST_COLUMNS);
+    assert_eq!(
+        error(format!("{commas}\n").as_bytes()),
+        "FILE, line 1: found 65537 columns, expected at most 65536"
+    );
+    assert_eq!(
+        error(format!("a,b\n{commas}\n").as_bytes()),
+        "FILE, line 2 (data row 1): found 65537 fields, expected 2 as in the header"
+    );
 }
 
 #[test]
@@ -97,6 +119,19 @@ fn bad_rows_are_left_out_and_what_follows_them_is_read() {
             format!("FILE, line 9 (data row 6): {NOT_UTF_8}"),
             "FILE, line 11 (data row 8): a quote that is never closed".to_owned(),
         ]
+    );
+}
+
+#[test]
+fn a_quote_left_open_does_not_take_whole_rows_with_it() {
+    // The quote of line 3 is closed, so to say, by the one that opens on line 6.
+    let contents = "a,b\n1,2\n3,\"4\n5,6\n7,8\n9,\"x\ny\"\n";
+    let (_, columns, left_out) = parse_with(contents, &skip()).unwrap();
+    let cells = |texts: [&str; 4]| texts.map(|text| Some(text.to_owned()));
+    assert_eq!(columns, [cells(["1", "5", "7", "9"]), cells(["2", "6", "8", "x\ny"])]);
+    assert_eq!(
+        left_out,
+        ["FILE, line 3 (data row 2): text after a closing quote on line 6".to_owned()]
     );
 }
 
@@ -133,7 +168,7 @@ fn a_row_that_is_too_long_is_bad_and_bounded_in_memory() {
     assert_eq!(columns[0], [cell("1"), cell("6")]);
     assert_eq!(
         left_out[0],
-        "FILE, line 3 (data row 2): longer than 10 bytes (max_record_bytes); is a quote not \
+        "FILE, line 3 (data row 2): longer than 10 bytes, the most a row may have; is a quote not \
          closed?"
     );
     let error = parse_with(&contents, &ReadOptions { bad_rows: BadRows::Error, ..options });

@@ -79,8 +79,9 @@ fn three_joins_by_hand() {
     assert_eq!(shown(&table, "country"), ["de", "fr", "de", ""]);
     assert_eq!(shown(&table, "place"), ["all", "ten", "all", ""]);
     assert_eq!(shown(&table, "card"), ["7", "8", "7", ""]);
-    let count =
-        |source: &str, n_unmatched| JoinCount { source: source.into(), n_rows: 4, n_unmatched };
+    let counted = |count: &JoinCount| (count.source.clone(), count.n_rows, count.n_unmatched);
+    let counts: Vec<_> = counts.iter().map(counted).collect();
+    let count = |source: &str, n_unmatched| (source.to_owned(), 4, n_unmatched);
     assert_eq!(counts, [count("cards", 1), count("limits", 2), count("ranges", 1)]);
 
     let range = TimeRange { column: "at".into(), from: Some(15_000_000), to: Some(35_000_000) };
@@ -187,4 +188,29 @@ fn sources_cut_at_an_instant_leave_all_rows_before_it_unchanged() {
         let cut = joined(&before(&events, "at", end), &before(&limits, "since", end), None);
         assert_eq!(cut, whole, "{seconds} s");
     }
+}
+
+#[test]
+fn rows_that_are_skipped_are_the_same_for_every_kind_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut limits = all().swap_remove(1);
+    limits.columns = Some(vec!["limit".to_owned(), "holder".to_owned()]);
+    limits.kind = JoinKind::AsOf { on: on("card", "holder"), valid_from: "since".to_owned() };
+    let mut dataset = dataset(&folder, vec![limits]);
+    let path = folder.path().join("limits.csv");
+    let contents = "holder,since,limit\n9,never,7\n7,5,100\n7,six,7\n8,7,200\n7,8,many\n";
+    std::fs::write(&path, contents).unwrap();
+    dataset.sources[2].1.options.bad_rows = crate::BadRows::Skip;
+    // The key of the join is a category too, which takes a second reading.
+    let columns = [request("holder", ColumnKind::Text), request("limit", ColumnKind::Number)];
+    let (table, counts) = dataset.read_counted(&columns, None).unwrap();
+    assert_eq!(shown(&table, "holder"), ["7", "8", "7", ""]);
+    assert_eq!(shown(&table, "limit"), ["100", "200", "100", ""]);
+    let report = &counts[0].report;
+    assert_eq!((report.rows_read, report.rows_skipped), (2, 3));
+    let first = report.examples[0].to_string();
+    assert!(
+        first.contains("limits.csv, line 2 (data row 1): column \"since\": expected"),
+        "{first}"
+    );
 }

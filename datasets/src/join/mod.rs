@@ -14,6 +14,8 @@ mod run;
 pub use error::JoinError;
 pub(crate) use offer::Offers;
 
+use crate::report::ReadReport;
+
 /// A source to join, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Join {
@@ -77,7 +79,7 @@ impl JoinKind {
     }
 }
 
-/// What a join came to.
+/// What a join came to, or a source that only the query reads and to which no events are joined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JoinCount {
     /// The name of the joined source.
@@ -86,6 +88,8 @@ pub struct JoinCount {
     pub n_rows: usize,
     /// Those for which the source has no row.
     pub n_unmatched: usize,
+    /// What was read of the source, and left out under [`BadRows::Skip`](crate::BadRows::Skip).
+    pub report: ReadReport,
 }
 
 #[cfg(test)]

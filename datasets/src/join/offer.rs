@@ -1,7 +1,7 @@
 //! Which source gives which column.
 
 use super::{Join, JoinError};
-use crate::error::Error;
+use crate::error::{Error, list};
 
 /// Where a column comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl<'a> Offer<'a> {
         match listed.iter().find(|name| !columns.contains(name)) {
             Some(missing) => Err(JoinError::ColumnMissing {
                 column: missing.clone(),
-                available: vec![format!("{} has {}", join.source, columns.join(", "))],
+                available: vec![format!("{} has {}", join.source, list(&columns))],
             }
             .into()),
             None => Ok(Self { join, columns: listed.clone() }),
@@ -91,10 +91,10 @@ impl Offers<'_> {
     }
 
     fn missing(&self, column: &str) -> Error {
-        let mut available = vec![format!("{} has {}", self.fact, self.fact_columns.join(", "))];
+        let mut available = vec![format!("{} has {}", self.fact, list(&self.fact_columns))];
         available.extend(self.joins.iter().map(|offer| {
             let shown: Vec<String> = offer.shown().collect();
-            format!("{} gives {}", offer.join.source, shown.join(", "))
+            format!("{} gives {}", offer.join.source, list(&shown))
         }));
         JoinError::ColumnMissing { column: column.to_owned(), available }.into()
     }

@@ -6,17 +6,22 @@ use super::{Join, JoinCount, JoinError, JoinKind, asof, equi, range};
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::read::{ColumnKind, ColumnRequest, TimeRange};
+use crate::report::ReadReport;
 use crate::source::Source;
 use crate::table::{Column, Values};
 
 /// Columns as they were read, one name perhaps as several kinds.
 #[derive(Debug, Default)]
-pub(crate) struct Columns(Vec<(ColumnRequest, Column)>);
+pub(crate) struct Columns {
+    columns: Vec<(ColumnRequest, Column)>,
+    /// What the source had, and what of it could not be read.
+    report: ReadReport,
+}
 
 impl Columns {
     /// The column of this name and kind, which must have been asked for.
     pub(crate) fn of(&self, name: &str, kind: ColumnKind) -> &Column {
-        let mut columns = self.0.iter();
+        let mut columns = self.columns.iter();
         let wanted =
             |(request, _): &&(ColumnRequest, Column)| request.name == name && request.kind == kind;
         &columns.find(wanted).expect("every column needed was asked for").1
@@ -39,13 +44,17 @@ impl Columns {
                 None => batches.push(vec![request.clone()]),
             }
         }
-        let mut columns = Vec::new();
+        // All of them decide over a row, so that every read leaves out the same.
+        let mut source = source.clone();
+        source.options.judged_by.extend_from_slice(wanted);
+        let mut whole = Self::default();
         for batch in batches {
-            let table = source.read(&batch, rows)?;
+            let (table, report) = source.read_counted(&batch, rows)?;
             let read: Vec<Column> = table.columns().map(|(_, column)| column.clone()).collect();
-            columns.extend(batch.into_iter().zip(read));
+            whole.columns.extend(batch.into_iter().zip(read));
+            whole.report = report;
         }
-        Ok(Self(columns))
+        Ok(whole)
     }
 }
 
@@ -89,10 +98,11 @@ impl Dataset {
             let (matches, right) = self.matches(offer, &columns, taken, known.as_ref())?;
             let n_unmatched = matches.iter().filter(|row| row.is_none()).count();
             let source = offer.join.source.clone();
-            counts.push(JoinCount { source, n_rows: matches.len(), n_unmatched });
+            let (n_rows, report) = (matches.len(), right.report.clone());
+            counts.push(JoinCount { source, n_rows, n_unmatched, report });
             for (shown, own) in &taken.columns {
                 let column = right.of(&own.name, own.kind).take_or_null(&matches);
-                columns.0.push((ColumnRequest::new(shown, own.kind), column));
+                columns.columns.push((ColumnRequest::new(shown, own.kind), column));
             }
         }
         Ok((columns, counts))

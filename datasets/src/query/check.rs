@@ -21,7 +21,7 @@ pub(crate) fn parse(sql: &str) -> Result<sqlparser::ast::Query, QueryError> {
         .with_options(options)
         .try_with_sql(sql)
         .and_then(|mut parser| parser.parse_statements())
-        .map_err(syntax)?;
+        .map_err(|error| syntax(error, sql))?;
     let mut statements = statements.into_iter();
     let query = match (statements.next(), statements.next()) {
         (Some(Statement::Query(query)), None) => query,
@@ -48,7 +48,8 @@ pub(crate) fn place_of_quoted(sql: &str, message: &str) -> Option<Place> {
     // A name with a dot is that of a column in a table: the column is the wrong part.
     let names = quoted.filter_map(|quoted| quoted.rsplit('.').next());
     let place = |name: &str| {
-        let named = |token: &Token| matches!(token, Token::Word(word) if word.value == name);
+        // Functions are quoted in lower case, however they are written.
+        let named = |token: &Token| matches!(token, Token::Word(word) if word.value.eq_ignore_ascii_case(name));
         let token = tokens.iter().find(|token| named(&token.token))?;
         place(token.span.start)
     };
@@ -152,7 +153,7 @@ fn place(location: Location) -> Option<Place> {
 }
 
 /// The parser's reason, with the place that it writes at its end.
-fn syntax(error: ParserError) -> QueryError {
+fn syntax(error: ParserError, sql: &str) -> QueryError {
     let reason = match error {
         ParserError::TokenizerError(reason) | ParserError::ParserError(reason) => reason,
         ParserError::RecursionLimitExceeded => "nested too deeply".to_owned(),
@@ -166,8 +167,18 @@ fn syntax(error: ParserError) -> QueryError {
         Some((reason, place)) => {
             QueryError::Syntax { place: Some(place), reason: lower_first(reason) }
         }
-        None => QueryError::Syntax { place: None, reason: lower_first(&reason) },
+        None => {
+            let place = reason.ends_with("found: EOF").then(|| end_of(sql));
+            QueryError::Syntax { place, reason: lower_first(&reason) }
+        }
     }
+}
+
+/// Behind the last character.
+fn end_of(sql: &str) -> Place {
+    let last = sql.trim_end().lines().last().unwrap_or_default();
+    let line = sql.trim_end().lines().count().max(1) as u64;
+    Place { line, column: last.chars().count() as u64 + 1 }
 }
 
 fn lower_first(text: &str) -> String {

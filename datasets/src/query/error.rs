@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::error::list;
+
 /// A place in the text of a query, both counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
@@ -87,7 +89,7 @@ pub enum QueryError {
         first_repeated: Option<usize>,
     },
     /// A column was asked for that the result does not have.
-    #[error("column {column:?} is not in the result of the query, which has {}", available.join(", "))]
+    #[error("column {column:?} is not in the result of the query, which has {}", list(available))]
     ColumnMissing {
         /// The column.
         column: String,

@@ -110,13 +110,18 @@ impl Dataset {
             from: None,
             to: rows.to,
         });
-        let (mut events, fact, counts) = self.events(offers, until.as_ref())?;
+        let (mut events, fact, mut counts) = self.events(offers, until.as_ref())?;
         let n_rows = events.height();
         let mut tables = Vec::new();
         for (name, source) in &self.sources {
             if *name != self.fact {
                 let columns = self.natural_columns(source, |_| None)?;
-                tables.push((name.as_str(), frame(&source.read(&columns, None)?)?));
+                let (table, report) = source.read_counted(&columns, None)?;
+                tables.push((name.as_str(), frame(&table)?));
+                if counts.iter().all(|count| count.source != *name) {
+                    let (source, n_rows, n_unmatched) = (name.clone(), 0, 0);
+                    counts.push(JoinCount { source, n_rows, n_unmatched, report });
+                }
             }
         }
         if self.fact != EVENTS {

@@ -134,6 +134,10 @@ fn errors_tell_their_place() {
     assert!(found.starts_with("[query] sql, line 2, column 7: "), "{found}");
     let found = error("SELECT id\nFROM paymints");
     assert!(found.starts_with("[query] sql, line 2, column 6: "), "{found}");
+    let found = error("SELECT id,\n at FROM (payments");
+    assert_eq!(found, "[query] sql, line 2, column 19: expected: ), found: EOF");
+    let found = error("SELECT id,\n  Foo(at) FROM payments");
+    assert!(found.starts_with("[query] sql, line 2, column 3: "), "{found}");
     let found = files.ask("SELECT * FROM payments", &[("id", ColumnKind::Number)]).unwrap_err();
     assert_eq!(found, "[query] sql, column \"id\", data row 1: expected a number, found a");
 }

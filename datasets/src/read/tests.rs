@@ -248,6 +248,82 @@ fn nested_fields_have_names_with_a_dot() {
 }
 
 #[test]
+fn columns_read_one_by_one_leave_out_the_same_rows() {
+    let files = Files::new(&[
+        ("1.csv", "a,b\n1,x\ntwo,y\n3,z\n"),
+        ("2.ndjson", "{\"b\":\"v\",\"a\":4}\n{\"a\":\"five\",\"b\":\"w\"}\n"),
+    ]);
+    let mut source = skipping(&files, "*");
+    source.options.judged_by = vec![ColumnRequest::new("a", ColumnKind::Number)];
+    // Also where a column that decides is asked for as something else.
+    for (name, kind) in
+        [("b", ColumnKind::Text), ("a", ColumnKind::Text), ("a", ColumnKind::Number)]
+    {
+        let (table, report) = source.read_counted(&[ColumnRequest::new(name, kind)], None).unwrap();
+        assert_eq!((table.n_rows(), report.rows_skipped), (3, 2), "{name} as {kind:?}");
+        assert_eq!(table.columns().count(), 1);
+    }
+}
+
+#[test]
+fn texts_that_mean_null_are_null_in_every_kind_and_format() {
+    let files = Files::new(&[
+        ("1.csv", "n,t,w,k,b\nNA,NA,NA,NA,NA\n-999,?,\"?\",-999,?\n1,5, NA,7,1\n"),
+        ("2.ndjson", "{\"n\":\"NA\",\"t\":\"?\",\"w\":\"NA\",\"k\":-999,\"b\":\"?\"}\n"),
+    ]);
+    let word = |text: &[&str]| Column::new(Values::Text(text.iter().copied().collect()));
+    let table = Table::new(vec![("w".into(), word(&["NA", "na"]))]).unwrap();
+    write_table(&table, &files.0.path().join("3.parquet")).unwrap();
+    let mut source = Source::new(files.0.path().join("[12].*").to_str().unwrap());
+    source.options.null_values = ["NA", "?", "-999"].map(str::to_owned).to_vec();
+    let kinds = [
+        ("n", ColumnKind::Number),
+        ("t", ColumnKind::Time),
+        ("w", ColumnKind::Text),
+        ("k", ColumnKind::Key),
+        ("b", ColumnKind::Boolean),
+    ];
+    let requests = kinds.map(|(name, kind)| ColumnRequest::new(name, kind));
+    let table = source.read(&requests, None).unwrap();
+    for (name, column) in table.columns() {
+        let nulls: Vec<bool> = (0..4).map(|row| column.is_null(row)).collect();
+        assert_eq!(nulls, [true, true, false, true], "{name}");
+    }
+    let Values::Text(words) = table.column("w").unwrap().values() else { panic!("text") };
+    // Nothing is trimmed before it is compared, and `NA` does not keep ids from being integers.
+    assert_eq!(words.value(2), " NA");
+    assert!(matches!(table.column("k").unwrap().values(), Values::Integer(_)));
+    source.path = files.0.path().join("3.parquet").display().to_string();
+    let read = source.read(&requests[2..3], None).unwrap();
+    let word = read.column("w").unwrap();
+    assert!(word.is_null(0) && !word.is_null(1));
+    // Without the option they are what they are.
+    source.options.null_values.clear();
+    source.path = files.0.path().join("1.csv").display().to_string();
+    let error = source.read(&requests[..1], None).unwrap_err().to_string();
+    assert!(error.ends_with("column \"n\", data row 1: expected a number, found NA"), "{error}");
+}
+
+#[test]
+fn names_that_are_data_are_refused_and_rows_that_lack_most_fields_take_little() {
+    let rows = |n: usize| -> String { (0..n).map(|n| format!("{{\"k{n}\":1}}\n")).collect() };
+    let files = Files::new(&[("many.ndjson", &rows(65_537)), ("few.ndjson", &rows(5_000))]);
+    let source = |name: &str| Source::new(files.0.path().join(name).to_str().unwrap());
+    let error = source("many.ndjson").columns().unwrap_err().to_string();
+    assert!(
+        error.ends_with("line 65537 (data row 65537): found 65537 columns, expected at most 65536")
+    );
+    // 5,000 rows of 5,000 columns are 200 MB of nulls; a batch holds a third of them at most.
+    let mut n_rows = 0;
+    for batch in source("few.ndjson").batches(usize::MAX).unwrap() {
+        let batch = batch.unwrap();
+        n_rows += batch.n_rows();
+        assert!(batch.n_rows() * 5_000 * size_of::<usize>() <= 65 << 20, "{}", batch.n_rows());
+    }
+    assert_eq!(n_rows, 5_000);
+}
+
+#[test]
 fn dates_of_another_shape_need_a_format_and_a_wrong_delimiter_is_guessed() {
     let files = Files::new(&[
         ("1.csv", "at\n2/24/2015 22:55\n04/18/2015 2:47\n"),

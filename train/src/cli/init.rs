@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Ending;
 use super::progress::Terminal;
 use crate::Error;
-use crate::init::{Draft, InitOptions, init};
+use crate::init::{Draft, InitOptions, counted, init};
 use crate::pipeline::Reporter;
 
 /// Flags of `init`.
@@ -49,17 +49,22 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
     }
     let count = |key: &str| {
         let value = &draft.summary[key];
-        value.as_u64().unwrap_or_else(|| {
-            let n = value.as_array().map(Vec::len).or(value.as_object().map(serde_json::Map::len));
-            n.unwrap_or(0) as u64
-        })
+        let n = value.as_array().map(Vec::len).or(value.as_object().map(serde_json::Map::len));
+        n.unwrap_or_else(|| value.as_u64().unwrap_or(0) as usize)
+    };
+    let skipped = match count("skipped_rows") {
+        0 => String::new(),
+        n => format!(
+            "{} or more cannot be read as the others are: bad_rows = \"skip\"\n",
+            counted(n, "row")
+        ),
     };
     super::print(&format!(
-        "{} rows, {} frauds; {} columns used, {} left out, with the reasons in {out}\n\
+        "{}, {}; {} used, {} left out, with the reasons in {out}\n{skipped}\
          next: shroff retrain --config {out}\n",
-        count("rows"),
-        count("frauds"),
-        count("columns_used"),
+        counted(count("rows"), "row"),
+        counted(count("frauds"), "fraud"),
+        counted(count("columns_used"), "column"),
         count("columns_left_out"),
     ))?;
     Ok(Ending::Done)

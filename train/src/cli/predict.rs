@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use serde_json::json;
-use shroff_datasets::{Column, ColumnRequest, Frame, FrameWriter, Table, Text, Values};
+use shroff_datasets::{
+    Column, ColumnRequest, Frame, FrameWriter, JoinCount, ReadReport, Table, Text, Values,
+};
 use shroff_serve::{Score, Scorer};
 
 use super::Ending;
 use super::data::{Data, ModelArgs};
 use super::progress::Terminal;
 use crate::Error;
-use crate::events::column_kind;
+use crate::events::{self, column_kind};
 use crate::pipeline::Reporter;
 use crate::scoring;
 
@@ -36,11 +38,10 @@ const ADDED: [&str; 3] = ["margin", "probability", "band"];
 pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
     let scorer = args.model.open()?;
     let progress = Terminal::new();
-    let Counts { rows, rejected_rows, skipped_rows } =
+    let Counts { rows, rejected_rows, skipped } =
         predict(args, &scorer, &progress).context("predict")?;
-    if skipped_rows > 0 {
-        progress.note(&format!("{skipped_rows} rows could not be read and are left out"));
-    }
+    let skipped_rows = skipped.rows_skipped;
+    events::skipped(&skipped).iter().for_each(|note| progress.note(note));
     if rejected_rows > 0 {
         progress.note(&format!(
             "{rejected_rows} rows are rejected by a policy of a feature and have no score"
@@ -67,8 +68,9 @@ struct Counts {
     rows: usize,
     /// Of them rejected by a policy: they keep their place with nulls for a score.
     rejected_rows: usize,
-    /// Not written, because they could not be read and `bad_rows = "skip"`.
-    skipped_rows: usize,
+    /// Among what was read, those not written, because they could not be read and
+    /// `bad_rows = "skip"`.
+    skipped: ReadReport,
 }
 
 /// Scores everything.
@@ -96,13 +98,18 @@ fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Counts, 
             let table = frame.take_readable(&requests(scorer))?;
             counts.rows += table.n_rows();
             counts.rejected_rows += add_scores(scorer, &mut frame, &table)?;
-            counts.skipped_rows += frame.report().rows_skipped;
+            counts.skipped.merge(frame.report().clone());
             writer.write_batch(&frame).map_err(Error::Output)?;
         }
     } else {
         let mut frame = Frame::read(data.fact_source()?)?;
         refuse_added(args, &frame)?;
-        let table = data.read(&requests(scorer), None)?;
+        let (table, joined) = data.read_counted(&requests(scorer), None)?;
+        for JoinCount { source, report, .. } in &joined {
+            events::skipped(report)
+                .iter()
+                .for_each(|note| progress.note(&format!("{source}: {note}")));
+        }
         if table.n_rows() != frame.n_rows() {
             return Err(Error::Data(format!(
                 "{}: expected the {} rows of {} after joins and query, found {}",
@@ -115,7 +122,7 @@ fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Counts, 
         progress.step("scoring");
         counts.rows = table.n_rows();
         counts.rejected_rows = add_scores(scorer, &mut frame, &table)?;
-        counts.skipped_rows = frame.report().rows_skipped;
+        counts.skipped = frame.report().clone();
         writer.write_batch(&frame).map_err(Error::Output)?;
     }
     writer.finish().map_err(Error::Output)?;

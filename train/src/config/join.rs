@@ -177,6 +177,7 @@ impl SourceConfig {
         };
         let formats = formats.iter().map(|format| TimeFormat::new(format));
         options.time_formats = formats.collect::<Result<_, _>>().map_err(|e| refused(&e))?;
+        options.null_values.clone_from(&self.null_values);
         if self.bad_rows == Some(BadRowsWord::Skip) {
             options.bad_rows = BadRows::Skip;
             options.judged_by = judged_by.to_vec();

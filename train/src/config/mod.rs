@@ -90,6 +90,10 @@ pub struct SourceConfig {
     /// 8601 and whole seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_format: Option<TimeFormats>,
+    /// Texts that mean null in all columns, such as `NA`, compared as they are written; default only
+    /// empty text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub null_values: Vec<String>,
     /// What becomes of rows that cannot be read: `error` (default) or `skip`, counted and shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bad_rows: Option<BadRowsWord>,

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use shroff_serve::schema::{MAX_FEATURES, MAX_INPUTS};
+
 use super::{Config, Duplicates, Encoding};
 use crate::error::Error;
 
@@ -56,8 +58,21 @@ impl Config {
                 self.refuse_leak(column)?;
             }
         }
-        let names = self.features.iter().flat_map(|f| f.expand()).map(|(name, _)| name);
-        unique("[[feature]]", names)?;
+        let names: Vec<String> =
+            self.features.iter().flat_map(|f| f.expand()).map(|(name, _)| name).collect();
+        let n_features = names.len();
+        unique("[[feature]]", names.into_iter())?;
+        for (what, most, found) in [
+            ("features", MAX_FEATURES, n_features),
+            ("columns", MAX_INPUTS, crate::program::inputs(self)?.len()),
+        ] {
+            if found > most {
+                return Err(Error::config(format!(
+                    "[[feature]]: expected at most {most} {what}, found {found}; leave out those that \
+                     tell least"
+                )));
+            }
+        }
         for learner in &self.learners {
             learner.check().map_err(|error| {
                 Error::config(format!("[[learner]] kind = {:?}: {error}", learner.name()))

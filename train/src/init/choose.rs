@@ -227,6 +227,14 @@ impl Context<'_> {
             if distinct > 20 && chars > FREE_TEXT_CHARS * values.len() {
                 return other("it is free text".to_owned());
             }
+            let spelt = values.iter().filter(|value| is_spelt_number(value)).collect::<Vec<_>>();
+            if distinct > 20 && spelt.len() * 2 > values.len() {
+                return other(format!(
+                    "its values are numbers with separators or signs, such as {:?}; write them plainly \
+                     (1234.5) to use it",
+                    spelt[0]
+                ));
+            }
             let numbers = values.iter().filter(|value| value.trim().parse::<f64>().is_ok()).count();
             if distinct > DEFAULT_MAX_CATEGORIES as usize && numbers * 2 > values.len() {
                 let stray = values
@@ -248,6 +256,12 @@ impl Context<'_> {
             _ => Verdict::Category(distinct),
         }
     }
+}
+
+/// `1,234.50`, `1 234`, `12 %` or `€9`: a number for a person.
+fn is_spelt_number(value: &str) -> bool {
+    let plain: String = value.chars().filter(|ch| !", '_%$€£".contains(*ch)).collect();
+    plain != value.trim() && plain.parse::<f64>().is_ok()
 }
 
 /// The parts worth having: the hour where times have one, the day of the week from two weeks on.

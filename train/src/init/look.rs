@@ -22,7 +22,12 @@ pub(super) struct Look {
     pub(super) n_distinct: usize,
     /// Rows whose text does not stand for what the others do.
     pub(super) n_stray: usize,
+    /// Words that stand for null beside numbers, truth values or times.
+    pub(super) null_words: Vec<String>,
 }
+
+/// Words that stand for null in many a dump; a dash or a question mark only where all else says so.
+const NULL_WORDS: [&str; 9] = ["NA", "N/A", "NaN", "null", "NULL", "None", "?", "-", "\\N"];
 
 /// The values of a column.
 #[derive(Debug)]
@@ -87,13 +92,18 @@ impl Look {
                         return Ok((look, Some(table.n_rows())));
                     }
                 }
-                Err(error) if is_about_a_value(&error) => reason = error.to_string(),
+                // The likeliest kind's reason is the one that helps.
+                Err(error) if is_about_a_value(&error) && reason.is_empty() => {
+                    reason = error.to_string();
+                }
+                Err(error) if is_about_a_value(&error) => {}
                 Err(error) => return Err(error.into()),
             }
         }
         let content = Content::Unreadable(format!("cannot be read: {reason}"));
         let name = name.to_owned();
-        Ok((Self { name, content, n_null: 0, n_distinct: 0, n_stray: 0 }, None))
+        let (n_null, n_distinct, n_stray, null_words) = (0, 0, 0, Vec::new());
+        Ok((Self { name, content, n_null, n_distinct, n_stray, null_words }, None))
     }
 
     fn of(name: &str, column: &Column) -> Self {
@@ -138,7 +148,11 @@ impl Look {
             _ => content.n_distinct(),
         };
         let n_null = (0..n_rows).filter(|row| content.is_null(*row)).count() - n_stray;
-        Self { name: name.to_owned(), content, n_null, n_distinct, n_stray }
+        let null_words = match column.values() {
+            Values::Text(text) => null_words(&content, text.dictionary()),
+            _ => Vec::new(),
+        };
+        Self { name: name.to_owned(), content, n_null, n_distinct, n_stray, null_words }
     }
 }
 
@@ -203,8 +217,9 @@ fn kinds(dtype: &str) -> &'static [ColumnKind] {
     };
     match dtype {
         "bool" => &[Boolean],
-        _ if numeric('i') || numeric('u') => &[Integer, Number],
-        _ if numeric('f') || dtype.starts_with("decimal") => &[Number],
+        // Another file of the same source may hold words.
+        _ if numeric('i') || numeric('u') => &[Integer, Number, Text],
+        _ if numeric('f') || dtype.starts_with("decimal") => &[Number, Text],
         _ if dtype.starts_with("date") => &[Time],
         _ => &[Text, Number, Boolean, Time],
     }
@@ -229,7 +244,11 @@ fn numbers(values: Vec<f64>) -> Content {
 fn words(codes: Vec<Option<u32>>, dictionary: &[String]) -> (Content, usize) {
     let mut counts = vec![0_usize; dictionary.len()];
     codes.iter().flatten().for_each(|code| counts[*code as usize] += 1);
-    let blank = |text: &str| text.trim().is_empty() || text.trim().eq_ignore_ascii_case("nan");
+    let blank = |text: &str| {
+        text.trim().is_empty()
+            || text.trim().eq_ignore_ascii_case("nan")
+            || NULL_WORDS.contains(&text)
+    };
     let used = || dictionary.iter().zip(&counts).filter(|(text, n)| **n > 0 && !blank(text));
     let n_known: usize = used().map(|(_, n)| *n).sum();
     let fits = |read: &dyn Fn(&str) -> bool| -> Option<usize> {
@@ -278,6 +297,20 @@ fn words(codes: Vec<Option<u32>>, dictionary: &[String]) -> (Content, usize) {
     (Content::Text { codes, values: dictionary.to_vec() }, 0)
 }
 
+/// The words for null among text that otherwise stands for something. Numbers know NaN themselves.
+fn null_words(content: &Content, dictionary: &[String]) -> Vec<String> {
+    let is_number = matches!(content, Content::Number { .. });
+    let found = |text: &&String| {
+        NULL_WORDS.contains(&text.as_str()) && !(is_number && text.as_str() == "NaN")
+    };
+    match content {
+        Content::Number { .. } | Content::Boolean(_) | Content::Time { .. } => {
+            dictionary.iter().filter(found).cloned().collect()
+        }
+        Content::Text { .. } | Content::Unreadable(_) => Vec::new(),
+    }
+}
+
 /// As the reader takes it for a number.
 fn number(text: &str) -> Option<f64> {
     let value: f64 = text.parse().ok()?;
@@ -318,13 +351,23 @@ mod tests {
     #[test]
     fn strays_are_counted_up_to_one_in_a_hundred() {
         let mut values = vec!["7"; 300];
-        values[5] = "?";
+        values[5] = "x";
         values[9] = "";
         let found = look(&values);
         assert!(matches!(found.content, Content::Number { .. }));
         assert_eq!((found.n_stray, found.n_null, found.n_distinct), (1, 1, 1));
-        values[6] = "?";
-        values[7] = "NA";
+        values[6] = "x";
+        values[7] = "n.a.";
         assert!(matches!(look(&values).content, Content::Text { .. }));
+    }
+
+    #[test]
+    fn words_for_null_are_told_from_values() {
+        let words = |values: &[&str]| look(values).null_words;
+        assert_eq!(words(&["1.5", "NA", "?", "NaN", "NA"]), ["NA", "?"]);
+        assert_eq!(words(&["true", "\\N", "false"]), ["\\N"]);
+        assert_eq!(words(&["2021-01-02", "NaN", "None", "2021-01-03"]), ["NaN", "None"]);
+        // Beside words they may be words.
+        assert!(words(&["chip", "NA", "?"]).is_empty() && words(&["NA", "-"]).is_empty());
     }
 }

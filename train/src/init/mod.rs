@@ -1,26 +1,31 @@
 //! `init`: looks at a labelled table and writes a commented configuration on which `retrain` works.
 //!
-//! `look` reads every column and tells what it holds, `signal` how well it alone tells frauds,
+//! `data` reads the table, `look` every column and tells what it holds, `signal` how well it alone tells frauds,
 //! `choose` what becomes of it, `windows` where the windows lie, `write` puts it into words.
 //! The data is only read.
 
 mod choose;
+mod data;
 mod look;
 mod signal;
 mod times;
 mod windows;
 mod write;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use shroff_datasets::{BadRows, ColumnKind, ColumnRequest, Format, Source};
+use shroff_datasets::ReadOptions;
+use shroff_serve::schema::MAX_FEATURES;
 
 use self::choose::{Choice, Context, Reason, Verdict};
+use self::data::Data;
 use self::look::{Content, Look};
 use self::signal::Sample;
 use self::times::TimeText;
 use self::windows::Windows;
 use crate::error::Error;
+
+pub(crate) use self::write::counted;
 
 /// What `init` is told.
 #[derive(Debug, Clone)]
@@ -54,6 +59,8 @@ struct Table<'a> {
     n_unlabelled: usize,
     /// Rows that cannot be read as what their columns hold.
     n_stray: usize,
+    /// How the files are best read.
+    read: ReadOptions,
     time_format: Option<String>,
     choices: Vec<Choice>,
     /// Parts of the event's own time.
@@ -77,37 +84,19 @@ const MIN_ROWS: usize = 50;
 /// Frauds, and legitimate rows, below which not every window has one.
 const MIN_CLASS_ROWS: usize = 8;
 
-/// The data, read leniently where it is text: rows that cannot be read are left out, and counted
-/// here. All of its columns are text then, so that no value decides over its row.
-fn lenient(data: &str) -> Result<(Source, usize), Error> {
-    let mut source = Source::new(data);
-    let is_parquet = |file: &PathBuf| matches!(Format::of_path(file), Ok(Format::Parquet));
-    if source.files()?.iter().any(is_parquet) {
-        return Ok((source, 0));
-    }
-    source.options.bad_rows = BadRows::Skip;
-    let first = source.columns()?.into_iter().next();
-    let first: Vec<ColumnRequest> =
-        first.map(|(name, _)| ColumnRequest::new(name, ColumnKind::Text)).into_iter().collect();
-    let report = source.read_counted(&first, None)?.1;
-    Ok((source, report.rows_skipped))
-}
-
 /// Looks at the data and writes the configuration.
 ///
 /// # Errors
 /// Data that cannot be read, a label that is not 0 and 1, a time that is none, too few rows of a
 /// class, or no column that could be a feature.
 pub fn init(options: &InitOptions<'_>) -> Result<Draft, Error> {
-    let (source, n_unreadable) = lenient(options.data)?;
-    let (looks, n_rows) = Look::at(&source)?;
-    let names: Vec<&str> = looks.iter().map(|look| look.name.as_str()).collect();
+    let Data { source, looks, n_rows, n_unreadable } = Data::read(options.data)?;
     let find = |role: &str, name: &str| {
         looks.iter().find(|look| look.name == name).ok_or_else(|| {
             Error::config(format!(
                 "--{role}: expected a column of {} ({}), found {name:?}",
                 options.data,
-                names.join(", ")
+                names(&looks)
             ))
         })
     };
@@ -143,7 +132,10 @@ pub fn init(options: &InitOptions<'_>) -> Result<Draft, Error> {
     let is_role = |look: &&Look| look.name == options.label || Some(&*look.name) == options.time;
     let candidates: Vec<&Look> = looks.iter().filter(|look| !is_role(look)).collect();
     let choice = |look: &&Look| Choice { name: look.name.clone(), verdict: context.choose(look) };
-    let choices: Vec<Choice> = candidates.iter().map(choice).collect();
+    let mut choices: Vec<Choice> = candidates.iter().map(choice).collect();
+    let time_parts = times.as_deref().map_or(Vec::new(), choose::parts);
+    let most = MAX_FEATURES - time_parts.len();
+    signal::leave_out_weakest(most, &candidates, &mut choices, &sample);
 
     let split = match &times {
         Some(times) => Split::Time(windows_of(options.data, times, &labels)?),
@@ -157,7 +149,6 @@ pub fn init(options: &InitOptions<'_>) -> Result<Draft, Error> {
         }
     };
     let used = |choice: &Choice| !matches!(choice.verdict, Verdict::LeftOut(_));
-    let time_parts = times.as_deref().map_or(Vec::new(), choose::parts);
     if !choices.iter().any(used) && time_parts.is_empty() {
         return Err(Error::data(format!(
             "{}: no column is left to learn from:{}",
@@ -176,6 +167,7 @@ pub fn init(options: &InitOptions<'_>) -> Result<Draft, Error> {
         n_frauds,
         n_unlabelled: n_rows - n_labelled,
         n_stray,
+        read: source.options,
         time_format,
         amount: amount(&candidates, &choices),
         choices,
@@ -183,6 +175,16 @@ pub fn init(options: &InitOptions<'_>) -> Result<Draft, Error> {
         split,
     };
     Ok(Draft { text: write::config(&table), summary: write::summary(&table) })
+}
+
+/// The names of the columns; of very many the first.
+fn names(looks: &[Look]) -> String {
+    const MOST: usize = 50;
+    let mut names: Vec<&str> = looks.iter().take(MOST).map(|look| look.name.as_str()).collect();
+    if looks.len() > MOST {
+        names.push("…");
+    }
+    names.join(", ")
 }
 
 fn labels(data: &str, look: &Look) -> Result<Vec<Option<bool>>, Error> {
@@ -258,10 +260,7 @@ fn event_times(data: &str, look: &Look) -> Result<Vec<Option<i64>>, Error> {
         }
     }
     let times = look.content.as_times().ok_or_else(|| match &look.content {
-        Content::Text { values, .. } => {
-            let example = values.iter().find(|value| !value.trim().is_empty());
-            refuse(&format!("text such as {:?}", example.map_or("", |value| value.as_str())))
-        }
+        Content::Text { values, .. } => refuse(&times::of_no_one_form(values)),
         Content::Number { .. } => refuse("numbers that are none"),
         _ => refuse("something else"),
     })?;

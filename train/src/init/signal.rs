@@ -1,6 +1,9 @@
 //! How well one column by itself tells frauds from legitimate rows: a column that does so nearly
 //! without fail was most often written after the fraud was known.
 
+use shroff_serve::schema::MAX_FEATURES;
+
+use super::choose::{Choice, Reason, Verdict};
 use super::look::{Content, Look};
 use crate::metric::{Ranking, Scored};
 
@@ -118,13 +121,51 @@ impl Sample {
     }
 }
 
+/// Leaves out the columns that alone tell least, so that a model can take the features of the others.
+pub(super) fn leave_out_weakest(
+    most: usize,
+    looks: &[&Look],
+    choices: &mut [Choice],
+    sample: &Sample,
+) {
+    let width = |choice: &Choice| match &choice.verdict {
+        Verdict::LeftOut(_) => 0,
+        Verdict::Parts(parts) => parts.len(),
+        Verdict::Number | Verdict::Boolean | Verdict::Category(_) => 1,
+    };
+    let mut total: usize = choices.iter().map(width).sum();
+    if total <= most {
+        return;
+    }
+    let used = choices.iter().zip(looks).enumerate().filter(|(_, (choice, _))| width(choice) > 0);
+    let mut ranked: Vec<(f64, usize)> =
+        used.map(|(position, (_, look))| (sample.auc(look), position)).collect();
+    // Of columns that tell the same the first stay.
+    ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
+    for (auc, position) in ranked {
+        if total <= most {
+            break;
+        }
+        total -= width(&choices[position]);
+        choices[position].verdict = Verdict::LeftOut(Reason::Other(format!(
+            "a model takes at most {MAX_FEATURES} features, and others tell more (alone it has a ROC AUC \
+             of {auc:.4})"
+        )));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn look(content: Content, n_distinct: usize) -> Look {
+        let (n_null, n_stray, null_words) = (1, 0, Vec::new());
+        Look { name: "x".to_owned(), content, n_null, n_distinct, n_stray, null_words }
+    }
+
     fn auc(content: Content, n_distinct: usize) -> f64 {
         let labels: Vec<Option<bool>> = (0..400).map(|row| Some(row % 5 == 0)).collect();
-        let look = Look { name: "x".to_owned(), content, n_null: 1, n_distinct, n_stray: 0 };
+        let look = look(content, n_distinct);
         Sample::new(&labels).auc(&look)
     }
 
@@ -149,5 +190,36 @@ mod tests {
         close(auc(text(&|row| row as u32), 400), 0.5);
         let times = (0..400).map(|row| fraud(row).then_some(7)).collect();
         close(auc(Content::Time { values: times, text: None }, 1), 1.0);
+    }
+
+    #[test]
+    fn of_too_many_columns_those_stay_that_tell_most() {
+        let labels: Vec<Option<bool>> = (0..200).map(|row| Some(row % 4 == 0)).collect();
+        // Out of every so many frauds one is told from the rest.
+        let column = |every: usize| {
+            let told = |row: usize| {
+                f64::from(u8::from(row.is_multiple_of(4) && row.is_multiple_of(every)))
+            };
+            look(Content::Number { values: (0..200).map(told).collect(), whole: true }, 2)
+        };
+        let looks = [column(8), column(100), column(4), column(100), column(40)];
+        let looks: Vec<&Look> = looks.iter().collect();
+        let verdicts = [
+            Verdict::Parts(vec!["hour", "night"]),
+            Verdict::Number,
+            Verdict::LeftOut(Reason::Id),
+            Verdict::Number,
+            Verdict::Number,
+        ];
+        let choice = |verdict: &Verdict| Choice { name: "x".to_owned(), verdict: verdict.clone() };
+        let left = |most: usize| {
+            let mut choices: Vec<Choice> = verdicts.iter().map(choice).collect();
+            leave_out_weakest(most, &looks, &mut choices, &Sample::new(&labels));
+            let left_out = |choice: &Choice| matches!(choice.verdict, Verdict::LeftOut(_));
+            choices.iter().map(left_out).collect::<Vec<_>>()
+        };
+        assert_eq!(left(5), [false, false, true, false, false]);
+        assert_eq!(left(4), [false, false, true, true, false]);
+        assert_eq!(left(2), [false, true, true, true, true]);
     }
 }

@@ -53,6 +53,22 @@ impl TimeText {
     }
 }
 
+/// What is wrong with text of which no form of time fits enough: two forms, or none.
+pub(super) fn of_no_one_form(values: &[String]) -> String {
+    let known: Vec<&str> =
+        values.iter().map(|value| value.trim()).filter(|v| !v.is_empty()).collect();
+    for first in &known {
+        let Some(form) = TimeText::detect(&[first], 1.0) else { continue };
+        let other = known.iter().find(|value| form.parse(value).is_none());
+        return format!(
+            "times of more than one form, such as {first:?} and {:?}; write them alike, or set \
+             time_format = [\"…\", \"…\"] in a configuration of your own",
+            other.unwrap_or(&"")
+        );
+    }
+    format!("text such as {:?}", known.first().unwrap_or(&""))
+}
+
 /// Seconds since 1970 as microseconds, in years that have four digits.
 pub(super) fn seconds(secs: i64) -> Option<i64> {
     (-62_135_596_800..253_402_300_800).contains(&secs).then(|| secs * 1_000_000)

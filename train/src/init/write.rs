@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::choose::{Choice, Reason, Verdict};
 use super::windows::{Windows, span_text};
 use super::{Split, Table};
+use crate::learner::MAX_LOGISTIC_COLUMNS;
 use crate::program::DEFAULT_MAX_CATEGORIES;
 
 /// Values that a learner may be given to fit in a minute or so: rows times the width of a row.
@@ -46,6 +47,7 @@ pub(super) fn summary(table: &Table<'_>) -> Value {
         "rows": table.n_rows,
         "frauds": table.n_frauds,
         "unlabelled_rows": table.n_unlabelled,
+        "skipped_rows": table.n_stray,
         "columns_used": features.map(|choice| &choice.name).collect::<Vec<_>>(),
         "columns_left_out": left_out,
     })
@@ -88,14 +90,23 @@ fn head(text: &mut String, table: &Table<'_>) {
 fn source(text: &mut String, table: &Table<'_>) {
     let path = relative(table.options.data, table.options.out);
     let _ = write!(text, "\n[[source]]\nname = \"events\"\npath = {}\n", quoted(&path));
+    if table.read.delimiter != b',' {
+        let delimiter = char::from(table.read.delimiter).to_string();
+        let _ = writeln!(text, "delimiter = {}", quoted(&delimiter));
+    }
     if let Some(format) = &table.time_format {
         let _ = writeln!(text, "time_format = {}", quoted(format));
+    }
+    if !table.read.null_values.is_empty() {
+        let words: Vec<String> = table.read.null_values.iter().map(|word| quoted(word)).collect();
+        let words = words.join(", ");
+        let _ = writeln!(text, "null_values = [{words}]  # found among other values: no value");
     }
     if table.n_stray > 0 {
         let _ = writeln!(
             text,
-            "bad_rows = \"skip\"                    # {} rows or more cannot be read as the others are",
-            table.n_stray
+            "bad_rows = \"skip\"                    # {} or more cannot be read as the others are",
+            counted(table.n_stray, "row")
         );
     }
 }
@@ -205,7 +216,8 @@ fn features(text: &mut String, table: &Table<'_>) {
                 };
                 let _ = write!(
                     text,
-                    "\n[[feature]]\ncolumn = {column}\nkind = \"category\"  # {distinct} values{most}\n"
+                    "\n[[feature]]\ncolumn = {column}\nkind = \"category\"  # {}{most}\n",
+                    counted(*distinct, "value")
                 );
             }
             Verdict::Parts(names) => parts(text, &choice.name, names),
@@ -246,6 +258,10 @@ fn learners(text: &mut String, table: &Table<'_>) {
     }
     let forest = (FOREST_VALUES, width, "random_forest");
     for (most, width, kind) in [(LOGISTIC_VALUES, one_hot, "logistic"), forest] {
+        if kind == "logistic" && width > MAX_LOGISTIC_COLUMNS {
+            let _ = write!(text, "\n# no logistic: it takes {MAX_LOGISTIC_COLUMNS} columns\n");
+            continue;
+        }
         let most_rows = most / width.max(1);
         if rows <= most_rows {
             let _ = write!(text, "\n[[learner]]\nkind = \"{kind}\"\n");
@@ -285,6 +301,11 @@ fn fit_rows(table: &Table<'_>) -> (usize, usize) {
             ((table.n_rows - table.n_unlabelled) * 7 / 10, table.n_frauds * 7 / 10)
         }
     }
+}
+
+/// `1 row`, `2 rows`.
+pub(crate) fn counted(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
 }
 
 /// After the file, in the letters that a registry takes.

@@ -99,7 +99,7 @@ impl Learner for Logistic {
 
 const KIND: &str = "logistic";
 /// At 1 million rows this many columns are 16 GB.
-const MAX_COLUMNS: usize = 2_000;
+pub(crate) const MAX_COLUMNS: usize = 2_000;
 
 /// Log-odds of fraud: bias and one weight per column of the design.
 struct Solution {

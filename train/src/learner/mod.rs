@@ -19,6 +19,7 @@ pub use decision_tree::{Criterion, DecisionTree};
 pub use error::LearnError;
 pub use gbdt::{Gbdt, GrowPolicy, StopMetric};
 pub use logistic::Logistic;
+pub(crate) use logistic::MAX_COLUMNS as MAX_LOGISTIC_COLUMNS;
 pub use random_forest::{MaxFeatures, NamedShare, RandomForest};
 
 use crate::matrix::TrainingSet;
