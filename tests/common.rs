@@ -176,19 +176,19 @@ pub(crate) fn boosted() -> Contents {
         edges: vec![-4.2, -3.5],
         assumptions: "50 alerts a day".to_owned(),
     });
-    let histogram = |edges: &[f64], counts: &[u64], missing| Histogram {
+    let histogram = |edges: &[f64], weights: &[f64], missing| Histogram {
         edges: edges.to_vec(),
-        counts: counts.to_vec(),
+        weights: weights.to_vec(),
         missing,
     };
     contents.reference = Some(Reference {
         n_rows: 1_000,
         features: vec![
-            histogram(&[10.0, 100.0], &[500, 400, 90], 10),
-            histogram(&[0.5], &[700, 300], 0),
-            histogram(&[1.0, 5.0], &[100, 800, 100], 0),
+            histogram(&[10.0, 100.0], &[500.0, 400.0, 90.0], 10.0),
+            histogram(&[0.5], &[700.0, 300.0], 0.0),
+            histogram(&[1.0, 5.0], &[100.0, 825.5, 74.5], 0.0),
         ],
-        margin: histogram(&[-4.2], &[900, 100], 0),
+        margin: histogram(&[-4.2], &[900.0, 100.0], 0.0),
     });
     with_golden(contents, &[&AMOUNTS, &ONLINE, &VISITS])
 }

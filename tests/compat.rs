@@ -42,7 +42,7 @@ fn no_golden_artifact_is_forgotten() {
 }
 
 /// The folders of golden files. One is added with each format version, and none ever leaves.
-const VERSIONS: [&str; 1] = ["v1-draft"];
+const VERSIONS: [&str; 1] = ["v1"];
 const MODELS: [&str; 4] = ["linear", "averaged", "boosted", "computed"];
 
 fn root() -> PathBuf {

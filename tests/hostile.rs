@@ -247,7 +247,7 @@ fn the_worked_example_of_the_page_is_the_golden_file() {
         .flat_map(|line| line.split_ascii_whitespace().skip(1))
         .map(|byte| u8::from_str_radix(byte, 16).expect("two hexadecimal digits"))
         .collect();
-    let golden = fs::read(root.join("golden/v1-draft/linear.shroff")).expect("the golden file");
+    let golden = fs::read(root.join("golden/v1/linear.shroff")).expect("the golden file");
     assert_eq!(shown.len(), 128, "a header and one line of the table");
     assert_eq!(shown, golden[..128], "the page shows other bytes than the file has");
 }

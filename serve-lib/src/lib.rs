@@ -14,7 +14,7 @@
 //!     balance: Option<i64>,
 //! }
 //!
-//! # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/v1-draft/linear.shroff");
+//! # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/v1/linear.shroff");
 //! let scorer = Scorer::open(path)?;
 //! let inputs: Vec<&str> = scorer.schema().inputs.iter().map(|input| &*input.name).collect();
 //! assert_eq!(inputs, ["amount", "country", "balance"]);
