@@ -13,7 +13,7 @@
 //! | words for null | `words_for_null` |
 //! | a category that is a number in one file, text in the next | `a_category_in_two_types` |
 //! | Parquet files of differing schemas | `parquet_files_that_differ` |
-//! | categories of pandas | `datasets/src/parquet.rs` |
+//! | categories of pandas | `datasets/src/parquet/tests.rs` |
 //! | damaged Parquet files | `datasets/src/parquet/tests.rs` |
 //! | folder names that clash with columns | `a_folder_name_that_is_a_column_too` |
 //! | an as-of join without sort, a SQL error | `tests/joins.rs` |
