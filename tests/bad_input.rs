@@ -1,5 +1,8 @@
 //! What a user gets wrong: each mistake has its exit code and a message that names the place, what
-//! was expected and what was found, and nothing half done is left behind.
+//! was expected and what was found, and nothing half done is left behind. `data` goes through the ways
+//! in which tables are dirty.
+
+mod data;
 
 use shroff_serve::{Record, Scorer, Value};
 

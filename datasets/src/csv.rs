@@ -77,11 +77,7 @@ impl CsvReader {
                 let path = reader.path;
                 return Err(ErrorKind::CsvHeader { path, line, reason }.into());
             }
-            Some(Row::Good { n_fields, .. }) if n_fields > MOST_COLUMNS => {
-                let many = format!("found {n_fields} columns, expected at most {MOST_COLUMNS}");
-                return Err(reader.header_error(many));
-            }
-            Some(Row::Good { n_bytes, n_lines, .. }) => {
+            Some(Row::Good { n_bytes, n_lines, n_fields }) => {
                 let Ok(text) = std::str::from_utf8(&reader.input.pending()[..n_bytes]) else {
                     return Err(reader.header_error(NOT_UTF_8.to_owned()));
                 };
@@ -89,6 +85,10 @@ impl CsvReader {
                 let names: Vec<String> = names.collect();
                 if let Some(reason) = no_header(&names) {
                     return Err(reader.header_error(reason.to_owned()));
+                }
+                if n_fields > MOST_COLUMNS {
+                    let many = format!("found {n_fields} columns, expected at most {MOST_COLUMNS}");
+                    return Err(reader.header_error(many));
                 }
                 reader.names = names;
                 reader.consume(n_bytes, n_lines);

@@ -53,6 +53,12 @@ impl Input {
         &self.buffer[self.start..self.end]
     }
 
+    /// How many bytes are held.
+    #[cfg(test)]
+    pub(crate) fn window(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Whether nothing follows the pending bytes.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended

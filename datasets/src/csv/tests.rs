@@ -173,6 +173,16 @@ fn a_row_that_is_too_long_is_bad_and_bounded_in_memory() {
     );
     let error = parse_with(&contents, &ReadOptions { bad_rows: BadRows::Error, ..options });
     assert_eq!(error.unwrap_err(), left_out[0]);
+    // What is held does not grow with the line: a row of 64 MiB is the longest by default, so that
+    // twice as much is held at most, of this file what is read at once.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &contents).unwrap();
+    let input = InputFile { path: file.path().to_owned(), format: Format::Csv, keys: Vec::new() };
+    let mut reader =
+        CsvReader::open(&input, &ReadOptions { max_record_bytes: 10, ..skip() }).unwrap();
+    let mut batch = TextBatch { columns: vec![Default::default(); 2], ..Default::default() };
+    assert!(!reader.read(&[0, 1], BatchSize::TO_CONVERT, &mut batch).unwrap());
+    assert_eq!((batch.n_rows, reader.input.window()), (2, 1 << 20));
 }
 
 #[test]

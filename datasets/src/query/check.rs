@@ -4,8 +4,8 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, Join, JoinConstraint, JoinOperator, Select, SetExpr, Spanned, Statement,
-    TableFactor, TableWithJoins, Visit, Visitor,
+    BinaryOperator, Expr, GroupByExpr, Join, JoinConstraint, JoinOperator, Select, SelectItem,
+    SetExpr, Spanned, Statement, TableFactor, TableWithJoins, Visit, Visitor,
 };
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserError, ParserOptions};
@@ -66,6 +66,7 @@ impl Visitor for Traps {
             let reason = "a query writes nothing";
             return refuse(into, reason, into.to_string(), "leave the INTO out");
         }
+        aggregates(select)?;
         select.from.iter().try_for_each(joins)
     }
 
@@ -89,6 +90,26 @@ impl Visitor for Traps {
             ),
         }
     }
+}
+
+/// polars repeats an aggregate that stands beside columns on every row, as if each knew all the others.
+fn aggregates(select: &Select) -> ControlFlow<QueryError> {
+    let is_aggregate = |item: &&SelectItem| item.visit(&mut Aggregates).is_break();
+    let aggregate = select.projection.iter().find(is_aggregate);
+    match aggregate.filter(|_| !is_grouped(select)) {
+        Some(aggregate) if !select.projection.iter().all(|item| is_aggregate(&item)) => refuse(
+            aggregate,
+            "expected no aggregate beside columns without GROUP BY, since it would see events still to \
+             come",
+            aggregate.to_string(),
+            "aggregate another source by GROUP BY and join it, or join what was known with kind = \"asof\"",
+        ),
+        _ => ControlFlow::Continue(()),
+    }
+}
+
+fn is_grouped(select: &Select) -> bool {
+    !matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty())
 }
 
 fn joins(table: &TableWithJoins) -> ControlFlow<QueryError> {
@@ -203,9 +224,10 @@ pub(crate) fn plain_select<'q>(
     tables: &[&str],
 ) -> Option<(&'q mut Select, String)> {
     let SetExpr::Select(select) = &mut *query.body else { return None };
-    let grouped = !matches!(&select.group_by,
-        sqlparser::ast::GroupByExpr::Expressions(by, _) if by.is_empty());
-    if grouped || select.distinct.is_some() || select.projection.visit(&mut Aggregates).is_break() {
+    if is_grouped(select)
+        || select.distinct.is_some()
+        || select.projection.visit(&mut Aggregates).is_break()
+    {
         return None;
     }
     let relations = select.from.iter().flat_map(|table| {
@@ -230,7 +252,7 @@ impl Visitor for Aggregates {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-        const NAMES: [&str; 14] = [
+        const NAMES: [&str; 15] = [
             "array_agg",
             "avg",
             "corr",
@@ -241,15 +263,21 @@ impl Visitor for Aggregates {
             "max",
             "median",
             "min",
-            "quantile_cont",
+            "quantile",
             "stddev",
             "sum",
+            "var",
             "variance",
         ];
         match expr {
             Expr::Function(call) if call.over.is_none() => {
                 let name = call.name.to_string().to_ascii_lowercase();
-                if NAMES.iter().any(|known| name.starts_with(known)) {
+                // `stddev_pop` is one, `minute` is none.
+                let is = |known: &&str| {
+                    name.strip_prefix(*known)
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+                };
+                if NAMES.iter().any(is) {
                     return ControlFlow::Break(());
                 }
                 ControlFlow::Continue(())

@@ -116,6 +116,19 @@ fn what_polars_would_run_as_something_else_is_refused_before_it_runs() {
     }
     let nested = "SELECT * FROM (SELECT * FROM a LEFT JOIN (b JOIN c ON b.x < c.x) ON a.y = b.y) q";
     assert!(refusal(nested).contains("found b.x < c.x"));
+    for aggregate in ["SUM(x)", "1 + MAX(x)", "STDDEV_POP(x)", "COUNT(*)"] {
+        let found = refusal(&format!("SELECT p.*,\n  {aggregate} AS y FROM p"));
+        assert!(found.starts_with("[query] sql, line 2, column "), "{found}");
+        assert!(found.contains(&format!(", found {aggregate} AS y; aggregate another")), "{found}");
+    }
+    for sound in [
+        "SELECT p.*, MINUTE(at) FROM p",
+        "SELECT p.*, SUM(x) OVER (PARTITION BY card) FROM p",
+        "SELECT p.*, c.n FROM p LEFT JOIN (SELECT card, COUNT(*) AS n FROM c GROUP BY card) c ON p.card = c.card",
+        "SELECT p.* FROM p CROSS JOIN (SELECT MAX(x), AVG(x) FROM c) q",
+    ] {
+        assert!(Query::new(sound).is_ok(), "{sound}");
+    }
     let file = refusal("SELECT * FROM read_csv('other.csv')");
     assert!(file.contains("declare the file as a [[source]]"), "{file}");
     assert_eq!(refusal("DROP TABLE p"), "[query] sql: expected one SELECT, found DROP TABLE p");
