@@ -35,7 +35,7 @@ impl Column {
         let mut ranks: Vec<u8> = rows.column(feature).map(|value| bins.bin(value)).collect();
         if !bins.is_categorical() {
             let rank_of_bin = (0..bins.n_bins()).map(|bin| bin as u8).collect();
-            return Self { ranks, last_cut: bins.n_bins() as u8 - 2, bins, rank_of_bin };
+            return Self { ranks, last_cut: (bins.n_bins() - 2) as u8, bins, rank_of_bin };
         }
         let rank_of_bin = by_fraud_rate(rows, &ranks, bins.n_bins());
         ranks.iter_mut().for_each(|rank| *rank = rank_of_bin[usize::from(*rank)]);

@@ -279,3 +279,15 @@ fn categories_go_by_their_fraud_rate_and_rare_ones_together() {
         assert_eq!(found, codes);
     }
 }
+
+#[test]
+fn a_feature_may_fill_all_bins() {
+    let values = (0..1_000).map(|row| row as f32).collect();
+    let matrix = Matrix::new(vec![RowType::Numeric], values).expect("a sound matrix");
+    let labels: Vec<bool> = (0..1_000).map(|row| row % 3 == 0).collect();
+    let data = TrainingSet { matrix: &matrix, labels: &labels, weights: None };
+    let rows = FitRows::draw(&data, None, 1.0, 0).expect("two classes");
+    let column = &Column::learn(&rows, MAX_BINS, 0)[0];
+    assert_eq!((column.ranks[0], column.ranks[999], column.last_cut), (1, 254, 254));
+    assert_eq!(column.test(254), SplitTest::AtMost(f32::MAX.next_down()));
+}
