@@ -1,3 +1,5 @@
+//! The forest against a tree grown naively, and on data that is odd, weighted or sampled.
+
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use shroff_serve::model::{Model, Node, RowType, Split, SplitTest, Tree};
