@@ -45,8 +45,8 @@ fn wrong_usage_is_exit_2_on_standard_error() {
         ("retrain --config none.toml", vec!["none.toml"]),
         ("train --config fraud.toml --out x.shroff", vec!["--learner"]),
         (
-            "train --config fraud.toml --learner forest --out x.shroff",
-            vec!["\"forest\"", "logistic, decision_tree, random_forest"],
+            "train --config fraud.toml --learner nearest --out x.shroff",
+            vec!["\"nearest\"", "logistic, decision_tree, random_forest"],
         ),
         ("evaluate", vec!["<MODEL>"]),
         (

@@ -128,8 +128,8 @@ impl Config {
         match self.learners.iter().find(|learner| !learner.learner().takes_row_weights()) {
             Some(learner) => Err(Error::config(format!(
                 "[[learner]] kind = {:?}: it cannot fit rows that stand for several, and [columns] \
-                 weight = {weight:?} says that they do; remove this learner (decision_tree and \
-                 random_forest take weights), or remove weight",
+                 weight = {weight:?} says that they do; remove this learner (decision_tree, \
+                 random_forest and forest take weights), or remove weight",
                 learner.learner().kind()
             ))),
             None => Ok(()),

@@ -6,8 +6,10 @@ mod decision_tree;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod forest;
 mod gbdt;
 mod logistic;
+mod max_features;
 mod random_forest;
 mod sample;
 mod tree_input;
@@ -17,10 +19,12 @@ use shroff_serve::model::{Model, PriorCorrection};
 
 pub use decision_tree::{Criterion, DecisionTree};
 pub use error::LearnError;
+pub use forest::Forest;
 pub use gbdt::{Gbdt, GrowPolicy, StopMetric};
 pub use logistic::Logistic;
 pub(crate) use logistic::MAX_COLUMNS as MAX_LOGISTIC_COLUMNS;
-pub use random_forest::{MaxFeatures, NamedShare, RandomForest};
+pub use max_features::{MaxFeatures, NamedShare};
+pub use random_forest::RandomForest;
 
 use crate::matrix::TrainingSet;
 
@@ -34,6 +38,8 @@ pub enum LearnerConfig {
     DecisionTree(DecisionTree),
     /// Averaged trees on bootstrap samples.
     RandomForest(RandomForest),
+    /// The same on binned values: for many rows.
+    Forest(Forest),
     /// Boosted trees.
     Gbdt(Gbdt),
 }
@@ -122,6 +128,7 @@ impl LearnerConfig {
             Self::Logistic(learner) => learner,
             Self::DecisionTree(learner) => learner,
             Self::RandomForest(learner) => learner,
+            Self::Forest(learner) => learner,
             Self::Gbdt(learner) => learner,
         }
     }
@@ -132,6 +139,7 @@ impl LearnerConfig {
             Self::Logistic(learner) => &learner.name,
             Self::DecisionTree(learner) => &learner.name,
             Self::RandomForest(learner) => &learner.name,
+            Self::Forest(learner) => &learner.name,
             Self::Gbdt(learner) => &learner.name,
         };
         name.as_deref().unwrap_or_else(|| self.learner().kind())
@@ -237,6 +245,12 @@ mod tests {
             (r#"{"kind": "random_forest", "n_trees": 0}"#, "n_trees"),
             (r#"{"kind": "random_forest", "max_features": 0}"#, "max_features"),
             (r#"{"kind": "random_forest", "scale_pos_weight": 0.0}"#, "scale_pos_weight"),
+            (r#"{"kind": "forest", "n_trees": 10001}"#, "n_trees"),
+            (r#"{"kind": "forest", "max_depth": 65}"#, "max_depth"),
+            (r#"{"kind": "forest", "max_features": 0}"#, "max_features"),
+            (r#"{"kind": "forest", "min_samples_leaf": 0}"#, "min_samples_leaf"),
+            (r#"{"kind": "forest", "min_samples_split": 1}"#, "min_samples_split"),
+            (r#"{"kind": "forest", "negative_ratio": -1.0}"#, "negative_ratio"),
         ] {
             let error = read(json).expect("known keys").check().expect_err(json).to_string();
             assert!(error.contains(key), "{json}: {error}");
@@ -253,11 +267,11 @@ mod tests {
         let matrix = crate::matrix::Matrix::new(types, values).expect("a sound matrix");
         let labels: Vec<bool> = (0..50).map(|i| i % 10 == 0).collect();
         let data = TrainingSet { matrix: &matrix, labels: &labels, weights: None };
-        for kind in ["logistic", "decision_tree", "random_forest"] {
+        for kind in ["logistic", "decision_tree", "random_forest", "forest"] {
             let config = read(&format!(r#"{{"kind": "{kind}"}}"#)).expect("known keys");
             let fitted = config.learner().fit(&data, &NoProgress).expect("two classes");
             // Each tree of a forest has the base rate of its own bootstrap sample.
-            let within = if kind == "random_forest" { 0.15 } else { 1e-9 };
+            let within = if kind.ends_with("forest") { 0.15 } else { 1e-9 };
             fixture::assert_near_base_rate(&fitted, &matrix, within);
         }
     }

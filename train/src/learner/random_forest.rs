@@ -14,13 +14,15 @@ use smartcore::linalg::basic::matrix::DenseMatrix;
 use super::cover::set_covers;
 use super::sample::FitRows;
 use super::tree_input::TreeInput;
-use super::{Fitted, LearnError, Learner, Progress, Ranges};
+use super::{Fitted, LearnError, Learner, MaxFeatures, NamedShare, Progress, Ranges};
 use crate::matrix::TrainingSet;
 
 /// The mean of trees that were each grown on a bootstrap sample of the fitted rows, trying some of
 /// the features at each split. Missing values go left.
 ///
 /// Row weights and `scale_pos_weight` are chances of being drawn into a bootstrap sample.
+///
+/// It compares the values themselves, which takes time: [`Forest`](super::Forest) is for many rows.
 ///
 /// Cost: 4 bytes per row and feature, and per thread 8 (the order of every feature) plus about 5 to
 /// 10 (the rows of the tree being grown) more; 10 trees are fitted at a time on each thread.
@@ -53,42 +55,6 @@ pub struct RandomForest {
     pub name: Option<String>,
 }
 
-/// Number of features tried at each split.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "`max_features` should be \"sqrt\", \"all\" or a number of features")]
-pub enum MaxFeatures {
-    /// A share of them by name.
-    Share(NamedShare),
-    /// This many, at most all.
-    Count(usize),
-}
-
-/// A share of the features.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NamedShare {
-    /// The square root of their number, rounded down.
-    Sqrt,
-    /// All of them.
-    All,
-}
-
-impl From<NamedShare> for MaxFeatures {
-    fn from(share: NamedShare) -> Self {
-        Self::Share(share)
-    }
-}
-
-impl MaxFeatures {
-    fn of(self, n_features: usize) -> usize {
-        match self {
-            Self::Share(NamedShare::Sqrt) => n_features.isqrt(),
-            Self::Share(NamedShare::All) => n_features,
-            Self::Count(count) => count.min(n_features),
-        }
-    }
-}
-
 impl Default for RandomForest {
     fn default() -> Self {
         Self {
@@ -116,9 +82,7 @@ impl Learner for RandomForest {
         ranges.count("max_depth", self.max_depth, 1..=MAX_DEPTH)?;
         ranges.count("min_samples_leaf", self.min_samples_leaf, 1..=usize::MAX)?;
         ranges.count("min_samples_split", self.min_samples_split, 2..=usize::MAX)?;
-        if let MaxFeatures::Count(count) = self.max_features {
-            ranges.count("max_features", count, 1..=usize::MAX)?;
-        }
+        self.max_features.check(&ranges)?;
         ranges.scale_pos_weight(self.scale_pos_weight)?;
         ranges.negative_ratio(self.negative_ratio)
     }

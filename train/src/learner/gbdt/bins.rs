@@ -8,9 +8,9 @@ use super::super::sample::{Choice, FitRows};
 use crate::matrix::category;
 
 /// The bin of missing values.
-pub(super) const MISSING: u8 = 0;
+pub(in crate::learner) const MISSING: u8 = 0;
 /// Bins of a feature with that of missing values.
-pub(super) const MAX_BINS: usize = 256;
+pub(in crate::learner) const MAX_BINS: usize = 256;
 /// The last edge of every numeric feature, so that a split can part all finite numbers from what is
 /// missing. What lies above is infinite or nearly so.
 const TOP: f32 = f32::MAX.next_down();
@@ -20,11 +20,11 @@ const MAX_SAMPLE: usize = 200_000;
 
 /// A set of bins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct BinSet([u64; 4]);
+pub(in crate::learner) struct BinSet([u64; 4]);
 
 /// How the values of one feature become bins.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum FeatureBins {
+pub(in crate::learner) enum FeatureBins {
     /// Bin `i + 1` ends with edge `i`, which belongs to it; one more bin follows the last edge.
     Numeric { edges: Vec<f32> },
     /// A bin for each of the commoner categories; the last is for all others.
@@ -38,7 +38,7 @@ impl FeatureBins {
     /// rows, halfway between two values of the data; a feature of few distinct values has a bin for
     /// each. With plain quantiles at a base rate of 0.5 % all frauds that sit in a tail would share
     /// one or two bins with as many legitimate rows.
-    pub(super) fn learn(rows: &FitRows<'_>, max_bins: usize, seed: u64) -> Vec<Self> {
+    pub(in crate::learner) fn learn(rows: &FitRows<'_>, max_bins: usize, seed: u64) -> Vec<Self> {
         let sample = Sample::draw(rows, seed);
         let row_types = rows.matrix().row_types();
         let learn = |feature: usize| match row_types[feature] {
@@ -51,19 +51,19 @@ impl FeatureBins {
     }
 
     /// Bins in use, that of missing values among them.
-    pub(super) fn n_bins(&self) -> usize {
+    pub(in crate::learner) fn n_bins(&self) -> usize {
         match self {
             Self::Numeric { edges } => edges.len() + 2,
             Self::Categorical { n_bins, .. } => *n_bins,
         }
     }
 
-    pub(super) fn is_categorical(&self) -> bool {
+    pub(in crate::learner) fn is_categorical(&self) -> bool {
         matches!(self, Self::Categorical { .. })
     }
 
     #[inline]
-    pub(super) fn bin(&self, value: f32) -> u8 {
+    pub(in crate::learner) fn bin(&self, value: f32) -> u8 {
         match self {
             Self::Numeric { .. } if value.is_nan() => MISSING,
             Self::Numeric { edges } => edges.partition_point(|edge| *edge < value) as u8 + 1,
@@ -76,7 +76,7 @@ impl FeatureBins {
     /// The question whose answer is yes for just the values of these bins; missing ones apart.
     ///
     /// For a numeric feature they are the bins from 1 to some edge's.
-    pub(super) fn test(&self, left: &BinSet) -> SplitTest {
+    pub(in crate::learner) fn test(&self, left: &BinSet) -> SplitTest {
         match self {
             Self::Numeric { edges } => {
                 let at_most = (1..=edges.len()).take_while(|bin| left.contains(*bin as u8)).count();
@@ -92,7 +92,7 @@ impl FeatureBins {
 }
 
 impl BinSet {
-    pub(super) fn insert(&mut self, bin: u8) {
+    pub(in crate::learner) fn insert(&mut self, bin: u8) {
         self.0[usize::from(bin >> 6)] |= 1 << (bin & 63);
     }
 

@@ -2,7 +2,7 @@
 //! that do not depend on order (`sums`, `histogram`), the best split (`split`), one tree (`grow`,
 //! `symmetric`, `tree`), and round after round of them (`objective`, `boost`, `stop`).
 
-mod bins;
+pub(in crate::learner) mod bins;
 mod boost;
 mod config;
 mod grow;
@@ -12,7 +12,7 @@ mod part;
 mod pool;
 mod split;
 mod stop;
-mod sums;
+pub(in crate::learner) mod sums;
 mod symmetric;
 #[cfg(test)]
 mod tests;

@@ -138,7 +138,7 @@ impl AddAssign for Sums {
 /// # Source
 /// The output function of SplitMix64: Steele, Lea and Flood (2014).
 #[inline]
-pub(super) fn mix(seed: u64, row: u64) -> u64 {
+pub(in crate::learner) fn mix(seed: u64, row: u64) -> u64 {
     let mut mixed = seed.wrapping_add(row.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
