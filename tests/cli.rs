@@ -120,7 +120,8 @@ fn json_has_the_promised_keys() {
     let run = project.retrain("").expect(0).json();
     let learners = run["learners"].as_object().expect("an object");
     // In the order of the configuration.
-    assert_eq!(learners.keys().collect::<Vec<_>>(), ["logistic", "decision_tree", "random_forest"]);
+    let expected = ["logistic", "decision_tree", "random_forest"];
+    assert_eq!(learners.keys().collect::<Vec<_>>(), expected);
     for (name, key) in learners.keys().flat_map(|name| MEASURES.map(|key| (name, key))) {
         assert!(learners[name][key].is_f64(), "{name}.{key}: {}", learners[name][key]);
     }

@@ -13,7 +13,7 @@ use crate::learner::MAX_LOGISTIC_COLUMNS;
 use crate::program::DEFAULT_MAX_CATEGORIES;
 
 /// Values that a learner may be given to fit in a minute or so: rows times the width of a row.
-const FOREST_VALUES: usize = 1_500_000;
+const FOREST_VALUES: usize = 60_000_000;
 const LOGISTIC_VALUES: usize = 20_000_000;
 /// Legitimate rows kept per fraud, at most.
 const MAX_NEGATIVE_RATIO: usize = 20;
@@ -239,7 +239,8 @@ fn parts(text: &mut String, column: &str, names: &[&str]) {
     );
 }
 
-/// All learners that can be fitted in a minute or so, with as many legitimate rows as that allows.
+/// Boosting, and all learners that can be fitted in a minute or so with as many legitimate rows as that
+/// allows.
 fn learners(text: &mut String, table: &Table<'_>) {
     let (rows, frauds) = fit_rows(table);
     let mut width = table.time_parts.len();
@@ -256,7 +257,8 @@ fn learners(text: &mut String, table: &Table<'_>) {
         width += values;
         one_hot += columns;
     }
-    let forest = (FOREST_VALUES, width, "random_forest");
+    text.push_str("\n[[learner]]\nkind = \"gbdt\"\n");
+    let forest = (FOREST_VALUES, width, "forest");
     for (most, width, kind) in [(LOGISTIC_VALUES, one_hot, "logistic"), forest] {
         if kind == "logistic" && width > MAX_LOGISTIC_COLUMNS {
             let _ = write!(text, "\n# no logistic: it takes {MAX_LOGISTIC_COLUMNS} columns\n");
@@ -283,10 +285,6 @@ fn learners(text: &mut String, table: &Table<'_>) {
         if !mark.is_empty() {
             text.push_str("# (it would take long on so many frauds)\n");
         }
-    }
-    // One learner there must be.
-    if !text.contains("\n[[learner]]") {
-        text.push_str("\n[[learner]]\nkind = \"decision_tree\"\nmax_depth = 8\n");
     }
 }
 
