@@ -36,12 +36,14 @@ def main():
     about = {
         "threads": options.threads,
         "cores": os.cpu_count(),
+        "processor": processor(),
         "load_at_start": os.getloadavg()[0],
         "versions": {name: version(name) for name in ("lightgbm", "xgboost", "catboost", "numpy")},
     }
     out = sys.stderr if options.json else sys.stdout
     say = lambda text: print(text, file=out, flush=True)
-    say(f"{about['threads']} threads on {about['cores']} cores, load {about['load_at_start']:.1f}; "
+    say(f"{about['threads']} threads on {about['cores']} cores of {about['processor']}, load "
+        f"{about['load_at_start']:.1f}; "
         + ", ".join(f"{name} {found}" for name, found in about["versions"].items()))
     found = scaled(runner, tables, say) if options.scaling else compared(runner, tables, options, say)
     if options.json:
@@ -68,6 +70,16 @@ def scaled(runner, folder, say):
     found = scaling.scaling(runner, table.ready(folder, scaling.ROWS[-1], 1))
     say(scaling.table(found))
     return {"scaling": found}
+
+
+def processor():
+    """As the machine names it; virtual ones give a vague name, hence family and model."""
+    with open("/proc/cpuinfo") as info:
+        pairs = [line.split(":", 1) for line in info if ":" in line]
+    known = {key.strip(): value.strip() for key, value in reversed(pairs)}
+    parts = [known.get("model name", os.uname().machine)]
+    parts += [f"{key} {known[key]}" for key in ("cpu family", "model") if key in known]
+    return ", ".join(parts)
 
 
 def as_list(figures):

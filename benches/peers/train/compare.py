@@ -13,6 +13,8 @@ PEERS = (
     "xgboost_31_leaves",
     "catboost_depth_6",
 )
+# What a quiet machine does for itself.
+QUIET_CORES = 0.1
 # Ours next to the peer it is judged against.
 ORDER = (LEAF_WISE, *PEERS, SYMMETRIC, DEFAULTS)
 
@@ -60,8 +62,21 @@ def headline(figures):
         "time_ratio": regularised["time_ratio"],
         "memory_ratio": regularised["memory_ratio"],
         "average_precision_gain": gain,
+        "cpu_ratio": regularised["cpu_ratio"],
         "symmetric_time_ratio": figures["catboost_depth_6"]["symmetric_time_ratio"],
+        "symmetric_cpu_ratio": figures["catboost_depth_6"]["symmetric_cpu_ratio"],
     }
+
+
+def disturbed(figures):
+    """A warning if other programs took part of the machine; empty if not."""
+    most = max(of["others_cores"] for of in figures.values())
+    if most <= QUIET_CORES:
+        return ""
+    return (
+        f"Other programs kept up to {most:.1f} cores busy: read the ratios of CPU seconds, "
+        "and measure times again on a quiet machine."
+    )
 
 
 def table(figures):
@@ -81,4 +96,4 @@ def table(figures):
             time, cpu, memory = (of[f"{prefix}{of_what}_ratio"] for of_what in ("time", "cpu", "memory"))
             line += f"{time:>8.2f}{cpu:>7.2f}{memory:>8.2f}"
         lines.append(line)
-    return "\n".join(lines)
+    return "\n".join([*lines, disturbed(figures)]).rstrip()
