@@ -82,7 +82,11 @@ impl<'a> Boosting<'a> {
         self.parts.par_iter_mut().zip(&self.targets).for_each(|(part, targets)| {
             let first_row = part.first_row;
             targets.row_sums(scale, bag, first_row, &mut part.row_sums);
-            part.begin(|row| bag.is_all() || bag.holds(first_row + row, targets.labels[row]));
+            if bag.is_all() {
+                part.begin();
+            } else {
+                part.begin_with(|row| bag.holds(first_row + row, targets.labels[row]));
+            }
         });
         let in_use = self.features_in_use(bag.seed);
         let growth = self.grower.begin(&mut self.parts, &in_use);
@@ -105,18 +109,17 @@ impl<'a> Boosting<'a> {
     fn add(&mut self, tree: &BinnedTree, bag: Bag) -> Vec<f64> {
         let of_parts = self.parts.par_iter().zip(&mut self.targets).map(|(part, targets)| {
             let mut covers = vec![0.0; tree.outputs.len()];
-            let mut add = |leaf: usize, row: usize| {
-                targets.margins[row] += tree.outputs[leaf];
-                covers[leaf] +=
-                    targets.weights.as_ref().map_or(1.0, |weights| f64::from(weights[row]));
-            };
-            for leaf in 0..tree.outputs.len() {
-                part.leaf(leaf).iter().for_each(|row| add(leaf, usize::from(*row)));
+            for (leaf, output) in tree.outputs.iter().enumerate() {
+                let rows = part.leaf(leaf).iter().map(|row| usize::from(*row));
+                covers[leaf] = targets.weight(rows.clone());
+                rows.for_each(|row| targets.margins[row] += output);
             }
             if !bag.is_all() {
                 for row in 0..part.n_rows() {
                     if !bag.holds(part.first_row + row, targets.labels[row]) {
-                        add(tree.leaf(|feature| part.bin_at(feature, row)), row);
+                        let leaf = tree.leaf(|feature| part.bin_at(feature, row));
+                        covers[leaf] += targets.weight(std::iter::once(row));
+                        targets.margins[row] += tree.outputs[leaf];
                     }
                 }
             }

@@ -1,5 +1,7 @@
 //! Growing one tree on the gradients of a round.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::bins::FeatureBins;
@@ -39,8 +41,31 @@ pub(super) struct Growth<'a> {
     pub(super) leaves: Vec<Leaf>,
 }
 
+/// A leaf that is to be added up.
+struct Counted {
+    leaf: usize,
+    with_histogram: bool,
+}
+
+/// How a leaf is split in two.
+struct Plan {
+    leaf: usize,
+    /// The number of what goes right.
+    right: usize,
+    left_is_smaller: bool,
+    with_histogram: bool,
+    /// The smaller one may be split in its turn.
+    keep_smaller: bool,
+}
+
+impl Plan {
+    fn smaller(&self) -> usize {
+        if self.left_is_smaller { self.leaf } else { self.right }
+    }
+}
+
 /// A leaf of a tree that grows, by the number that its rows have in the parts.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Leaf {
     node: usize,
     pub(super) depth: usize,
@@ -69,69 +94,110 @@ impl Grower {
     /// A tree of one leaf, which holds the rows of leaf 0 of the parts.
     pub(super) fn begin<'a>(&'a self, parts: &'a mut [Part], in_use: &'a [bool]) -> Growth<'a> {
         let n_rows = parts.iter().map(|part| part.leaf(0).len()).sum();
-        let (sums, histogram) = self.collect(parts, n_rows, true, |_, _| 0);
+        let root = [Counted { leaf: 0, with_histogram: true }];
+        let (sums, histogram) = self.collect(parts, n_rows, &root, |_, _, _| {}).remove(0);
         let (bounds, inherited) = (Bounds::NONE, 0.0);
         let root = Leaf { node: 0, depth: 0, sums, bounds, inherited, histogram };
         let nodes = vec![BinnedNode::Leaf(0)];
         Growth { grower: self, parts, in_use, nodes, leaves: vec![root] }
     }
 
-    /// Prepares every part, parts side by side, and adds up the leaf of which `prepare` gives the
-    /// number: its sums and, on request, its histogram. `n_rows` is how many rows that touches.
+    /// The two leaves that a leaf becomes. The smaller was counted; the other is what remains.
+    fn children(
+        &self,
+        plan: &Plan,
+        parent: Leaf,
+        (smaller_sums, smaller): (Sums, Option<Histogram>),
+        feature: usize,
+    ) -> (Leaf, Leaf) {
+        let rules = &self.rules;
+        let larger = match (parent.histogram, &smaller) {
+            (Some(mut histogram), Some(smaller)) => {
+                histogram.subtract(smaller);
+                Some(histogram)
+            }
+            (histogram, _) => {
+                histogram.into_iter().for_each(|used| self.histograms.give(used));
+                None
+            }
+        };
+        let smaller = match smaller {
+            Some(unused) if !plan.keep_smaller => {
+                self.histograms.give(unused);
+                None
+            }
+            smaller => smaller,
+        };
+        let mut left = (smaller_sums, smaller);
+        let mut right = (parent.sums - smaller_sums, larger);
+        if !plan.left_is_smaller {
+            std::mem::swap(&mut left, &mut right);
+        }
+        let output = rules.leaf_output(parent.sums, parent.bounds, parent.inherited);
+        let (below, above) = rules.child_bounds(feature, left.0, right.0, parent.bounds);
+        let child = |(sums, histogram), bounds: Bounds| Leaf {
+            node: 0,
+            depth: parent.depth + 1,
+            sums,
+            bounds,
+            inherited: output.clamp(bounds.low, bounds.high),
+            histogram,
+        };
+        (child(left, below), child(right, above))
+    }
+
+    /// Adds up leaves, parts side by side: the sums of each and, on request, its histogram. `prepare`
+    /// is called for every part before each of the leaves is added; `n_rows` is how many rows that
+    /// touches.
     fn collect(
         &self,
         parts: &mut [Part],
         n_rows: usize,
-        with_histogram: bool,
-        prepare: impl Fn(&mut Part, &mut [u16]) -> usize + Sync,
-    ) -> (Sums, Option<Histogram>) {
+        leaves: &[Counted],
+        prepare: impl Fn(&mut Part, usize, &mut [u16]) + Sync,
+    ) -> Vec<(Sums, Option<Histogram>)> {
         let layout = &self.layout;
         let work = |parts: &mut [Part]| {
             let mut accumulator = self.accumulators.take(|| Accumulator::new(layout));
             let mut moved = self.moved.take(|| vec![0; PART_ROWS]);
-            accumulator.begin(layout, with_histogram);
-            for part in parts {
-                let leaf = prepare(part, &mut moved);
-                if with_histogram {
-                    accumulator.add(layout, part, part.leaf(leaf));
-                } else {
-                    accumulator.sums += part.sums(leaf);
+            let add = |(number, counted): (usize, &Counted)| {
+                let empty =
+                    counted.with_histogram.then(|| self.histograms.take(Histogram::default));
+                accumulator.begin(layout, empty);
+                for part in &mut *parts {
+                    prepare(part, number, &mut moved);
+                    accumulator.add(layout, part, part.leaf(counted.leaf));
                 }
-            }
-            if with_histogram {
-                accumulator.finish(layout);
-            }
+                accumulator.finish(layout)
+            };
+            let all: Vec<_> = leaves.iter().enumerate().map(add).collect();
             self.moved.give(moved);
-            accumulator
+            self.accumulators.give(accumulator);
+            all
         };
         let n_tasks = n_rows.div_ceil(ROWS_PER_TASK).min(4 * rayon::current_num_threads());
-        let mut all = if n_tasks <= 1 {
-            work(parts)
-        } else {
-            let per_task = parts.len().div_ceil(n_tasks);
-            let tasks = parts.par_chunks_mut(per_task).map(work);
-            let add = |mut a: Accumulator, b: Accumulator| {
-                a.sums += b.sums;
-                if with_histogram {
-                    a.histogram.add(&b.histogram);
+        if n_tasks <= 1 {
+            return work(parts);
+        }
+        let per_task = parts.len().div_ceil(n_tasks);
+        let add = |mut all: Vec<(Sums, Option<Histogram>)>, others| {
+            for ((sums, histogram), (other_sums, other)) in all.iter_mut().zip(others) {
+                *sums += other_sums;
+                if let (Some(histogram), Some(other)) = (histogram, other) {
+                    histogram.add(&other);
+                    self.histograms.give(other);
                 }
-                self.accumulators.give(b);
-                a
-            };
-            tasks.reduce_with(add).unwrap_or_else(|| Accumulator::new(layout))
+            }
+            all
         };
-        let sums = all.sums;
-        let histogram = with_histogram.then(|| {
-            let empty = self.histograms.take(Histogram::default);
-            std::mem::replace(&mut all.histogram, empty)
-        });
-        self.accumulators.give(all);
-        (sums, histogram)
+        parts.par_chunks_mut(per_task).map(work).reduce_with(add).unwrap_or_default()
     }
 }
 
 /// Fewer rows are counted sooner than a task for them is begun and its histogram added.
 const ROWS_PER_TASK: usize = 1 << 14;
+/// A subtraction takes some ten microseconds, a task a few.
+const LEAVES_PER_TASK: usize = 4;
 
 impl Growth<'_> {
     /// Splits, again and again, the leaf that gains most; of equals the first.
@@ -147,7 +213,7 @@ impl Growth<'_> {
             }
             let Some(candidate) = candidates[best].take() else { break };
             let is_last = self.leaves.len() + 1 == self.grower.size.num_leaves;
-            self.split(best, &candidate, candidate.left_sums.n_rows, is_last);
+            self.split(best..best + 1, &candidate, is_last);
             candidates[best] = self.search(best);
             candidates.push(self.search(self.leaves.len() - 1));
         }
@@ -160,89 +226,75 @@ impl Growth<'_> {
         self.grower.best_split(self.in_use, &histogram.as_ref()?.bins, *sums, *bounds)
     }
 
-    /// Splits a leaf. The new leaf, the last, is what goes right.
-    pub(super) fn split(&mut self, leaf: usize, by: &Candidate, n_left: i64, is_last: bool) {
-        let grower = self.grower;
-        let rules = &grower.rules;
-        let parent = &mut self.leaves[leaf];
-        let (sums, depth, bounds) = (parent.sums, parent.depth + 1, parent.bounds);
-        let (node, histogram) = (parent.node, parent.histogram.take());
-        let output = if rules.is_enough(sums) {
-            rules.output(sums, rules.lambda_l2, bounds)
-        } else {
-            parent.inherited
-        };
-        let n_right = sums.n_rows - n_left;
-        let may_split = |n_rows: i64| {
-            !is_last && depth < grower.size.max_depth && n_rows >= 2 * rules.min_data_in_leaf.max(1)
-        };
-        let with_histogram = histogram.is_some() && may_split(n_left.max(n_right));
-
-        // The smaller child is counted; the other is what remains.
-        let right = self.leaves.len();
-        let left_is_smaller = n_left <= n_right;
+    /// Splits these leaves by one question. The new leaves, the last, are what goes right, in the
+    /// order of those they come from.
+    pub(super) fn split(&mut self, leaves: Range<usize>, by: &Candidate, is_last: bool) {
+        let n_leaves = self.leaves.len();
+        let first = leaves.start;
+        let plans: Vec<Plan> = leaves
+            .clone()
+            .map(|leaf| self.plan(leaf, n_leaves + leaf - first, by, is_last))
+            .collect();
+        let counted: Vec<Counted> = plans
+            .iter()
+            .map(|plan| Counted { leaf: plan.smaller(), with_histogram: plan.with_histogram })
+            .collect();
+        let n_rows: i64 = self.leaves[leaves].iter().map(|leaf| leaf.sums.n_rows).sum();
         let goes_left = by.left.table();
-        let (smaller_sums, smaller) =
-            grower.collect(self.parts, sums.n_rows as usize, with_histogram, |part, moved| {
-                part.split(leaf, by.feature, &goes_left, moved);
-                if left_is_smaller { leaf } else { right }
+        let smaller =
+            self.grower.collect(self.parts, n_rows as usize, &counted, |part, number, moved| {
+                part.split(first + number, by.feature, &goes_left, moved);
             });
-        let larger_sums = sums - smaller_sums;
-        let larger = match (histogram, &smaller) {
-            (Some(mut histogram), Some(smaller)) => {
-                histogram.subtract(smaller);
-                Some(histogram)
-            }
-            (histogram, _) => {
-                histogram.into_iter().for_each(|used| grower.histograms.give(used));
-                None
-            }
-        };
-        let smaller = match smaller {
-            Some(unused) if !may_split(n_left.min(n_right)) => {
-                grower.histograms.give(unused);
-                None
-            }
-            smaller => smaller,
-        };
-        let (mut left_part, mut right_part) = ((smaller_sums, smaller), (larger_sums, larger));
-        if !left_is_smaller {
-            std::mem::swap(&mut left_part, &mut right_part);
-        }
 
-        let (left_bounds, right_bounds) =
-            rules.child_bounds(by.feature, left_part.0, right_part.0, bounds);
-        let (left_node, right_node) = (self.nodes.len(), self.nodes.len() + 1);
-        self.nodes[node] = BinnedNode::Split(BinnedSplit {
-            feature: by.feature,
-            left_bins: by.left,
-            left: left_node,
-            right: right_node,
-            gain: by.gain,
-        });
-        self.nodes.extend([BinnedNode::Leaf(leaf), BinnedNode::Leaf(right)]);
-        let child = |node, (sums, histogram), bounds: Bounds| Leaf {
-            node,
-            depth,
-            sums,
-            bounds,
-            inherited: output.clamp(bounds.low, bounds.high),
-            histogram,
-        };
-        self.leaves[leaf] = child(left_node, left_part, left_bounds);
-        self.leaves.push(child(right_node, right_part, right_bounds));
+        let parents: Vec<Leaf> =
+            self.leaves[first..first + plans.len()].iter_mut().map(std::mem::take).collect();
+        let grower = self.grower;
+        let work = plans.into_par_iter().zip(parents).zip(smaller).with_min_len(LEAVES_PER_TASK);
+        let children: Vec<(Plan, usize, Leaf, Leaf)> = work
+            .map(|((plan, parent), smaller)| {
+                let node = parent.node;
+                let (left, right) = grower.children(&plan, parent, smaller, by.feature);
+                (plan, node, left, right)
+            })
+            .collect();
+        for (plan, node, mut left, mut right) in children {
+            (left.node, right.node) = (self.nodes.len(), self.nodes.len() + 1);
+            self.nodes[node] = BinnedNode::Split(BinnedSplit {
+                feature: by.feature,
+                left_bins: by.left,
+                left: left.node,
+                right: right.node,
+                gain: by.gain,
+            });
+            self.nodes.extend([BinnedNode::Leaf(plan.leaf), BinnedNode::Leaf(plan.right)]);
+            self.leaves[plan.leaf] = left;
+            self.leaves.push(right);
+        }
+    }
+
+    fn plan(&self, leaf: usize, right: usize, by: &Candidate, is_last: bool) -> Plan {
+        let Leaf { sums, depth, histogram, .. } = &self.leaves[leaf];
+        let bins = self.grower.layout.bins(by.feature);
+        let bins = histogram.as_ref().map_or(&[][..], |histogram| &histogram.bins[bins]);
+        let left = bins.iter().enumerate().filter(|(bin, _)| by.left.contains(*bin as u8));
+        let n_left: i64 = left.map(|(_, bin)| bin.n_rows).sum();
+        let n_right = sums.n_rows - n_left;
+        let least = 2 * self.grower.rules.min_data_in_leaf.max(1);
+        let may_split =
+            |n_rows: i64| !is_last && depth + 1 < self.grower.size.max_depth && n_rows >= least;
+        Plan {
+            leaf,
+            right,
+            left_is_smaller: n_left <= n_right,
+            with_histogram: histogram.is_some() && may_split(n_left.max(n_right)),
+            keep_smaller: may_split(n_left.min(n_right)),
+        }
     }
 
     /// The tree as it stands.
     pub(super) fn finish(self) -> BinnedTree {
         let rules = &self.grower.rules;
-        let output = |leaf: &Leaf| {
-            if rules.is_enough(leaf.sums) {
-                rules.output(leaf.sums, rules.lambda_l2, leaf.bounds)
-            } else {
-                leaf.inherited
-            }
-        };
+        let output = |leaf: &Leaf| rules.leaf_output(leaf.sums, leaf.bounds, leaf.inherited);
         let outputs = self.leaves.iter().map(output).collect();
         for used in self.leaves.into_iter().filter_map(|leaf| leaf.histogram) {
             self.grower.histograms.give(used);

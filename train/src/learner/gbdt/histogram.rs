@@ -39,9 +39,9 @@ pub(super) struct Accumulator {
     packed: Vec<[[u64; MAX_BINS]; GROUP_FEATURES]>,
     words: Vec<u64>,
     n_packed: usize,
-    pub(super) histogram: Histogram,
+    histogram: Option<Histogram>,
     /// Of all rows added, in full.
-    pub(super) sums: Sums,
+    sums: Sums,
 }
 
 impl Accumulator {
@@ -50,20 +50,26 @@ impl Accumulator {
             packed: vec![[[0; MAX_BINS]; GROUP_FEATURES]; layout.groups.len()],
             words: Vec::with_capacity(BLOCK_ROWS),
             n_packed: 0,
-            histogram: Histogram::default(),
+            histogram: None,
             sums: Sums::default(),
         }
     }
 
-    pub(super) fn begin(&mut self, layout: &Layout, with_histogram: bool) {
-        if with_histogram {
-            self.histogram.reset(layout.n_bins());
+    /// Begins to add up rows, into this histogram if there is one.
+    pub(super) fn begin(&mut self, layout: &Layout, histogram: Option<Histogram>) {
+        self.histogram = histogram;
+        if let Some(histogram) = &mut self.histogram {
+            histogram.reset(layout.n_bins());
         }
         self.sums = Sums::default();
     }
 
     /// Adds these rows of a part.
     pub(super) fn add(&mut self, layout: &Layout, part: &Part, mut rows: &[u16]) {
+        if self.histogram.is_none() {
+            rows.iter().for_each(|row| self.sums.add_row(part.row_sums[usize::from(*row)]));
+            return;
+        }
         while !rows.is_empty() {
             if self.n_packed == BLOCK_ROWS {
                 self.widen(layout);
@@ -87,16 +93,18 @@ impl Accumulator {
         }
     }
 
-    /// Ends a run of [`Self::add`]: the histogram is then whole.
-    pub(super) fn finish(&mut self, layout: &Layout) {
+    /// The sums of all rows added since the beginning.
+    pub(super) fn finish(&mut self, layout: &Layout) -> (Sums, Option<Histogram>) {
         self.widen(layout);
+        (self.sums, self.histogram.take())
     }
 
     fn widen(&mut self, layout: &Layout) {
         self.n_packed = 0;
+        let Some(histogram) = &mut self.histogram else { return };
         for (packed, features) in self.packed.iter_mut().zip(&layout.groups) {
             for (packed, feature) in packed.iter_mut().zip(features.clone()) {
-                let bins = &mut self.histogram.bins[layout.bins(feature)];
+                let bins = &mut histogram.bins[layout.bins(feature)];
                 for (bin, packed) in bins.iter_mut().zip(packed) {
                     *bin += Sums::widen(*packed);
                     *packed = 0;

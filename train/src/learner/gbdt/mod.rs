@@ -75,6 +75,9 @@ impl Gbdt {
             Stopping::new(stop, &bins, (start, rows.log_odds_shift()), metric, patience)
         });
         let boosting = Boosting::new(self, &bins, &rows, rules, start);
+        let (prior, n_rows, n_frauds) = (rows.log_odds_prior(), rows.n_rows(), rows.n_frauds);
+        // What boosting needs of the rows it has; their other copies make room.
+        drop(rows);
         let trees = boosting.run(stopping.as_mut(), progress);
 
         let symmetric = self.grow_policy == GrowPolicy::Symmetric;
@@ -83,9 +86,8 @@ impl Gbdt {
         assert!(is_monotone(&forest, &monotone), "monotone constraints hold in every tree");
         let model = Model::Forest(forest);
         let unsound = |source| LearnError::Unsound { kind: KIND, source };
-        model.check(rows.matrix().row_types()).map_err(unsound)?;
-        let (n_rows, n_frauds, notes) = (rows.n_rows(), rows.n_frauds, Vec::new());
-        Ok(Fitted { model, prior: rows.log_odds_prior(), n_rows, n_frauds, n_rounds, notes })
+        model.check(data.matrix.row_types()).map_err(unsound)?;
+        Ok(Fitted { model, prior, n_rows, n_frauds, n_rounds, notes: Vec::new() })
     }
 
     fn rules(&self, rows: &FitRows<'_>) -> Result<Rules, LearnError> {

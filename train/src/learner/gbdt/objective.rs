@@ -46,6 +46,14 @@ impl Bag {
 const DRAW: u64 = 0x5bf0_3635_d1a2_1e4f;
 
 impl Targets {
+    /// The weight of these rows.
+    pub(super) fn weight(&self, rows: impl ExactSizeIterator<Item = usize>) -> f64 {
+        match &self.weights {
+            None => rows.len() as f64,
+            Some(weights) => rows.map(|row| f64::from(weights[row])).sum(),
+        }
+    }
+
     /// Sets what the rows of a part, of which the first is `first_row`, add to the sums of a round.
     ///
     /// With `p = 1 / (1 + exp(-margin))` and weight `w`, the gradient of the loss

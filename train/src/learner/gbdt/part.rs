@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::super::sample::FitRows;
 use super::bins::{FeatureBins, MAX_BINS};
-use super::sums::{RowSums, Sums};
+use super::sums::RowSums;
 
 /// Rows of a part: a place in it fits 16 bits, and a column of it the first-level cache.
 pub(super) const PART_ROWS: usize = 1 << 15;
@@ -123,27 +123,25 @@ impl Part {
         self.columns[feature][row]
     }
 
-    /// Begins a tree: the rows for which that holds are those of leaf 0.
-    pub(super) fn begin(&mut self, is_in: impl Fn(usize) -> bool) {
+    /// Begins a tree on all rows, which are those of leaf 0.
+    pub(super) fn begin(&mut self) {
         let n_rows = self.n_rows();
         self.rows.clear();
-        self.rows.extend((0..n_rows).filter(|row| is_in(*row)).map(|row| row as u16));
+        self.rows.extend((0..n_rows).map(|row| row as u16));
         self.leaves.clear();
-        self.leaves.push(0..self.rows.len());
+        self.leaves.push(0..n_rows);
+    }
+
+    /// Begins a tree on the rows for which that holds.
+    pub(super) fn begin_with(&mut self, is_in: impl Fn(usize) -> bool) {
+        self.begin();
+        self.rows.retain(|row| is_in(usize::from(*row)));
+        self.leaves[0] = 0..self.rows.len();
     }
 
     /// The rows of a leaf, ascending.
     pub(super) fn leaf(&self, leaf: usize) -> &[u16] {
         &self.rows[self.leaves[leaf].clone()]
-    }
-
-    /// The sums over the rows of a leaf.
-    pub(super) fn sums(&self, leaf: usize) -> Sums {
-        let mut sums = Sums::default();
-        for &row in self.leaf(leaf) {
-            sums.add_row(self.row_sums[usize::from(row)]);
-        }
-        sums
     }
 
     /// Parts the rows of a leaf: those that go left stay, the others become those of a new leaf, the

@@ -73,6 +73,12 @@ pub(super) struct Order {
     is_categorical: bool,
 }
 
+impl Default for Bounds {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
 impl Bounds {
     pub(super) const NONE: Self = Self { low: f64::NEG_INFINITY, high: f64::INFINITY };
 }
@@ -163,6 +169,11 @@ impl Rules {
                 visit(position + 1, missing_left, left, score);
             }
         }
+    }
+
+    /// What a leaf says: its output, or what it inherited if it is too small to say something.
+    pub(super) fn leaf_output(&self, sums: Sums, bounds: Bounds, inherited: f64) -> f64 {
+        if self.is_enough(sums) { self.output(sums, self.lambda_l2, bounds) } else { inherited }
     }
 
     /// The bounds of two children, of which the left should say no more, or no less, than the right.

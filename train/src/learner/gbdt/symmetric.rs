@@ -17,11 +17,7 @@ impl Growth<'_> {
             let n_features = self.grower.layout.n_features();
             let best = best_of_features(n_features, |feature| self.best_for_all(feature));
             let Some(candidate) = best else { break };
-            for leaf in 0..self.leaves.len() {
-                // The share on the left is known only for the leaf whose histogram is read.
-                let n_left = self.n_rows_left(leaf, &candidate);
-                self.split(leaf, &candidate, n_left, depth == max_depth);
-            }
+            self.split(0..self.leaves.len(), &candidate, depth == max_depth);
         }
         self.finish()
     }
@@ -29,11 +25,6 @@ impl Growth<'_> {
     fn histogram(&self, leaf: usize, feature: usize) -> &[Sums] {
         let bins = self.grower.layout.bins(feature);
         self.leaves[leaf].histogram.as_ref().map_or(&[], |histogram| &histogram.bins[bins])
-    }
-
-    fn n_rows_left(&self, leaf: usize, by: &Candidate) -> i64 {
-        let bins = self.histogram(leaf, by.feature).iter().enumerate();
-        bins.filter(|(bin, _)| by.left.contains(*bin as u8)).map(|(_, bin)| bin.n_rows).sum()
     }
 
     /// The best split of all leaves by one feature.

@@ -78,15 +78,16 @@ fn histogram(rare: &Rare, part_rows: usize) -> (Sums, Histogram, Layout) {
             margins: margins[range].to_vec(),
         };
         targets.row_sums(scale, ALL, first, &mut part.row_sums);
-        part.begin(|_| true);
+        part.begin();
         let mut accumulator = Accumulator::new(&layout);
-        accumulator.begin(&layout, true);
+        accumulator.begin(&layout, Some(Histogram::default()));
         accumulator.add(&layout, &part, part.leaf(0));
-        accumulator.finish(&layout);
-        sums += accumulator.sums;
+        let (part_sums, histogram) = accumulator.finish(&layout);
+        let histogram = histogram.expect("as begun");
+        sums += part_sums;
         match all.bins.len() {
-            0 => all = accumulator.histogram,
-            _ => all.add(&accumulator.histogram),
+            0 => all = histogram,
+            _ => all.add(&histogram),
         }
     }
     (sums, all, layout)
