@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use crate::project::{Finished, Project, assert_says, blob, edited};
+use crate::project::{CONFIG, Finished, Project, assert_says, blob, edited};
 
 #[test]
 fn the_same_data_and_config_give_the_same_bytes() {
@@ -38,6 +38,35 @@ fn the_same_data_and_config_give_the_same_bytes() {
     for registry in ["again", "one-thread", "moved"] {
         assert!(blobs(registry) == expected, "{registry} holds other bytes than first");
     }
+}
+
+#[test]
+fn any_number_of_threads_grows_the_same_trees() {
+    let start = CONFIG.find("[[learner]]").expect("learners");
+    let learners = r#"
+[[learner]]
+kind = "forest"
+n_trees = 10
+[[learner]]
+kind = "gbdt"
+bagging_fraction = 0.8
+[[learner]]
+kind = "gbdt"
+name = "leafwise"
+grow_policy = "leafwise"
+"#;
+    let project = Project::new();
+    project.write("fraud.toml", CONFIG[..start].to_owned() + learners);
+    // What is printed holds the artifact of every learner, which is the hash of its bytes.
+    let run = |threads: &str| {
+        let mut command =
+            project.command(&format!("retrain --config fraud.toml --registry {threads} --json"));
+        let output = command.env("RAYON_NUM_THREADS", threads).output().expect("it starts");
+        Finished::of(output).expect(0).stdout
+    };
+    let one = run("1");
+    assert_eq!(run("2"), one);
+    assert_eq!(run("4"), one);
 }
 
 #[test]

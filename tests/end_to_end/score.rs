@@ -190,7 +190,7 @@ fn without_a_calibrate_window_there_are_no_bands_and_it_is_said() {
 #[test]
 fn sampling_is_undone_with_and_without_calibration() {
     let no_calibrate = [("calibrate = \"7d\"\n", "")];
-    for (learner, edits) in ["logistic", "decision_tree", "random_forest", "forest"]
+    for (learner, edits) in ["logistic", "decision_tree", "random_forest", "forest", "gbdt"]
         .into_iter()
         .flat_map(|learner| [(learner, no_calibrate.as_slice()), (learner, &[])])
     {

@@ -12,7 +12,7 @@ use smartcore::ensemble::random_forest_regressor::{
 use smartcore::linalg::basic::matrix::DenseMatrix;
 
 use super::cover::set_covers;
-use super::sample::FitRows;
+use super::sample::{FitRows, mix};
 use super::tree_input::TreeInput;
 use super::{Fitted, LearnError, Learner, MaxFeatures, NamedShare, Progress, Ranges};
 use crate::matrix::TrainingSet;
@@ -160,7 +160,8 @@ impl RandomForest {
             n_trees: TREES_PER_CHUNK.min(self.n_trees - chunk * TREES_PER_CHUNK),
             m: Some(self.max_features.of(n_features)),
             keep_samples: false,
-            seed: chunk_seed(self.seed, chunk as u64),
+            // Far from that of any other chunk: the library itself adds the tree's number to it.
+            seed: mix(self.seed, chunk as u64 + 1),
         };
         let fitted = match &input.weights {
             Some(weights) => Library::fit_with_weights(&input.x, &input.y, weights, parameters),
@@ -168,17 +169,6 @@ impl RandomForest {
         };
         fitted.map_err(|source| library_error(input.y.len(), n_features, source))
     }
-}
-
-/// A seed per chunk, far from all others: the library itself adds the tree's number to it.
-///
-/// # Source
-/// The output function of SplitMix64: Steele, Lea and Flood (2014).
-fn chunk_seed(seed: u64, chunk: u64) -> u64 {
-    let mut mixed = seed.wrapping_add((chunk + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }
 
 fn library_error(n_rows: usize, n_features: usize, source: smartcore::error::Failed) -> LearnError {

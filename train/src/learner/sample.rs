@@ -151,6 +151,19 @@ impl Choice {
     }
 }
 
+/// A number that looks random, of a seed and a position: what is drawn for the one has nothing to do
+/// with the next.
+///
+/// # Source
+/// The output function of SplitMix64: Steele, Lea and Flood (2014).
+#[inline]
+pub(super) fn mix(seed: u64, position: u64) -> u64 {
+    let mut mixed = seed.wrapping_add(position.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
 fn check_length(what: &'static str, expected: usize, found: usize) -> Result<(), LearnError> {
     if expected == found {
         return Ok(());

@@ -17,8 +17,7 @@ use shroff_serve::model::{self, Aggregation, MAX_DEPTH, MAX_NODES, MAX_NODES_PER
 use self::bootstrap::Bootstrap;
 use self::columns::Column;
 use self::grow::{Grower, Rules};
-use super::gbdt::sums::mix;
-use super::sample::FitRows;
+use super::sample::{FitRows, mix};
 use super::{Fitted, LearnError, Learner, MaxFeatures, NamedShare, Progress, Ranges};
 use crate::matrix::TrainingSet;
 

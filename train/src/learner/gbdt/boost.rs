@@ -4,14 +4,13 @@ use rayon::prelude::*;
 use shroff_serve::model::Tree;
 
 use super::super::Progress;
-use super::super::sample::{Choice, FitRows};
+use super::super::sample::{Choice, FitRows, mix};
 use super::bins::FeatureBins;
 use super::grow::{Grower, Size};
 use super::objective::{Bag, Targets};
 use super::part::{Layout, PART_ROWS, Part};
 use super::split::Rules;
 use super::stop::Stopping;
-use super::sums::mix;
 use super::tree::BinnedTree;
 use super::{Gbdt, GrowPolicy};
 

@@ -12,7 +12,7 @@ mod part;
 mod pool;
 mod split;
 mod stop;
-pub(in crate::learner) mod sums;
+mod sums;
 mod symmetric;
 #[cfg(test)]
 mod tests;

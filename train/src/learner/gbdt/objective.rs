@@ -1,6 +1,7 @@
 //! The weighted log loss of a binary label: where boosting starts, and its gradients.
 
-use super::sums::{RowSums, Scale, mix};
+use super::super::sample::mix;
+use super::sums::{RowSums, Scale};
 
 /// What a part's rows are and what the model says of them so far.
 #[derive(Debug)]

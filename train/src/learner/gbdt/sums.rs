@@ -132,15 +132,3 @@ impl AddAssign for Sums {
         *self = *self + other;
     }
 }
-
-/// A well-mixed number of a row and a seed.
-///
-/// # Source
-/// The output function of SplitMix64: Steele, Lea and Flood (2014).
-#[inline]
-pub(in crate::learner) fn mix(seed: u64, row: u64) -> u64 {
-    let mut mixed = seed.wrapping_add(row.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
-}
