@@ -80,7 +80,7 @@ impl<'a> Boosting<'a> {
         let scale = self.grower.rules.scale;
         self.parts.par_iter_mut().zip(&self.targets).for_each(|(part, targets)| {
             let first_row = part.first_row;
-            targets.row_sums(scale, bag, first_row, &mut part.row_sums);
+            targets.gradients(scale, bag, first_row, &mut part.pairs, &mut part.words);
             if bag.is_all() {
                 part.begin();
             } else {

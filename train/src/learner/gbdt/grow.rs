@@ -41,26 +41,30 @@ pub(super) struct Growth<'a> {
     pub(super) leaves: Vec<Leaf>,
 }
 
-/// A leaf that is to be added up.
-struct Counted {
-    leaf: usize,
-    with_histogram: bool,
-}
-
 /// How a leaf is split in two.
 struct Plan {
     leaf: usize,
     /// The number of what goes right.
-    right: usize,
-    left_is_smaller: bool,
-    with_histogram: bool,
+    right_leaf: usize,
+    /// The sums of both sides, if it is known.
+    left: Sums,
+    right: Sums,
+    /// A leaf too small to be asked keeps no histogram.
+    is_known: bool,
+    with_histograms: bool,
     /// The smaller one may be split in its turn.
     keep_smaller: bool,
 }
 
 impl Plan {
-    fn smaller(&self) -> usize {
-        if self.left_is_smaller { self.leaf } else { self.right }
+    fn left_is_smaller(&self) -> bool {
+        self.left.n_rows <= self.right.n_rows
+    }
+
+    /// The leaf to count: the other is what then remains.
+    fn counted(&self) -> Option<usize> {
+        let smaller = if self.left_is_smaller() { self.leaf } else { self.right_leaf };
+        self.with_histograms.then_some(smaller)
     }
 }
 
@@ -94,10 +98,10 @@ impl Grower {
     /// A tree of one leaf, which holds the rows of leaf 0 of the parts.
     pub(super) fn begin<'a>(&'a self, parts: &'a mut [Part], in_use: &'a [bool]) -> Growth<'a> {
         let n_rows = parts.iter().map(|part| part.leaf(0).len()).sum();
-        let root = [Counted { leaf: 0, with_histogram: true }];
-        let (sums, histogram) = self.collect(parts, n_rows, &root, |_, _, _| {}).remove(0);
+        let root = self.collect(parts, n_rows, &[Some(0)], |_, _, _| {}).swap_remove(0);
+        let sums = root.as_ref().map_or_else(Sums::default, |root| root.total(&self.layout));
         let (bounds, inherited) = (Bounds::NONE, 0.0);
-        let root = Leaf { node: 0, depth: 0, sums, bounds, inherited, histogram };
+        let root = Leaf { node: 0, depth: 0, sums, bounds, inherited, histogram: root };
         let nodes = vec![BinnedNode::Leaf(0)];
         Growth { grower: self, parts, in_use, nodes, leaves: vec![root] }
     }
@@ -107,7 +111,7 @@ impl Grower {
         &self,
         plan: &Plan,
         parent: Leaf,
-        (smaller_sums, smaller): (Sums, Option<Histogram>),
+        smaller: Option<Histogram>,
         feature: usize,
     ) -> (Leaf, Leaf) {
         let rules = &self.rules;
@@ -128,13 +132,17 @@ impl Grower {
             }
             smaller => smaller,
         };
-        let mut left = (smaller_sums, smaller);
-        let mut right = (parent.sums - smaller_sums, larger);
-        if !plan.left_is_smaller {
-            std::mem::swap(&mut left, &mut right);
-        }
+        let (left, right) =
+            if plan.left_is_smaller() { (smaller, larger) } else { (larger, smaller) };
+        let (left, right) = ((plan.left, left), (plan.right, right));
         let output = rules.leaf_output(parent.sums, parent.bounds, parent.inherited);
-        let (below, above) = rules.child_bounds(feature, left.0, right.0, parent.bounds);
+        let middle = if plan.is_known {
+            let of = |sums| rules.output(sums, rules.lambda_l2, parent.bounds);
+            f64::midpoint(of(plan.left), of(plan.right))
+        } else {
+            output
+        };
+        let (below, above) = rules.child_bounds(feature, middle, parent.bounds);
         let child = |(sums, histogram), bounds: Bounds| Leaf {
             node: 0,
             depth: parent.depth + 1,
@@ -146,31 +154,32 @@ impl Grower {
         (child(left, below), child(right, above))
     }
 
-    /// Adds up leaves, parts side by side: the sums of each and, on request, its histogram. `prepare`
-    /// is called for every part before each of the leaves is added; `n_rows` is how many rows that
-    /// touches.
+    /// The histograms of these leaves, parts side by side; none where none is asked for. `prepare`
+    /// is called for every part before each of them; `n_rows` is how many rows that touches.
     fn collect(
         &self,
         parts: &mut [Part],
         n_rows: usize,
-        leaves: &[Counted],
+        leaves: &[Option<usize>],
         prepare: impl Fn(&mut Part, usize, &mut [u16]) + Sync,
-    ) -> Vec<(Sums, Option<Histogram>)> {
+    ) -> Vec<Option<Histogram>> {
         let layout = &self.layout;
         let work = |parts: &mut [Part]| {
             let mut accumulator = self.accumulators.take(|| Accumulator::new(layout));
             let mut moved = self.moved.take(|| vec![0; PART_ROWS]);
-            let add = |(number, counted): (usize, &Counted)| {
-                let empty =
-                    counted.with_histogram.then(|| self.histograms.take(Histogram::default));
-                accumulator.begin(layout, empty);
+            let count = |(number, leaf): (usize, &Option<usize>)| {
+                let Some(leaf) = *leaf else {
+                    parts.iter_mut().for_each(|part| prepare(part, number, &mut moved));
+                    return None;
+                };
+                accumulator.begin(layout, self.histograms.take(Histogram::default));
                 for part in &mut *parts {
                     prepare(part, number, &mut moved);
-                    accumulator.add(layout, part, part.leaf(counted.leaf));
+                    accumulator.add(layout, part, part.leaf(leaf));
                 }
-                accumulator.finish(layout)
+                Some(accumulator.finish(layout))
             };
-            let all: Vec<_> = leaves.iter().enumerate().map(add).collect();
+            let all: Vec<_> = leaves.iter().enumerate().map(count).collect();
             self.moved.give(moved);
             self.accumulators.give(accumulator);
             all
@@ -180,9 +189,8 @@ impl Grower {
             return work(parts);
         }
         let per_task = parts.len().div_ceil(n_tasks);
-        let add = |mut all: Vec<(Sums, Option<Histogram>)>, others| {
-            for ((sums, histogram), (other_sums, other)) in all.iter_mut().zip(others) {
-                *sums += other_sums;
+        let add = |mut all: Vec<Option<Histogram>>, others: Vec<Option<Histogram>>| {
+            for (histogram, other) in all.iter_mut().zip(others) {
                 if let (Some(histogram), Some(other)) = (histogram, other) {
                     histogram.add(&other);
                     self.histograms.give(other);
@@ -235,10 +243,7 @@ impl Growth<'_> {
             .clone()
             .map(|leaf| self.plan(leaf, n_leaves + leaf - first, by, is_last))
             .collect();
-        let counted: Vec<Counted> = plans
-            .iter()
-            .map(|plan| Counted { leaf: plan.smaller(), with_histogram: plan.with_histogram })
-            .collect();
+        let counted: Vec<Option<usize>> = plans.iter().map(Plan::counted).collect();
         let n_rows: i64 = self.leaves[leaves].iter().map(|leaf| leaf.sums.n_rows).sum();
         let goes_left = by.left.table();
         let smaller =
@@ -266,36 +271,50 @@ impl Growth<'_> {
                 right: right.node,
                 gain: by.gain,
             });
-            self.nodes.extend([BinnedNode::Leaf(plan.leaf), BinnedNode::Leaf(plan.right)]);
+            self.nodes.extend([BinnedNode::Leaf(plan.leaf), BinnedNode::Leaf(plan.right_leaf)]);
             self.leaves[plan.leaf] = left;
             self.leaves.push(right);
         }
     }
 
-    fn plan(&self, leaf: usize, right: usize, by: &Candidate, is_last: bool) -> Plan {
+    fn plan(&self, leaf: usize, right_leaf: usize, by: &Candidate, is_last: bool) -> Plan {
         let Leaf { sums, depth, histogram, .. } = &self.leaves[leaf];
         let bins = self.grower.layout.bins(by.feature);
         let bins = histogram.as_ref().map_or(&[][..], |histogram| &histogram.bins[bins]);
         let left = bins.iter().enumerate().filter(|(bin, _)| by.left.contains(*bin as u8));
-        let n_left: i64 = left.map(|(_, bin)| bin.n_rows).sum();
-        let n_right = sums.n_rows - n_left;
+        let left = left.fold(Sums::default(), |sums, (_, bin)| sums + *bin);
+        let right = *sums - left;
         let least = 2 * self.grower.rules.min_data_in_leaf.max(1);
         let may_split =
             |n_rows: i64| !is_last && depth + 1 < self.grower.size.max_depth && n_rows >= least;
         Plan {
             leaf,
+            right_leaf,
+            left,
             right,
-            left_is_smaller: n_left <= n_right,
-            with_histogram: histogram.is_some() && may_split(n_left.max(n_right)),
-            keep_smaller: may_split(n_left.min(n_right)),
+            is_known: histogram.is_some(),
+            with_histograms: histogram.is_some() && may_split(left.n_rows.max(right.n_rows)),
+            keep_smaller: may_split(left.n_rows.min(right.n_rows)),
         }
     }
 
     /// The tree as it stands.
     pub(super) fn finish(self) -> BinnedTree {
         let rules = &self.grower.rules;
-        let output = |leaf: &Leaf| rules.leaf_output(leaf.sums, leaf.bounds, leaf.inherited);
-        let outputs = self.leaves.iter().map(output).collect();
+        // Histograms hold rounded gradients: what a leaf says comes from them in full.
+        let n_leaves = self.leaves.len();
+        let sums = self
+            .parts
+            .par_iter()
+            .map(|part| (0..n_leaves).map(|leaf| part.sums(leaf)).collect::<Vec<Sums>>());
+        let add = |mut all: Vec<Sums>, others: Vec<Sums>| {
+            all.iter_mut().zip(others).for_each(|(sums, other)| *sums += other);
+            all
+        };
+        let sums = sums.reduce(|| vec![Sums::default(); n_leaves], add);
+        let output =
+            |(leaf, sums): (&Leaf, Sums)| rules.leaf_output(sums, leaf.bounds, leaf.inherited);
+        let outputs = self.leaves.iter().zip(sums).map(output).collect();
         for used in self.leaves.into_iter().filter_map(|leaf| leaf.histogram) {
             self.grower.histograms.give(used);
         }

@@ -21,6 +21,11 @@ impl Histogram {
         self.bins.resize(n_bins, Sums::default());
     }
 
+    /// The sums over all rows, which are those of any feature's bins.
+    pub(super) fn total(&self, layout: &Layout) -> Sums {
+        self.bins[layout.bins(0)].iter().fold(Sums::default(), |sums, bin| sums + *bin)
+    }
+
     /// Adds another: the histogram of all rows is the sum of those of its parts.
     pub(super) fn add(&mut self, other: &Self) {
         self.bins.iter_mut().zip(&other.bins).for_each(|(bin, other)| *bin += *other);
@@ -39,9 +44,7 @@ pub(super) struct Accumulator {
     packed: Vec<[[u64; MAX_BINS]; GROUP_FEATURES]>,
     words: Vec<u64>,
     n_packed: usize,
-    histogram: Option<Histogram>,
-    /// Of all rows added, in full.
-    sums: Sums,
+    histogram: Histogram,
 }
 
 impl Accumulator {
@@ -50,26 +53,18 @@ impl Accumulator {
             packed: vec![[[0; MAX_BINS]; GROUP_FEATURES]; layout.groups.len()],
             words: Vec::with_capacity(BLOCK_ROWS),
             n_packed: 0,
-            histogram: None,
-            sums: Sums::default(),
+            histogram: Histogram::default(),
         }
     }
 
-    /// Begins to add up rows, into this histogram if there is one.
-    pub(super) fn begin(&mut self, layout: &Layout, histogram: Option<Histogram>) {
+    /// Begins to add up rows, into this histogram.
+    pub(super) fn begin(&mut self, layout: &Layout, histogram: Histogram) {
         self.histogram = histogram;
-        if let Some(histogram) = &mut self.histogram {
-            histogram.reset(layout.n_bins());
-        }
-        self.sums = Sums::default();
+        self.histogram.reset(layout.n_bins());
     }
 
     /// Adds these rows of a part.
     pub(super) fn add(&mut self, layout: &Layout, part: &Part, mut rows: &[u16]) {
-        if self.histogram.is_none() {
-            rows.iter().for_each(|row| self.sums.add_row(part.row_sums[usize::from(*row)]));
-            return;
-        }
         while !rows.is_empty() {
             if self.n_packed == BLOCK_ROWS {
                 self.widen(layout);
@@ -78,13 +73,7 @@ impl Accumulator {
             rows = rest;
             self.n_packed += block.len();
             self.words.clear();
-            let mut sums = Sums::default();
-            self.words.extend(block.iter().map(|&row| {
-                let row_sums = part.row_sums[usize::from(row)];
-                sums.add_row(row_sums);
-                row_sums.packed
-            }));
-            self.sums += sums;
+            self.words.extend(block.iter().map(|row| part.words[usize::from(*row)]));
             for ((packed, group), features) in
                 self.packed.iter_mut().zip(&part.groups).zip(&layout.groups)
             {
@@ -93,18 +82,17 @@ impl Accumulator {
         }
     }
 
-    /// The sums of all rows added since the beginning.
-    pub(super) fn finish(&mut self, layout: &Layout) -> (Sums, Option<Histogram>) {
+    /// The histogram of all rows added since the beginning.
+    pub(super) fn finish(&mut self, layout: &Layout) -> Histogram {
         self.widen(layout);
-        (self.sums, self.histogram.take())
+        std::mem::take(&mut self.histogram)
     }
 
     fn widen(&mut self, layout: &Layout) {
         self.n_packed = 0;
-        let Some(histogram) = &mut self.histogram else { return };
         for (packed, features) in self.packed.iter_mut().zip(&layout.groups) {
             for (packed, feature) in packed.iter_mut().zip(features.clone()) {
-                let bins = &mut histogram.bins[layout.bins(feature)];
+                let bins = &mut self.histogram.bins[layout.bins(feature)];
                 for (bin, packed) in bins.iter_mut().zip(packed) {
                     *bin += Sums::widen(*packed);
                     *packed = 0;

@@ -1,7 +1,7 @@
 //! The weighted log loss of a binary label: where boosting starts, and its gradients.
 
 use super::super::sample::mix;
-use super::sums::{RowSums, Scale};
+use super::sums::{Pair, Scale};
 
 /// What a part's rows are and what the model says of them so far.
 #[derive(Debug)]
@@ -55,43 +55,42 @@ impl Targets {
         }
     }
 
-    /// Sets what the rows of a part, of which the first is `first_row`, add to the sums of a round.
+    /// Sets the gradients of the rows of a part, of which the first is `first_row`, and their packed
+    /// words.
     ///
     /// With `p = 1 / (1 + exp(-margin))` and weight `w`, the gradient of the loss
     /// `-w (y ln p + (1 - y) ln(1 - p))` by the margin is `w (p - y)` and its second derivative
     /// `w p (1 - p)`. Rows drawn by chance stand for those that were not: `w` is divided by the share
     /// of their class.
-    pub(super) fn row_sums(
+    pub(super) fn gradients(
         &self,
         scale: Scale,
         bag: Bag,
         first_row: usize,
-        row_sums: &mut [RowSums],
+        pairs: &mut [Pair],
+        words: &mut [u64],
     ) {
         let (per_gradient, per_hessian) = (1.0 / scale.gradient, 1.0 / scale.hessian);
         let class_weights = bag.fractions.map(|fraction| 1.0 / fraction);
-        let rows = row_sums.iter_mut().zip(&self.margins).zip(&self.labels).enumerate();
-        let set = |slot: &mut RowSums, row: usize, margin: f64, label: bool, weight: f64| {
+        let pair = |margin: f64, label: bool, weight: f64| {
             let weight = weight * class_weights[usize::from(label)];
             let probability = sigmoid(margin);
             let gradient = weight * (probability - f64::from(u8::from(label)));
             let hessian = weight * probability * (1.0 - probability);
-            let dither = mix(bag.seed, (first_row + row) as u64);
-            *slot = RowSums::new(
-                round_off(gradient * per_gradient),
-                round_off(hessian * per_hessian),
-                dither,
-            );
-        };
-        match &self.weights {
-            None => rows.for_each(|(row, ((slot, margin), label))| {
-                set(slot, row, *margin, *label, 1.0);
-            }),
-            Some(weights) => {
-                rows.zip(weights).for_each(|((row, ((slot, margin), label)), weight)| {
-                    set(slot, row, *margin, *label, f64::from(*weight));
-                })
+            Pair {
+                gradient: round_off(gradient * per_gradient),
+                hessian: round_off(hessian * per_hessian),
             }
+        };
+        let rows = pairs.iter_mut().zip(&self.margins).zip(&self.labels);
+        match &self.weights {
+            None => rows.for_each(|((slot, margin), label)| *slot = pair(*margin, *label, 1.0)),
+            Some(weights) => rows.zip(weights).for_each(|(((slot, margin), label), weight)| {
+                *slot = pair(*margin, *label, f64::from(*weight));
+            }),
+        }
+        for (row, (word, pair)) in words.iter_mut().zip(pairs).enumerate() {
+            *word = pair.pack(mix(bag.seed, (first_row + row) as u64));
         }
     }
 }

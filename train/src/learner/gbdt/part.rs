@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::super::sample::FitRows;
 use super::bins::{FeatureBins, MAX_BINS};
-use super::sums::RowSums;
+use super::sums::{Pair, Sums};
 
 /// Rows of a part: a place in it fits 16 bits, and a column of it the first-level cache.
 pub(super) const PART_ROWS: usize = 1 << 15;
@@ -32,8 +32,9 @@ pub(super) struct Part {
     pub(super) groups: Vec<Vec<[u8; GROUP_FEATURES]>>,
     /// Per feature, the bins of every row.
     columns: Vec<Vec<u8>>,
-    /// What every row adds to the sums of this round.
-    pub(super) row_sums: Vec<RowSums>,
+    /// The gradients of every row in this round, and the same packed.
+    pub(super) pairs: Vec<Pair>,
+    pub(super) words: Vec<u64>,
     /// The rows of the tree being grown, leaf after leaf, ascending within each.
     rows: Vec<u16>,
     /// Per leaf, where its rows stand in `rows`.
@@ -108,14 +109,15 @@ impl Part {
             first_row,
             groups,
             columns,
-            row_sums: vec![RowSums::default(); n_rows],
+            pairs: vec![Pair::default(); n_rows],
+            words: vec![0; n_rows],
             rows: Vec::new(),
             leaves: Vec::new(),
         }
     }
 
     pub(super) fn n_rows(&self) -> usize {
-        self.row_sums.len()
+        self.pairs.len()
     }
 
     /// The bin of a row.
@@ -142,6 +144,13 @@ impl Part {
     /// The rows of a leaf, ascending.
     pub(super) fn leaf(&self, leaf: usize) -> &[u16] {
         &self.rows[self.leaves[leaf].clone()]
+    }
+
+    /// The sums over the rows of a leaf, in full.
+    pub(super) fn sums(&self, leaf: usize) -> Sums {
+        let mut sums = Sums::default();
+        self.leaf(leaf).iter().for_each(|row| sums.add_row(self.pairs[usize::from(*row)]));
+        sums
     }
 
     /// Parts the rows of a leaf: those that go left stay, the others become those of a new leaf, the

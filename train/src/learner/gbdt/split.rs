@@ -183,12 +183,9 @@ impl Rules {
     pub(super) fn child_bounds(
         &self,
         feature: usize,
-        left: Sums,
-        right: Sums,
+        middle: f64,
         bounds: Bounds,
     ) -> (Bounds, Bounds) {
-        let output = |sums| self.output(sums, self.lambda_l2, bounds);
-        let middle = f64::midpoint(output(left), output(right));
         let (below, above) = (Bounds { high: middle, ..bounds }, Bounds { low: middle, ..bounds });
         match self.monotone.get(feature) {
             Some(1) => (below, above),

@@ -23,13 +23,11 @@ const _: () = assert!((BLOCK_ROWS as u64) < 1 << COUNT_BITS);
 const _: () = assert!(BLOCK_ROWS as u64 * NARROW_MAX < 1 << HESSIAN_BITS);
 const _: () = assert!(BLOCK_ROWS as u64 * NARROW_MAX < 1 << (63 - GRADIENT_SHIFT));
 
-/// What a row adds to sums, in units of the fit's [`Scale`].
+/// Gradient and hessian of a row, in units of the fit's [`Scale`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct RowSums {
-    gradient: i32,
-    hessian: i32,
-    /// Both rounded and packed into a word with a count.
-    pub(super) packed: u64,
+pub(super) struct Pair {
+    pub(super) gradient: i32,
+    pub(super) hessian: i32,
 }
 
 /// Sums over rows, in the same units.
@@ -63,21 +61,20 @@ impl Scale {
     }
 }
 
-impl RowSums {
-    /// A row of this gradient and hessian, both in units.
+impl Pair {
+    /// Rounds to 13 bits and a sign, up or down by chance so that the expected value is exact, and
+    /// packs with a count of 1.
     ///
-    /// The packed word has 13 bits and a sign of them, rounded up or down by chance so that the
-    /// expected value is exact. `dither` should be uniform and depend on nothing but the row and the
-    /// round.
+    /// `dither` should be uniform and depend on nothing but the row and the round.
     #[inline]
-    pub(super) fn new(gradient: i32, hessian: i32, dither: u64) -> Self {
+    pub(super) fn pack(self, dither: u64) -> u64 {
         const MASK: i32 = (1 << DROPPED_BITS) - 1;
         let narrow = |units: i32, dither: u64| {
             i64::from((units + (dither as i32 & MASK)) >> DROPPED_BITS) as u64
         };
-        let high = narrow(gradient, dither >> 47) << GRADIENT_SHIFT;
-        let low = (narrow(hessian, dither >> 30) << COUNT_BITS) | 1;
-        Self { gradient, hessian, packed: high.wrapping_add(low) }
+        let high = narrow(self.gradient, dither >> 47) << GRADIENT_SHIFT;
+        let low = (narrow(self.hessian, dither >> 30) << COUNT_BITS) | 1;
+        high.wrapping_add(low)
     }
 }
 
@@ -93,7 +90,7 @@ impl Sums {
     }
 
     #[inline]
-    pub(super) fn add_row(&mut self, row: RowSums) {
+    pub(super) fn add_row(&mut self, row: Pair) {
         self.gradient += i64::from(row.gradient);
         self.hessian += i64::from(row.hessian);
         self.n_rows += 1;

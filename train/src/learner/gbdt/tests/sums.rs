@@ -7,7 +7,7 @@ use super::super::bins::FeatureBins;
 use super::super::histogram::{Accumulator, Histogram};
 use super::super::objective::{Bag, Targets};
 use super::super::part::{Layout, Part};
-use super::super::sums::{Scale, Sums};
+use super::super::sums::{Pair, Scale, Sums};
 use super::numbers;
 use crate::learner::sample::FitRows;
 use crate::matrix::TrainingSet;
@@ -30,10 +30,10 @@ fn gradients_are_the_slopes_of_the_loss() {
                 margins: vec![margin],
             };
             let scale = Scale::new(2.5, 2.5 * 0.25);
-            let mut row_sums = [Default::default()];
-            targets.row_sums(scale, ALL, 0, &mut row_sums);
+            let (mut pairs, mut words) = ([Pair::default()], [0]);
+            targets.gradients(scale, ALL, 0, &mut pairs, &mut words);
             let mut sums = Sums::default();
-            sums.add_row(row_sums[0]);
+            sums.add_row(pairs[0]);
             let (gradient, hessian) = scale.of(sums);
             let at = |offset: f64| loss(margin + offset, label, weight);
             let slope = (at(step) - at(-step)) / (2.0 * step);
@@ -77,14 +77,13 @@ fn histogram(rare: &Rare, part_rows: usize) -> (Sums, Histogram, Layout) {
             weights: weights.as_ref().map(|weights| weights[range.clone()].to_vec()),
             margins: margins[range].to_vec(),
         };
-        targets.row_sums(scale, ALL, first, &mut part.row_sums);
+        targets.gradients(scale, ALL, first, &mut part.pairs, &mut part.words);
         part.begin();
         let mut accumulator = Accumulator::new(&layout);
-        accumulator.begin(&layout, Some(Histogram::default()));
+        accumulator.begin(&layout, Histogram::default());
         accumulator.add(&layout, &part, part.leaf(0));
-        let (part_sums, histogram) = accumulator.finish(&layout);
-        let histogram = histogram.expect("as begun");
-        sums += part_sums;
+        let histogram = accumulator.finish(&layout);
+        sums += part.sums(0);
         match all.bins.len() {
             0 => all = histogram,
             _ => all.add(&histogram),
