@@ -90,7 +90,8 @@ impl Scorer {
     }
 
     fn new(artifact: Artifact) -> Self {
-        let engine = Engine::new(&artifact.contents.model);
+        let row = artifact.contents.schema.row_types();
+        let engine = Engine::new(&artifact.contents.model, &row);
         let Artifact { id, schema_hash, contents, .. } = artifact;
         Self { id, schema_hash, contents, engine }
     }
