@@ -121,6 +121,13 @@ fn all_engines_agree(shape: &Shape, dice: &mut Dice, seen: &mut Vec<&'static str
             assert_eq!(engine.margin(&row).to_bits(), expected, "{} {row:?}", engine.name());
         }
     }
+    for engine in &engines {
+        let row = row(shape, dice);
+        let allocated = allocation_counter::measure(|| {
+            std::hint::black_box(engine.margin(&row));
+        });
+        assert_eq!(allocated.count_total, 0, "{}", engine.name());
+    }
     seen.extend(engines.iter().map(Engine::name));
 }
 

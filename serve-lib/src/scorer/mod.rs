@@ -1,5 +1,6 @@
 //! The scorer: an artifact made ready to judge one transaction at a time.
 
+mod batch;
 mod bound;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,11 @@ pub struct Score {
     /// Position of the band the margin lies in, 0 for the lowest; none when the artifact has no
     /// bands. [`Scorer::band_name`] gives its name.
     pub band: Option<u8>,
+}
+
+impl Score {
+    /// No score at all, to fill the buffer of a batch with before it is scored.
+    pub const UNSET: Self = Self { margin: f64::NAN, probability: f64::NAN, band: None };
 }
 
 impl Scorer {
@@ -108,11 +114,17 @@ impl Scorer {
         if row.len() != expected {
             return Err(ScoreError::row_length(expected, row.len()));
         }
+        Ok(self.score_whole(row))
+    }
+
+    /// The score of a row of the right length.
+    #[inline]
+    fn score_whole(&self, row: &[f32]) -> Score {
         let margin = self.engine.margin(row);
         let probability = self.contents.calibration.probability(margin);
         // At most 64 edges: the position fits.
         let band = self.contents.bands.as_ref().map(|bands| bands.index(margin) as u8);
-        Ok(Score { margin, probability, band })
+        Score { margin, probability, band }
     }
 
     /// Scores a raw record: one value per input in the schema's order.
