@@ -6,6 +6,8 @@ use crate::schema::category;
 
 /// Walks in flight at once.
 const WIDTH: usize = 16;
+/// Walks in flight for the few trees that are left over, such as 4 of 100.
+const NARROW: usize = 4;
 /// Trees whose leaves are kept before they are added up; a multiple of the sixteen lanes, so that
 /// tree `i` of a chunk belongs to lane `i mod 16`.
 const CHUNK: usize = 256;
@@ -42,12 +44,13 @@ const PAYLOAD: u32 = (1 << 22) - 1;
 /// Trees that are walked together for as many levels as the deepest has.
 #[derive(Debug, Clone)]
 struct Group {
+    n_trees: usize,
     n_levels: usize,
     /// Where each tree's nodes begin.
     first_nodes: [u32; WIDTH],
     /// Where each tree's category sets begin.
     first_sets: [u32; WIDTH],
-    /// The place of each tree within its chunk; a place beyond the chunk's trees holds none.
+    /// The place of each tree within its chunk.
     places: [u8; WIDTH],
 }
 
@@ -106,9 +109,10 @@ impl Walker {
         for (chunk, groups) in self.chunks.iter().enumerate() {
             let mut values = [0.0; CHUNK];
             for group in groups {
-                let positions = self.walk::<SLOTS, CATEGORIES>(group, &slots);
-                for (place, position) in group.places.iter().zip(positions) {
-                    values[*place as usize] = self.leaf_values[position];
+                if group.n_trees > NARROW {
+                    self.walk::<SLOTS, CATEGORIES, WIDTH>(group, &slots, &mut values);
+                } else {
+                    self.walk::<SLOTS, CATEGORIES, NARROW>(group, &slots, &mut values);
                 }
             }
             // Places without a tree hold 0, which changes no lane: a sum that began at 0 is never −0.
@@ -122,14 +126,15 @@ impl Walker {
         self.aggregation.margin(&lanes, self.n_trees)
     }
 
-    /// The positions of the leaves at which the trees of a group end.
+    /// Writes the value of the leaf at which each of a group's first `W` trees ends to its place.
     #[inline(always)]
-    fn walk<const SLOTS: usize, const CATEGORIES: bool>(
+    fn walk<const SLOTS: usize, const CATEGORIES: bool, const W: usize>(
         &self,
         group: &Group,
         slots: &[f32; SLOTS],
-    ) -> [usize; WIDTH] {
-        let mut cursors = [1_u32; WIDTH];
+        values: &mut [f64; CHUNK],
+    ) {
+        let mut cursors = [1_u32; W];
         for _ in 0..group.n_levels {
             for (tree, cursor) in cursors.iter_mut().enumerate() {
                 // Within the tree by construction: checked all the same, which costs next to nothing.
@@ -145,7 +150,10 @@ impl Walker {
                 *cursor = pair * 2 + u32::from(!left);
             }
         }
-        std::array::from_fn(|tree| (group.first_nodes[tree] + cursors[tree]) as usize)
+        for (tree, cursor) in cursors.into_iter().enumerate() {
+            let leaf = (group.first_nodes[tree] + cursor) as usize;
+            values[group.places[tree] as usize] = self.leaf_values[leaf];
+        }
     }
 
     #[inline(never)]
@@ -222,6 +230,7 @@ impl Group {
     fn new(trees: &[Laid]) -> Self {
         let tree = |at: usize| *trees.get(at).unwrap_or(&trees[0]);
         Self {
+            n_trees: trees.len(),
             n_levels: trees.last().map_or(0, |tree| tree.depth),
             first_nodes: std::array::from_fn(|at| tree(at).first_node),
             first_sets: std::array::from_fn(|at| tree(at).first_set),
