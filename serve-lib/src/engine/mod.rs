@@ -21,6 +21,7 @@ use walk::Walker;
 use {
     cpu::{Avx2, Avx512},
     masks::Masks,
+    std::sync::Arc,
     symmetric::Symmetric,
 };
 
@@ -36,13 +37,13 @@ pub(crate) enum Engine {
 pub(crate) enum ForestEngine {
     Walk(Walker),
     #[cfg(target_arch = "x86_64")]
-    Symmetric512(Avx512, Symmetric),
+    Symmetric512(Avx512, Arc<Symmetric>),
     #[cfg(target_arch = "x86_64")]
-    Symmetric2(Avx2, Symmetric),
+    Symmetric2(Avx2, Arc<Symmetric>),
     #[cfg(target_arch = "x86_64")]
-    Masks512(Avx512, Masks),
+    Masks512(Avx512, Arc<Masks>),
     #[cfg(target_arch = "x86_64")]
-    Masks2(Avx2, Masks),
+    Masks2(Avx2, Arc<Masks>),
 }
 
 impl Engine {
@@ -95,12 +96,14 @@ impl ForestEngine {
         #[cfg(target_arch = "x86_64")]
         {
             let (avx2, avx512) = (Avx2::detect(), Avx512::detect());
-            let symmetric = || Symmetric::new(forest, row.len());
-            let masks = || Masks::new(forest, row);
-            found.extend(avx512.and_then(|cpu| Some(Self::Symmetric512(cpu, symmetric()?))));
-            found.extend(avx512.and_then(|cpu| Some(Self::Masks512(cpu, masks()?))));
-            found.extend(avx2.and_then(|cpu| Some(Self::Symmetric2(cpu, symmetric()?))));
-            found.extend(avx2.and_then(|cpu| Some(Self::Masks2(cpu, masks()?))));
+            // AVX-512 brings AVX2 with it. Both run over the same tables.
+            let symmetric = avx2.and_then(|_| Symmetric::new(forest, row.len())).map(Arc::new);
+            let masks = avx2.and_then(|_| Masks::new(forest, row)).map(Arc::new);
+            let (symmetric, masks) = (|| symmetric.clone(), || masks.clone());
+            found.extend(avx512.zip(symmetric()).map(|(cpu, run)| Self::Symmetric512(cpu, run)));
+            found.extend(avx512.zip(masks()).map(|(cpu, run)| Self::Masks512(cpu, run)));
+            found.extend(avx2.zip(symmetric()).map(|(cpu, run)| Self::Symmetric2(cpu, run)));
+            found.extend(avx2.zip(masks()).map(|(cpu, run)| Self::Masks2(cpu, run)));
         }
         found.push(Self::Walk(Walker::new(forest, row.len())));
         found

@@ -7,6 +7,9 @@ use crate::schema::RowType;
 /// Beyond this the tables lie too far from the core, and loading them takes too long.
 const MAX_TABLE_BYTES: usize = 16 << 20;
 
+/// A table has an entry for each category, most of them never met when there are more than this.
+const MAX_CATEGORIES: usize = 1_024;
+
 /// A split, seen from the feature it asks about.
 struct Question<'f> {
     test: &'f SplitTest,
@@ -18,7 +21,8 @@ struct Question<'f> {
 }
 
 impl Masks {
-    /// The tables, unless a tree has more than 32 leaves or they would grow too large.
+    /// The tables, unless a tree has more than 32 leaves, a feature too many categories, or they
+    /// would grow too large.
     pub(in super::super) fn new(forest: &Forest, row: &[RowType]) -> Option<Self> {
         let most = forest.trees.iter().map(|tree| tree.nodes.len().div_ceil(2)).max();
         if most > Some(MAX_LEAVES) {
@@ -56,6 +60,7 @@ impl Block {
                 continue;
             }
             let n_ranks = match row[feature].n_categories() {
+                Some(n_categories) if n_categories as usize > MAX_CATEGORIES => return None,
                 Some(n_categories) => n_categories as usize + 1,
                 None => questions.len() + 2,
             };
