@@ -195,18 +195,26 @@ fn balanced(text: &str, open: char, close: char) -> &str {
     text
 }
 
+/// Calls of functions compiled for more than every processor has, and vector loads, argued there.
+const UNSAFE: &str = "serve-lib/src/engine/cpu.rs";
+/// The root above it, which denies unsafe code: what is forbidden could not be allowed there.
+const ROOT_OF_UNSAFE: &str = "serve-lib/src/lib.rs";
+
 #[test]
-fn there_is_no_unsafe_code() {
+fn there_is_no_unsafe_code_but_in_one_file() {
     let files = rust_files(&CRATES);
     let mut offenders = Vec::new();
-    for file in &files {
+    for file in files.iter().filter(|file| file.path != UNSAFE) {
         let code = code_only(&file.text);
         let found = words(&code).find(|(_, word)| *word == "unsafe");
         offenders.extend(
             found.map(|(position, _)| format!("{}:{}", file.path, line_of(&code, position))),
         );
     }
-    assert_none(&offenders, "a wrong score must never come from memory: no unsafe code");
+    assert_none(
+        &offenders,
+        "a wrong score must never come from memory: unsafe code only in serve-lib's engine/cpu.rs",
+    );
 
     let by_path: BTreeMap<&str, &Source> = files.iter().map(|f| (f.path.as_str(), f)).collect();
     let roots = crate_roots();
@@ -216,11 +224,15 @@ fn there_is_no_unsafe_code() {
     );
     let unguarded: Vec<&String> = roots
         .iter()
-        .filter(|root| !code_only(&by_path[root.as_str()].text).contains("#![forbid(unsafe_code)]"))
+        .filter(|root| {
+            let level = if **root == ROOT_OF_UNSAFE { "deny" } else { "forbid" };
+            let expected = format!("#![{level}(unsafe_code)]");
+            !code_only(&by_path[root.as_str()].text).contains(&expected)
+        })
         .collect();
     assert_none(
         &unguarded,
-        "the root of every target says `#![forbid(unsafe_code)]`, so that the compiler agrees",
+        "the root of every target says `#![forbid(unsafe_code)]`, that of serve-lib `#![deny(unsafe_code)]`, so that the compiler agrees",
     );
 }
 

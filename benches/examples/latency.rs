@@ -1,4 +1,5 @@
-//! Prints the latency of scoring one dense row: median, 99th and 99.9th percentile, in nanoseconds.
+//! Prints the latency of scoring one dense row: median, 99th and 99.9th percentile, in nanoseconds,
+//! for every engine that takes the model on this machine; a star marks the one chosen at load.
 //!
 //! Each call is timed alone, because a tail is lost in the mean of a batch. Reading the clock costs
 //! about as much as a small model, so the median cost of two readings with nothing between them is
@@ -9,57 +10,69 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use shroff_benches::{Kind, rows, scorer, shuffled};
+use shroff_benches::{Kind, artifact, rows, shuffled};
+use shroff_serve::Scorer;
 
 const N_ROWS: usize = 16_384;
 /// How often all rows are scored; the first time warms caches and is not counted.
-const N_ROUNDS: usize = 64;
+const N_ROUNDS: usize = 16;
 
 fn main() {
     let overhead = clock_overhead_nanos();
     println!("one dense row, nanoseconds; clock overhead of {overhead} ns subtracted");
     println!(
-        "{:<24}{:>8}{:>8}{:>8}{:>10}{:>12}",
-        "model", "p50", "p99", "p99.9", "max", "batch mean"
+        "{:<24}{:<20}{:>8}{:>8}{:>8}{:>10}{:>12}",
+        "model", "engine", "p50", "p99", "p99.9", "max", "batch mean"
     );
     for kind in Kind::ALL {
-        let scorer = scorer(kind);
-        let rows = rows(&scorer, N_ROWS, 11);
-        let mut nanos = Vec::with_capacity(N_ROWS * N_ROUNDS);
-        let mut batch_nanos = 0;
-        for round in 0..=N_ROUNDS {
-            let order = shuffled(N_ROWS, round as u64);
-            let batch = Instant::now();
-            for &position in &order {
-                black_box(scorer.score(black_box(&rows[position])).expect("the length is right"));
-            }
-            let elapsed = batch.elapsed().as_nanos();
-            let order = shuffled(N_ROWS, (round + N_ROUNDS + 1) as u64);
-            let timed = order.iter().map(|&position| {
-                let start = Instant::now();
-                black_box(scorer.score(black_box(&rows[position])).expect("the length is right"));
-                start.elapsed().as_nanos() as u64
-            });
-            if round > 0 {
-                batch_nanos += elapsed;
-                nanos.extend(timed.map(|raw| raw.saturating_sub(overhead)));
-            } else {
-                timed.for_each(drop);
-            }
+        let bytes = artifact(kind);
+        let start = Instant::now();
+        let mut scorer = Scorer::from_bytes(&bytes).expect("the artifact is valid");
+        let load = start.elapsed().as_secs_f64() * 1e3;
+        let chosen = scorer.engine_name();
+        for engine in scorer.engine_names() {
+            assert!(scorer.force_engine(engine), "the name comes from the scorer");
+            let star = if engine == chosen { "*" } else { "" };
+            measure(&scorer, kind.name(), &format!("{engine}{star}"), overhead);
         }
-        nanos.sort_unstable();
-        let at = |share: f64| nanos[(share * (nanos.len() - 1) as f64) as usize];
-        let mean = batch_nanos as f64 / nanos.len() as f64;
-        println!(
-            "{:<24}{:>8}{:>8}{:>8}{:>10}{:>12.1}",
-            kind.name(),
-            at(0.5),
-            at(0.99),
-            at(0.999),
-            at(1.0),
-            mean
-        );
+        println!("{:<24}loaded in {load:.1} ms", kind.name());
     }
+}
+
+fn measure(scorer: &Scorer, model: &str, engine: &str, overhead: u64) {
+    let rows = rows(scorer, N_ROWS, 11);
+    let mut nanos = Vec::with_capacity(N_ROWS * N_ROUNDS);
+    let mut batch_nanos = 0;
+    for round in 0..=N_ROUNDS {
+        let order = shuffled(N_ROWS, round as u64);
+        let batch = Instant::now();
+        for &position in &order {
+            black_box(scorer.score(black_box(&rows[position])).expect("the length is right"));
+        }
+        let elapsed = batch.elapsed().as_nanos();
+        let order = shuffled(N_ROWS, (round + N_ROUNDS + 1) as u64);
+        let timed = order.iter().map(|&position| {
+            let start = Instant::now();
+            black_box(scorer.score(black_box(&rows[position])).expect("the length is right"));
+            start.elapsed().as_nanos() as u64
+        });
+        if round > 0 {
+            batch_nanos += elapsed;
+            nanos.extend(timed.map(|raw| raw.saturating_sub(overhead)));
+        } else {
+            timed.for_each(drop);
+        }
+    }
+    nanos.sort_unstable();
+    let at = |share: f64| nanos[(share * (nanos.len() - 1) as f64) as usize];
+    let mean = batch_nanos as f64 / nanos.len() as f64;
+    println!(
+        "{model:<24}{engine:<20}{:>8}{:>8}{:>8}{:>10}{mean:>12.1}",
+        at(0.5),
+        at(0.99),
+        at(0.999),
+        at(1.0)
+    );
 }
 
 /// The median time between two readings of the clock, one right after the other.

@@ -25,22 +25,38 @@ const ONE_MISSING_IN: u32 = 20;
 pub enum Kind {
     /// Logistic regression over 30 features, four of them categories, calibrated by Platt.
     Linear,
-    /// 100 averaged trees, full to depth 12 but for one branch in eight that ends early.
+    /// 100 averaged trees of 250 leaves, at most 12 splits deep: the shape of a random forest.
     Averaged,
     /// 100 additive trees of 31 leaves, grown leaf-wise: the shape of a gradient-boosted model.
     Boosted,
+    /// 500 of them.
+    Boosted500,
+    /// 100 additive symmetric trees of depth 6.
+    Symmetric,
+    /// 500 of them.
+    Symmetric500,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Linear, Self::Averaged, Self::Boosted];
+    pub const ALL: [Self; 6] = [
+        Self::Linear,
+        Self::Averaged,
+        Self::Boosted,
+        Self::Boosted500,
+        Self::Symmetric,
+        Self::Symmetric500,
+    ];
 
     /// The name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Linear => "linear_30_features",
-            Self::Averaged => "averaged_100x_depth_12",
+            Self::Averaged => "averaged_100x250_leaves",
             Self::Boosted => "boosted_100x31_leaves",
+            Self::Boosted500 => "boosted_500x31_leaves",
+            Self::Symmetric => "symmetric_100x_depth_6",
+            Self::Symmetric500 => "symmetric_500x_depth_6",
         }
     }
 }
@@ -166,19 +182,17 @@ fn contents(kind: Kind, dice: &mut Dice) -> Contents {
             (model, PriorCorrection::LogOdds { shift: -3.0 })
         }
         Kind::Averaged => {
-            let trees = (0..100).map(|_| full_tree(12, dice)).collect();
+            let trees = (0..100).map(|_| leaf_wise_tree(250, 12, dice)).collect();
             let aggregation = Aggregation::Averaged;
             let forest = Forest { aggregation, symmetric: false, trees };
             let (kept_share, fraud_weight, n_rows) = (0.05, 1.0, 100_000);
             let prior = PriorCorrection::Averaged { kept_share, fraud_weight, n_rows };
             (Model::Forest(forest), prior)
         }
-        Kind::Boosted => {
-            let trees = (0..100).map(|_| leaf_wise_tree(31, dice)).collect();
-            let aggregation = Aggregation::Additive { start: -4.0 };
-            let forest = Forest { aggregation, symmetric: false, trees };
-            (Model::Forest(forest), PriorCorrection::LogOdds { shift: 0.0 })
-        }
+        Kind::Boosted => additive(100, false, dice),
+        Kind::Boosted500 => additive(500, false, dice),
+        Kind::Symmetric => additive(100, true, dice),
+        Kind::Symmetric500 => additive(500, true, dice),
     };
     let calibrator = Calibrator::Platt(Platt { slope: 1.1, intercept: -0.1 });
     Contents {
@@ -217,44 +231,63 @@ fn term(is_category: bool, dice: &mut Dice) -> Term {
     Term::Numeric { weight, mean, scale, imputed, missing_weight: 0.1, mean_contribution: 0.0 }
 }
 
-/// Every branch goes down to `depth`, but one in eight that ends on the way.
-fn full_tree(depth: usize, dice: &mut Dice) -> Tree {
+fn additive(n_trees: usize, symmetric: bool, dice: &mut Dice) -> (Model, PriorCorrection) {
+    let mut tree =
+        |_| if symmetric { symmetric_tree(6, dice) } else { leaf_wise_tree(31, 64, dice) };
+    let trees = (0..n_trees).map(&mut tree).collect();
+    let aggregation = Aggregation::Additive { start: -4.0 };
+    let forest = Forest { aggregation, symmetric, trees };
+    (Model::Forest(forest), PriorCorrection::LogOdds { shift: 0.0 })
+}
+
+/// One question for each level.
+fn symmetric_tree(depth: usize, dice: &mut Dice) -> Tree {
     let mut nodes = vec![leaf(dice)];
-    let mut open = vec![(0, 0)];
-    while let Some((index, level)) = open.pop() {
-        if level < depth && (level < 4 || dice.below(8) > 0) {
-            let (left, right) = grow(&mut nodes, index, dice);
-            open.extend([(left, level + 1), (right, level + 1)]);
+    let mut level = vec![0];
+    for _ in 0..depth {
+        let asked = question(dice);
+        let children = level.iter().map(|&index| grow(&mut nodes, index, asked.clone(), dice));
+        level = children.collect::<Vec<_>>().into_iter().flatten().collect();
+    }
+    Tree { nodes }
+}
+
+/// Splits random leaves that lie less deep than `max_depth` until there are `n_leaves`: uneven
+/// depths, as learners that split the best leaf first give them.
+fn leaf_wise_tree(n_leaves: usize, max_depth: usize, dice: &mut Dice) -> Tree {
+    let mut nodes = vec![leaf(dice)];
+    let (mut open, mut n_made) = (vec![(0, 0)], 1);
+    while n_made < n_leaves && !open.is_empty() {
+        let chosen = dice.below(open.len() as u32) as usize;
+        let (index, depth) = open.swap_remove(chosen);
+        let asked = question(dice);
+        let children = grow(&mut nodes, index, asked, dice);
+        n_made += 1;
+        if depth + 1 < max_depth {
+            open.extend(children.map(|child| (child, depth + 1)));
         }
     }
     Tree { nodes }
 }
 
-/// Splits random leaves until there are `n_leaves`: uneven depths, as learners that split the best
-/// leaf first give them.
-fn leaf_wise_tree(n_leaves: usize, dice: &mut Dice) -> Tree {
-    let mut nodes = vec![leaf(dice)];
-    let mut leaves = vec![0];
-    while leaves.len() < n_leaves {
-        let chosen = dice.below(leaves.len() as u32) as usize;
-        let index = leaves.swap_remove(chosen);
-        leaves.extend(<[usize; 2]>::from(grow(&mut nodes, index, dice)));
-    }
-    Tree { nodes }
-}
-
-/// Makes a leaf a split of two new leaves, and gives their positions.
-fn grow(nodes: &mut Vec<Node>, index: usize, dice: &mut Dice) -> (usize, usize) {
-    let children = (nodes.len(), nodes.len() + 1);
-    nodes[index] = Node::Split(Split {
+/// A random question, as yet without children.
+fn question(dice: &mut Dice) -> Split {
+    Split {
         feature_index: dice.below(N_FEATURES as u32),
         test: SplitTest::AtMost(dice.unit() as f32),
         default_left: dice.below(2) == 0,
-        left: children.0 as u32,
-        right: children.1 as u32,
+        left: 0,
+        right: 0,
         cover: 1.0,
         gain: 1.0,
-    });
+    }
+}
+
+/// Makes a leaf a split of two new leaves, and gives their positions.
+fn grow(nodes: &mut Vec<Node>, index: usize, asked: Split, dice: &mut Dice) -> [usize; 2] {
+    let children = [nodes.len(), nodes.len() + 1];
+    let [left, right] = children.map(|child| child as u32);
+    nodes[index] = Node::Split(Split { left, right, ..asked });
     nodes.extend([leaf(dice), leaf(dice)]);
     children
 }

@@ -194,6 +194,16 @@ pub enum ScoreErrorKind {
         /// Values given.
         found: usize,
     },
+    /// A batch whose parts have lengths that do not fit.
+    #[error("expected {expected} {what}, found {found}")]
+    BatchLength {
+        /// What was counted.
+        what: &'static str,
+        /// What the schema and the buffer for the scores ask for.
+        expected: usize,
+        /// What was given.
+        found: usize,
+    },
     /// A value of another type than its input.
     #[error("input {input:?}: expected {expected}, found {found}")]
     WrongType {
@@ -256,6 +266,10 @@ impl ScoreError {
 
     pub(crate) fn record_length(expected: usize, found: usize) -> Self {
         Self(ScoreErrorKind::RecordLength { expected, found })
+    }
+
+    pub(crate) fn batch_length(what: &'static str, expected: usize, found: usize) -> Self {
+        Self(ScoreErrorKind::BatchLength { what, expected, found })
     }
 
     pub(crate) fn row_length(expected: usize, found: usize) -> Self {

@@ -59,7 +59,7 @@
 //!
 //! A higher margin is more suspicious; the probability is calibrated, and ties where the
 //! calibration curve is flat: rank by [`Score::margin`], weigh costs by [`Score::probability`].
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod artifact;
 mod engine;

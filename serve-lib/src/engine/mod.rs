@@ -1,24 +1,81 @@
 //! How a model is evaluated: derived from the plain model at load, never stored. Every engine gives
 //! the bits of the model's own `margin`, which is the definition.
 
+#[cfg(target_arch = "x86_64")]
+mod cpu;
+#[cfg(target_arch = "x86_64")]
+mod masks;
+#[cfg(target_arch = "x86_64")]
+mod symmetric;
+#[cfg(test)]
+mod tests;
 mod walk;
 
-use crate::model::{Linear, Model};
+use std::hint::black_box;
+use std::time::Instant;
+
+use crate::model::{Forest, Linear, Model};
+use crate::schema::RowType;
 use walk::Walker;
+#[cfg(target_arch = "x86_64")]
+use {
+    cpu::{Avx2, Avx512},
+    masks::Masks,
+    std::sync::Arc,
+    symmetric::Symmetric,
+};
 
 /// A model made ready to run.
 #[derive(Debug)]
 pub(crate) enum Engine {
     Linear(Linear),
-    Forest(Walker),
+    Forest(ForestEngine),
+}
+
+/// A way to evaluate a forest.
+#[derive(Debug)]
+pub(crate) enum ForestEngine {
+    Walk(Walker),
+    #[cfg(target_arch = "x86_64")]
+    Symmetric512(Avx512, Arc<Symmetric>),
+    #[cfg(target_arch = "x86_64")]
+    Symmetric2(Avx2, Arc<Symmetric>),
+    #[cfg(target_arch = "x86_64")]
+    Masks512(Avx512, Arc<Masks>),
+    #[cfg(target_arch = "x86_64")]
+    Masks2(Avx2, Arc<Masks>),
 }
 
 impl Engine {
-    /// Prepares a model that [`Model::check`] proved for rows of `n_features` values.
-    pub(crate) fn new(model: &Model) -> Self {
+    /// Prepares a model that [`Model::check`] proved for rows of these types: in the way that takes
+    /// the least time for the sample of rows, or without one in the way that should.
+    pub(crate) fn new(model: &Model, row: &[RowType], sample: &[Vec<f32>]) -> Self {
         match model {
             Model::Linear(linear) => Self::Linear(linear.clone()),
-            Model::Forest(forest) => Self::Forest(Walker::new(forest)),
+            Model::Forest(forest) => {
+                let mut engines = ForestEngine::all(forest, row);
+                // There is at least the walker.
+                let fastest = fastest(&engines, sample);
+                Self::Forest(engines.swap_remove(fastest))
+            }
+        }
+    }
+
+    /// Every engine that takes the model on this machine, for tests and benches.
+    pub(crate) fn all(model: &Model, row: &[RowType]) -> Vec<Self> {
+        match model {
+            Model::Linear(linear) => vec![Self::Linear(linear.clone())],
+            Model::Forest(forest) => {
+                ForestEngine::all(forest, row).into_iter().map(Self::Forest).collect()
+            }
+        }
+    }
+
+    /// The name in reports.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Linear(_) => "linear",
+            Self::Forest(forest) => forest.name(),
         }
     }
 
@@ -27,7 +84,83 @@ impl Engine {
     pub(crate) fn margin(&self, row: &[f32]) -> f64 {
         match self {
             Self::Linear(linear) => linear.margin(row),
-            Self::Forest(walker) => walker.margin(row),
+            Self::Forest(forest) => forest.margin(row),
         }
     }
+}
+
+impl ForestEngine {
+    /// Every engine that takes the forest on this machine, the one likely to be fastest first.
+    fn all(forest: &Forest, row: &[RowType]) -> Vec<Self> {
+        let mut found = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            let (avx2, avx512) = (Avx2::detect(), Avx512::detect());
+            // AVX-512 brings AVX2 with it. Both run over the same tables.
+            let symmetric = avx2.and_then(|_| Symmetric::new(forest, row.len())).map(Arc::new);
+            let masks = avx2.and_then(|_| Masks::new(forest, row)).map(Arc::new);
+            let (symmetric, masks) = (|| symmetric.clone(), || masks.clone());
+            found.extend(avx512.zip(symmetric()).map(|(cpu, run)| Self::Symmetric512(cpu, run)));
+            found.extend(avx512.zip(masks()).map(|(cpu, run)| Self::Masks512(cpu, run)));
+            found.extend(avx2.zip(symmetric()).map(|(cpu, run)| Self::Symmetric2(cpu, run)));
+            found.extend(avx2.zip(masks()).map(|(cpu, run)| Self::Masks2(cpu, run)));
+        }
+        found.push(Self::Walk(Walker::new(forest, row.len())));
+        found
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Walk(_) => "walk",
+            #[cfg(target_arch = "x86_64")]
+            Self::Symmetric512(..) => "symmetric_avx512",
+            #[cfg(target_arch = "x86_64")]
+            Self::Symmetric2(..) => "symmetric_avx2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Masks512(..) => "masks_avx512",
+            #[cfg(target_arch = "x86_64")]
+            Self::Masks2(..) => "masks_avx2",
+        }
+    }
+
+    #[inline]
+    fn margin(&self, row: &[f32]) -> f64 {
+        match self {
+            Self::Walk(walker) => walker.margin(row),
+            #[cfg(target_arch = "x86_64")]
+            Self::Symmetric512(cpu, symmetric) => cpu.symmetric(symmetric, row),
+            #[cfg(target_arch = "x86_64")]
+            Self::Symmetric2(cpu, symmetric) => cpu.symmetric(symmetric, row),
+            #[cfg(target_arch = "x86_64")]
+            Self::Masks512(cpu, masks) => cpu.masks(masks, row),
+            #[cfg(target_arch = "x86_64")]
+            Self::Masks2(cpu, masks) => cpu.masks(masks, row),
+        }
+    }
+}
+
+/// Rows of the sample that are timed: enough to visit most of a table, few enough for the time of
+/// loading to stay small.
+pub(crate) const N_TIMED: usize = 64;
+
+/// The position of the engine that takes the least time, which depends on the processor and its
+/// caches and changes no score. Of equals, as all are without a sample, the first.
+fn fastest(engines: &[ForestEngine], sample: &[Vec<f32>]) -> usize {
+    if engines.len() == 1 || sample.is_empty() {
+        return 0;
+    }
+    let time = |engine: &ForestEngine| {
+        let pass = || {
+            let start = Instant::now();
+            for row in sample.iter().take(N_TIMED) {
+                black_box(engine.margin(black_box(row)));
+            }
+            start.elapsed()
+        };
+        // The first pass brings tables and nodes near.
+        pass();
+        pass().min(pass())
+    };
+    let times = engines.iter().map(time).enumerate();
+    times.min_by_key(|(_, time)| *time).map_or(0, |(position, _)| position)
 }

@@ -1,5 +1,6 @@
 //! The scorer: an artifact made ready to judge one transaction at a time.
 
+mod batch;
 mod bound;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,7 @@ use self::bound::Holder;
 use crate::artifact::{
     self, Artifact, ArtifactId, Bands, Contents, Expected, GoldenRecord, MAX_ARTIFACT_BYTES,
 };
-use crate::engine::Engine;
+use crate::engine::{Engine, N_TIMED};
 use crate::error::{Error, ErrorKind, ScoreError, ScoreErrorKind};
 use crate::record::{BindError, Record, Value};
 use crate::schema::{MAX_FEATURES, Schema};
@@ -43,6 +44,11 @@ pub struct Score {
     /// Position of the band the margin lies in, 0 for the lowest; none when the artifact has no
     /// bands. [`Scorer::band_name`] gives its name.
     pub band: Option<u8>,
+}
+
+impl Score {
+    /// No score at all, to fill the buffer of a batch with before it is scored.
+    pub const UNSET: Self = Self { margin: f64::NAN, probability: f64::NAN, band: None };
 }
 
 impl Scorer {
@@ -90,8 +96,9 @@ impl Scorer {
     }
 
     fn new(artifact: Artifact) -> Self {
-        let engine = Engine::new(&artifact.contents.model);
         let Artifact { id, schema_hash, contents, .. } = artifact;
+        let row = contents.schema.row_types();
+        let engine = Engine::new(&contents.model, &row, &golden_rows(&contents));
         Self { id, schema_hash, contents, engine }
     }
 
@@ -107,11 +114,17 @@ impl Scorer {
         if row.len() != expected {
             return Err(ScoreError::row_length(expected, row.len()));
         }
+        Ok(self.score_whole(row))
+    }
+
+    /// The score of a row of the right length.
+    #[inline]
+    fn score_whole(&self, row: &[f32]) -> Score {
         let margin = self.engine.margin(row);
         let probability = self.contents.calibration.probability(margin);
         // At most 64 edges: the position fits.
         let band = self.contents.bands.as_ref().map(|bands| bands.index(margin) as u8);
-        Ok(Score { margin, probability, band })
+        Score { margin, probability, band }
     }
 
     /// Scores a raw record: one value per input in the schema's order.
@@ -186,6 +199,27 @@ impl Scorer {
         &self.contents
     }
 
+    /// How the model is evaluated on this machine, for reports: one of several ways, chosen by a
+    /// short measurement when the artifact was opened, that give the same bits.
+    pub fn engine_name(&self) -> &'static str {
+        self.engine.name()
+    }
+
+    /// The names that [`Self::force_engine`] takes; for benches.
+    #[doc(hidden)]
+    pub fn engine_names(&self) -> Vec<&'static str> {
+        let engines = Engine::all(&self.contents.model, &self.contents.schema.row_types());
+        engines.iter().map(Engine::name).collect()
+    }
+
+    /// Evaluates the model in the named way, if that is one; for benches.
+    #[doc(hidden)]
+    pub fn force_engine(&mut self, name: &str) -> bool {
+        let engines = Engine::all(&self.contents.model, &self.contents.schema.row_types());
+        let found = engines.into_iter().find(|engine| engine.name() == name);
+        found.map(|engine| self.engine = engine).is_some()
+    }
+
     /// The bands, from the lowest up.
     pub fn bands(&self) -> Option<&Bands> {
         self.contents.bands.as_ref()
@@ -241,6 +275,17 @@ impl Scorer {
         let expected = format!("{:?}", golden.expected);
         Err(Error::within(ErrorKind::Golden { row, expected, found }, "GOLDEN"))
     }
+}
+
+/// The first golden records as dense rows, but for those that a policy rejects.
+fn golden_rows(contents: &Contents) -> Vec<Vec<f32>> {
+    let rows = contents.golden.iter().take(N_TIMED).map(|golden| {
+        let values: Vec<Value<'_>> = golden.values.iter().map(|value| value.as_value()).collect();
+        let mut row = vec![0.0; contents.schema.features.len()];
+        let encoded = contents.program.encode(&contents.schema, Record::new(&values), &mut row);
+        encoded.is_ok().then_some(row)
+    });
+    rows.flatten().collect()
 }
 
 /// Shared between threads without a lock.

@@ -281,6 +281,7 @@ macro_rules! with {
     };
 }
 
+mod batch;
 mod refusals;
 
 fn score_of<T: Serialize>(scorer: &Scorer, value: &T) -> Bits {

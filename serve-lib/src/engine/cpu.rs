@@ -1,0 +1,149 @@
+//! What this machine's processor can do beyond the common ground, and the only unsafe code of the
+//! project: calls of functions compiled for more than every processor has, and loads through
+//! pointers. Both are argued line by line; everything else about the vector engines is safe code.
+#![allow(unsafe_code)]
+
+use std::arch::x86_64::*;
+
+use super::masks::Masks;
+use super::symmetric::Symmetric;
+
+/// Proof that this machine has AVX2 and the bit counting that came with it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Avx2(());
+
+/// Proof that this machine has AVX-512 as all have it since 2017: F, BW, CD, DQ, VL.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Avx512(());
+
+impl Avx2 {
+    /// Asks the processor.
+    pub(super) fn detect() -> Option<Self> {
+        let found = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("lzcnt")
+            && is_x86_feature_detected!("popcnt");
+        found.then_some(Self(()))
+    }
+
+    #[inline]
+    pub(super) fn symmetric(self, engine: &Symmetric, row: &[f32]) -> f64 {
+        // SAFETY: a safe function but for its features, which `self` proves.
+        unsafe { engine.margin_avx2(row) }
+    }
+
+    #[inline]
+    pub(super) fn masks(self, engine: &Masks, row: &[f32]) -> f64 {
+        // SAFETY: a safe function but for its features, which `self` proves.
+        unsafe { engine.margin_avx2(row) }
+    }
+}
+
+impl Avx512 {
+    /// Asks the processor.
+    pub(super) fn detect() -> Option<Self> {
+        let found = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512cd")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+            && Avx2::detect().is_some();
+        found.then_some(Self(()))
+    }
+
+    #[inline]
+    pub(super) fn symmetric(self, engine: &Symmetric, row: &[f32]) -> f64 {
+        // SAFETY: a safe function but for its features, which `self` proves.
+        unsafe { engine.margin_avx512(row) }
+    }
+
+    #[inline]
+    pub(super) fn masks(self, engine: &Masks, row: &[f32]) -> f64 {
+        // SAFETY: a safe function but for its features, which `self` proves.
+        unsafe { engine.margin_avx512(row) }
+    }
+}
+
+// Loads and stores that need no alignment, of arrays of exactly the register's size: the reference
+// proves that all of the bytes may be read or written, and every bit pattern is a value.
+
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn load_8_f32(from: &[f32; 8]) -> __m256 {
+    // SAFETY: see above.
+    unsafe { _mm256_loadu_ps(from.as_ptr()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn load_8_u32(from: &[u32; 8]) -> __m256i {
+    // SAFETY: see above.
+    unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn store_8_u32(to: &mut [u32; 8], from: __m256i) {
+    // SAFETY: see above.
+    unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), from) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn load_16_f32(from: &[f32; 16]) -> __m512 {
+    // SAFETY: see above.
+    unsafe { _mm512_loadu_ps(from.as_ptr()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn load_16_u32(from: &[u32; 16]) -> __m512i {
+    // SAFETY: see above.
+    unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn store_16_u32(to: &mut [u32; 16], from: __m512i) {
+    // SAFETY: see above.
+    unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), from) }
+}
+
+// Loads of what a slice holds: the mask lets only bytes of the slice be read, the others are 0.
+
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn load_up_to_8(from: &[f32]) -> __m256 {
+    let n = _mm256_set1_epi32(from.len().min(8) as i32);
+    let mask = _mm256_cmpgt_epi32(n, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    // SAFETY: see above.
+    unsafe { _mm256_maskload_ps(from.as_ptr(), mask) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn load_up_to_16(from: &[f32]) -> __m512 {
+    let mask = ((1_u32 << from.len().min(16)) - 1) as __mmask16;
+    // SAFETY: see above.
+    unsafe { _mm512_maskz_loadu_ps(mask, from.as_ptr()) }
+}
+
+// Gathers: an index beyond the slice becomes that of its last value, so none reads outside. A slice
+// is never longer than `i32::MAX` here; longer ones would only have fewer values in reach.
+
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn gather_8_f32(from: &[f32], index: __m256i) -> __m256 {
+    assert!(!from.is_empty(), "a row has values");
+    let last = _mm256_set1_epi32((from.len() - 1).min(i32::MAX as usize) as i32);
+    // SAFETY: see above.
+    unsafe { _mm256_i32gather_ps::<4>(from.as_ptr(), _mm256_min_epu32(index, last)) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn gather_16_f32(from: &[f32], index: __m512i) -> __m512 {
+    assert!(!from.is_empty(), "a row has values");
+    let last = _mm512_set1_epi32((from.len() - 1).min(i32::MAX as usize) as i32);
+    // SAFETY: see above.
+    unsafe { _mm512_i32gather_ps::<4>(_mm512_min_epu32(index, last), from.as_ptr()) }
+}

@@ -1,0 +1,173 @@
+//! Makes the tables of [`Masks`] of a forest.
+
+use super::{Block, Coded, MAX_GROUPS, MAX_LEAVES, Masks, Ranked};
+use crate::model::{Forest, Node, SplitTest, Tree};
+use crate::schema::RowType;
+
+/// Beyond this the tables lie too far from the core, and loading them takes too long.
+const MAX_TABLE_BYTES: usize = 16 << 20;
+
+/// A table has an entry for each category, most of them never met when there are more than this.
+const MAX_CATEGORIES: usize = 1_024;
+
+/// A split, seen from the feature it asks about.
+struct Question<'f> {
+    test: &'f SplitTest,
+    default_left: bool,
+    /// Place of the tree within its block.
+    place: usize,
+    /// The leaves that remain when the answer is "right".
+    kept: u32,
+}
+
+impl Masks {
+    /// The tables, unless a tree has more than 32 leaves, a feature too many categories, or they
+    /// would grow too large.
+    pub(in super::super) fn new(forest: &Forest, row: &[RowType]) -> Option<Self> {
+        let most = forest.trees.iter().map(|tree| tree.nodes.len().div_ceil(2)).max();
+        if most > Some(MAX_LEAVES) {
+            return None;
+        }
+        // Blocks of about one size, each a multiple of the sixteen lanes.
+        let n_groups = forest.trees.len().div_ceil(16);
+        let per_block = n_groups.div_ceil(n_groups.div_ceil(MAX_GROUPS));
+        let mut bytes_left = MAX_TABLE_BYTES;
+        let blocks = forest.trees.chunks(per_block * 16);
+        let blocks =
+            blocks.map(|trees| Block::new(trees, row, &mut bytes_left)).collect::<Option<_>>()?;
+        let (aggregation, n_trees) = (forest.aggregation, forest.trees.len());
+        Some(Self { aggregation, n_trees, blocks })
+    }
+}
+
+impl Block {
+    fn new(trees: &[Tree], row: &[RowType], bytes_left: &mut usize) -> Option<Self> {
+        let n_groups = trees.len().div_ceil(16);
+        let mut block = Self {
+            n_groups,
+            ranked: Vec::new(),
+            coded: Vec::new(),
+            cuts: Vec::new(),
+            tables: Vec::new(),
+            leaves: vec![[[0.0; MAX_LEAVES]; 16]; n_groups],
+        };
+        let mut by_feature: Vec<Vec<Question<'_>>> = row.iter().map(|_| Vec::new()).collect();
+        for (place, tree) in trees.iter().enumerate() {
+            number_leaves(tree, place, &mut block.leaves[place / 16][place % 16], &mut by_feature);
+        }
+        for (feature, questions) in by_feature.iter_mut().enumerate() {
+            if questions.is_empty() {
+                continue;
+            }
+            let n_ranks = match row[feature].n_categories() {
+                Some(n_categories) if n_categories as usize > MAX_CATEGORIES => return None,
+                Some(n_categories) => n_categories as usize + 1,
+                None => questions.len() + 2,
+            };
+            *bytes_left = bytes_left.checked_sub(n_ranks * n_groups * size_of::<[u32; 16]>())?;
+            match row[feature].n_categories() {
+                Some(n_categories) => block.push_coded(feature, n_categories as usize, questions),
+                None => block.push_ranked(feature, questions),
+            }
+        }
+        Some(block)
+    }
+
+    fn push_ranked(&mut self, feature: usize, questions: &mut [Question<'_>]) {
+        let cut = |question: &Question<'_>| match question.test {
+            SplitTest::AtMost(value) => value.next_up(),
+            // No such test of a number, as `Model::check` proved.
+            SplitTest::OneOf(_) => f32::NAN,
+        };
+        let first_entry = self.tables.len();
+        self.push_missing(questions);
+        // What is next above 0 is next above −0 too, so that equal cuts have equal bits.
+        questions.sort_by(|a, b| cut(a).total_cmp(&cut(b)));
+        let mut words = vec![[u32::MAX; 16]; self.n_groups];
+        self.tables.extend_from_slice(&words);
+        let mut cuts = vec![f32::NEG_INFINITY];
+        for alike in questions.chunk_by(|a, b| cut(a).to_bits() == cut(b).to_bits()) {
+            cuts.push(cut(&alike[0]));
+            for question in alike {
+                question.strike(&mut words);
+            }
+            self.tables.extend_from_slice(&words);
+        }
+        let first_pivots = self.cuts.len();
+        let n_pivots = cuts.len().div_ceil(16) - 1;
+        let pivots: Vec<f32> = cuts.chunks_exact(16).take(n_pivots).map(|c| c[15]).collect();
+        self.push_cuts(&pivots);
+        let first_cuts = self.cuts.len();
+        self.push_cuts(&cuts);
+        self.ranked.push(Ranked { feature, first_pivots, first_cuts, first_entry });
+    }
+
+    fn push_coded(&mut self, feature: usize, n_categories: usize, questions: &[Question<'_>]) {
+        let first_entry = self.tables.len();
+        self.push_missing(questions);
+        for code in 0..n_categories {
+            let goes_right = |question: &&Question<'_>| match question.test {
+                SplitTest::OneOf(set) => !set.contains(code),
+                SplitTest::AtMost(_) => false,
+            };
+            self.push_words(questions.iter().filter(goes_right));
+        }
+        self.coded.push(Coded { feature, n_categories, first_entry });
+    }
+
+    fn push_missing(&mut self, questions: &[Question<'_>]) {
+        self.push_words(questions.iter().filter(|question| !question.default_left));
+    }
+
+    fn push_words<'q>(&mut self, going_right: impl Iterator<Item = &'q Question<'q>>) {
+        let mut words = vec![[u32::MAX; 16]; self.n_groups];
+        going_right.for_each(|question| question.strike(&mut words));
+        self.tables.extend(words);
+    }
+
+    fn push_cuts(&mut self, values: &[f32]) {
+        for values in values.chunks(16) {
+            let mut cuts = [f32::NAN; 16];
+            cuts[..values.len()].copy_from_slice(values);
+            self.cuts.push(cuts);
+        }
+    }
+}
+
+impl Question<'_> {
+    fn strike(&self, words: &mut [[u32; 16]]) {
+        words[self.place / 16][self.place % 16] &= self.kept;
+    }
+}
+
+/// Writes down the leaves from left to right, and each split with the leaves on its left.
+fn number_leaves<'f>(
+    tree: &'f Tree,
+    place: usize,
+    leaves: &mut [f64; MAX_LEAVES],
+    by_feature: &mut [Vec<Question<'f>>],
+) {
+    // Children stand after their parents: backwards, each node knows how many leaves lie below it.
+    let mut n_below = vec![1; tree.nodes.len()];
+    for (index, node) in tree.nodes.iter().enumerate().rev() {
+        if let Node::Split(split) = node {
+            n_below[index] = n_below[split.left as usize] + n_below[split.right as usize];
+        }
+    }
+    let mut first = vec![0; tree.nodes.len()];
+    for (index, node) in tree.nodes.iter().enumerate() {
+        match node {
+            Node::Leaf { value, .. } => leaves[first[index]] = *value,
+            Node::Split(split) => {
+                let (from, to) = (first[index], first[index] + n_below[split.left as usize]);
+                first[split.left as usize] = from;
+                first[split.right as usize] = to;
+                // There is a leaf on the right, so `to` is at most 31.
+                let kept = !((u32::MAX >> from) & !(u32::MAX >> to));
+                let (test, default_left) = (&split.test, split.default_left);
+                let question = Question { test, default_left, place, kept };
+                by_feature[split.feature_index as usize].push(question);
+            }
+        }
+    }
+}
