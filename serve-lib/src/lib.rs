@@ -1,4 +1,4 @@
-//! Loads a fraud model and scores one transaction in microseconds.
+//! Loads a fraud model and scores one transaction in about a microsecond.
 //!
 //! A model arrives as one file, an [artifact], published by the trainer. A backend opens it into a
 //! [`Scorer`], shares that between its threads, and asks it about one transaction at a time:

@@ -47,6 +47,7 @@ pub(super) fn inspect(args: &Args) -> anyhow::Result<Ending> {
     let digits = scorer.schema_hash().iter().map(|byte| format!("{byte:02x}"));
     report["schema_hash"] = json!(digits.collect::<String>());
     report["bytes"] = json!(bytes.len());
+    report["engine"] = json!(scorer.engine_name());
     let section = |info: &artifact::SectionInfo| json!({ "name": info.name, "version": info.version, "required": info.required, "bytes": info.length });
     report["sections"] = sections.iter().map(section).collect();
     if args.json {
@@ -173,9 +174,17 @@ fn text(report: &Value) -> String {
         value => value.to_string(),
     };
     let mut text = String::new();
-    for key in
-        ["artifact", "model", "learner", "kind", "calibration", "as_of", "bytes", "golden_records"]
-    {
+    for key in [
+        "artifact",
+        "model",
+        "learner",
+        "kind",
+        "engine",
+        "calibration",
+        "as_of",
+        "bytes",
+        "golden_records",
+    ] {
         text.push_str(&format!("{key:<15} {}\n", show(&report[key])));
     }
     if report["bands"].is_null() {
