@@ -184,7 +184,12 @@ impl Grower {
             self.accumulators.give(accumulator);
             all
         };
-        let n_tasks = n_rows.div_ceil(ROWS_PER_TASK).min(4 * rayon::current_num_threads());
+        let n_threads = rayon::current_num_threads();
+        // Every task clears and widens a histogram a leaf: more tasks than threads, which even out
+        // what parts take, are for leaves of many rows.
+        let n_tasks = (n_rows / (leaves.len() * ROWS_PER_HISTOGRAM))
+            .clamp(n_threads, 4 * n_threads)
+            .min(n_rows.div_ceil(ROWS_PER_TASK));
         if n_tasks <= 1 {
             return work(parts);
         }
@@ -204,6 +209,8 @@ impl Grower {
 
 /// Fewer rows are counted sooner than a task for them is begun and its histogram added.
 const ROWS_PER_TASK: usize = 1 << 14;
+/// Rows of which the counting takes ten times as long as clearing and widening a histogram.
+const ROWS_PER_HISTOGRAM: usize = 1 << 16;
 /// A subtraction takes some ten microseconds, a task a few.
 const LEAVES_PER_TASK: usize = 4;
 
