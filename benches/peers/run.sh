@@ -8,7 +8,8 @@
 #       other payments. Round r takes table r of --splits tables of different seeds. Ratios are ours
 #       over theirs within a round, the median of the rounds. With SHROFF_DATA=FOLDER the
 #       transactions of the Fraud Detection Handbook come after. Default: 3 rounds, 3 tables, 2
-#       threads; ten minutes on two cores that were half busy.
+#       threads; five minutes on two quiet cores. LEAN_IMPORTS=1 keeps the other libraries from
+#       importing pandas and scikit-learn, which they do when these are there: 110 MB each.
 #   benches/peers/run.sh train --scaling [--threads N] [--json]
 #       shroff alone on 0.1, 1 and 10 million rows.
 #
