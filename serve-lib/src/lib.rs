@@ -62,6 +62,7 @@
 #![deny(unsafe_code)]
 
 pub mod artifact;
+pub mod counters;
 mod engine;
 mod error;
 pub mod features;
@@ -72,6 +73,7 @@ pub mod registry;
 pub mod schema;
 mod scorer;
 
+pub use counters::Counters;
 pub use error::{Error, ErrorKind, RejectReason, ScoreError, ScoreErrorKind};
 pub use record::{BindError, BindErrorKind, Record, Value};
 pub use schema::Schema;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Score, Scorer};
 use crate::error::ScoreError;
-use crate::features::{ByInput, RowFill};
+use crate::features::{ByInput, RowFill, Unwatched, Watch};
 use crate::record::{BindError, Plan, Sink, Value};
 use crate::schema::MAX_FEATURES;
 
@@ -73,29 +73,40 @@ impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
     /// # Errors
     /// As [`Bound::score`].
     pub fn score_like<U: Serialize + ?Sized>(&self, value: &U) -> Result<Score, ScoreError> {
+        self.score_watched(value, &mut Unwatched)
+    }
+
+    /// As [`Bound::score_like`]; `watch` is told of every odd value, also of a value that is rejected.
+    #[inline]
+    pub(crate) fn score_watched<U: Serialize + ?Sized, W: Watch>(
+        &self,
+        value: &U,
+        watch: &mut W,
+    ) -> Result<Score, ScoreError> {
         // Few models have features of two inputs, and none has more of them than features.
         match (self.scorer().schema().features.len(), self.by_input.n_pairs()) {
-            (0..=64, 0) => self.score_on_stack::<64, 0, U>(value),
-            (65..=512, 0) => self.score_on_stack::<512, 0, U>(value),
-            (_, 0) => self.score_on_stack::<MAX_FEATURES, 0, U>(value),
-            (0..=64, 1..=16) => self.score_on_stack::<64, 16, U>(value),
-            (0..=512, 1..=512) => self.score_on_stack::<512, 512, U>(value),
-            _ => self.score_on_stack::<MAX_FEATURES, MAX_FEATURES, U>(value),
+            (0..=64, 0) => self.score_on_stack::<64, 0, U, W>(value, watch),
+            (65..=512, 0) => self.score_on_stack::<512, 0, U, W>(value, watch),
+            (_, 0) => self.score_on_stack::<MAX_FEATURES, 0, U, W>(value, watch),
+            (0..=64, 1..=16) => self.score_on_stack::<64, 16, U, W>(value, watch),
+            (0..=512, 1..=512) => self.score_on_stack::<512, 512, U, W>(value, watch),
+            _ => self.score_on_stack::<MAX_FEATURES, MAX_FEATURES, U, W>(value, watch),
         }
     }
 
     // Not inlined: within one function each call would take the stack of all sizes together.
     #[inline(never)]
-    fn score_on_stack<const N: usize, const PAIRS: usize, U: Serialize + ?Sized>(
+    fn score_on_stack<const N: usize, const PAIRS: usize, U: Serialize + ?Sized, W: Watch>(
         &self,
         value: &U,
+        watch: &mut W,
     ) -> Result<Score, ScoreError> {
         let scorer = self.scorer();
         let contents = scorer.contents();
         let (mut row, mut waiting) = ([0.0; N], [None; PAIRS]);
         let row = &mut row[..contents.schema.features.len()];
         let (schema, program) = (&contents.schema, &contents.program);
-        let mut fill = RowFill::new(&self.by_input, schema, program, row, &mut waiting);
+        let mut fill = RowFill::new(&self.by_input, schema, program, row, &mut waiting, watch);
         self.plan.walk(&contents.schema.inputs, value, &mut fill)?;
         fill.finish()?;
         scorer.score(row)
@@ -123,7 +134,7 @@ impl Holder<'_> {
     }
 }
 
-impl Sink for RowFill<'_> {
+impl<W: Watch> Sink for RowFill<'_, W> {
     #[inline(always)]
     fn feed(&mut self, input: u32, value: Value<'_>) {
         RowFill::feed(self, input, value);

@@ -20,6 +20,7 @@ use crate::artifact::{
 };
 use crate::engine::{Engine, N_TIMED};
 use crate::error::{Error, ErrorKind, ScoreError, ScoreErrorKind};
+use crate::features::{Unwatched, Watch};
 use crate::record::{BindError, Record, Value};
 use crate::schema::{MAX_FEATURES, Schema};
 
@@ -133,11 +134,21 @@ impl Scorer {
     /// A record of another length, a value of another type than its input, or a value that a
     /// feature's policy rejects.
     pub fn score_record(&self, record: Record<'_>) -> Result<Score, ScoreError> {
+        self.score_record_watched(record, &mut Unwatched)
+    }
+
+    /// As [`Scorer::score_record`]; `watch` is told of every odd value, also of a record that is
+    /// rejected.
+    pub(crate) fn score_record_watched<W: Watch>(
+        &self,
+        record: Record<'_>,
+        watch: &mut W,
+    ) -> Result<Score, ScoreError> {
         // A row on the stack, of the smallest size that holds it, spares the caller a scratch object.
         match self.contents.schema.features.len() {
-            0..=64 => self.score_on_stack::<64>(record),
-            65..=512 => self.score_on_stack::<512>(record),
-            _ => self.score_on_stack::<MAX_FEATURES>(record),
+            0..=64 => self.score_on_stack::<64, W>(record, watch),
+            65..=512 => self.score_on_stack::<512, W>(record, watch),
+            _ => self.score_on_stack::<MAX_FEATURES, W>(record, watch),
         }
     }
 
@@ -163,10 +174,15 @@ impl Scorer {
 
     // Not inlined: within one function each call would take the stack of all sizes together.
     #[inline(never)]
-    fn score_on_stack<const N: usize>(&self, record: Record<'_>) -> Result<Score, ScoreError> {
+    fn score_on_stack<const N: usize, W: Watch>(
+        &self,
+        record: Record<'_>,
+        watch: &mut W,
+    ) -> Result<Score, ScoreError> {
         let mut row = [0.0; N];
         let row = &mut row[..self.contents.schema.features.len()];
-        self.encode(record, row)?;
+        let (schema, program) = (&self.contents.schema, &self.contents.program);
+        program.encode_watched(schema, record, row, watch)?;
         self.score(row)
     }
 
