@@ -60,7 +60,7 @@ pub const PROBABILITY_EDGES: [f64; 16] = [
 
 /// Counts what one [`Scorer`] scores; see the [module](self). `Send + Sync`: share them beside it.
 ///
-/// A score takes some 30 ns more than uncounted, and neither locks nor allocates. Each shard, one a
+/// A score takes 20 to 35 ns more than uncounted, and neither locks nor allocates. Each shard, one a
 /// processor, takes 8 bytes times three a feature and 17 a band.
 #[derive(Debug)]
 pub struct Counters {
@@ -115,7 +115,17 @@ impl Counters {
     /// As [`Scorer::score_record`], and for another model's scorer.
     pub fn score_record(&self, scorer: &Scorer, record: Record<'_>) -> Result<Score, ScoreError> {
         self.check(scorer)?;
-        self.watched(|odd| scorer.score_record_watched(record, odd))
+        self.watched(|odd| {
+            let result = scorer.score_record_watched(record, odd);
+            if let Some(Reason::Policy(_)) = Reason::of(&result) {
+                // Encoding ended at the value that is rejected: look at all of them.
+                odd.n_found = 0;
+                let contents = scorer.contents();
+                let tell = |feature, what| odd.odd(feature, what);
+                contents.program.odd_values(&contents.schema, record, tell)?;
+            }
+            result
+        })
     }
 
     /// As [`Bound::score_like`].
@@ -203,7 +213,7 @@ impl Counters {
         score: impl FnOnce(&mut Odd<'_>) -> Result<Score, ScoreError>,
     ) -> Result<Score, ScoreError> {
         let mut found = [0; N];
-        let mut odd = Odd { cells: self.cells, free: found.iter_mut(), n_found: 0 };
+        let mut odd = Odd { cells: self.cells, found: &mut found, n_found: 0 };
         let result = score(&mut odd);
         let n_found = odd.n_found;
         let shard = self.shards.own();
@@ -218,7 +228,7 @@ impl Counters {
 /// The odd values of one record, kept until it is known to be one.
 struct Odd<'a> {
     cells: Cells,
-    free: std::slice::IterMut<'a, u16>,
+    found: &'a mut [u16],
     n_found: usize,
 }
 
@@ -226,9 +236,8 @@ impl Watch for Odd<'_> {
     #[inline]
     fn odd(&mut self, feature: usize, what: RejectReason) {
         // There is room for one value a feature, and each is told once.
-        if let (Some(free), Ok(cell)) =
-            (self.free.next(), u16::try_from(self.cells.odd(feature, what)))
-        {
+        let cell = u16::try_from(self.cells.odd(feature, what));
+        if let (Some(free), Ok(cell)) = (self.found.get_mut(self.n_found), cell) {
             *free = cell;
             self.n_found = self.n_found.wrapping_add(1);
         }

@@ -99,7 +99,7 @@ fn recounted(scorer: &Scorer, records: &[Vec<Value<'_>>], times: u64) -> Counts 
 #[track_caller]
 fn assert_same(found: Counts, mut expected: Counts) {
     // The sum is of probabilities rounded down, the rest is exact.
-    let rounding = expected.scored() as f64 * 2.0_f64.powi(-32);
+    let rounding = expected.scored() as f64 / (1_u64 << 32) as f64;
     let too_low = expected.probability_sum - found.probability_sum;
     assert!((-1e-9..=rounding + 1e-9).contains(&too_low), "{found:?}, expected {expected:?}");
     expected.probability_sum = found.probability_sum;

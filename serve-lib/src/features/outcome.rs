@@ -39,18 +39,30 @@ impl Outcome {
         }
     }
 
-    /// What the feature's policies make of it, after `odd` was told.
-    #[inline(never)]
-    pub(super) fn decide(
+    /// The value, or what the feature's policies make of an odd one after `odd` was told of it.
+    // The call of `odd` stands where it is inlined: whoever does not watch passes nothing on.
+    #[inline(always)]
+    pub(super) fn settle(
         self,
         feature: &Feature,
         odd: impl FnOnce(RejectReason),
     ) -> Result<f32, RejectReason> {
+        match self.sound() {
+            Ok(value) => Ok(value),
+            Err(what) => {
+                odd(what);
+                self.decide(feature)
+            }
+        }
+    }
+
+    /// What the feature's policies make of it.
+    #[inline(never)]
+    pub(super) fn decide(self, feature: &Feature) -> Result<f32, RejectReason> {
         let what = match self.sound() {
             Ok(value) => return Ok(value),
             Err(what) => what,
         };
-        odd(what);
         let policy = match what {
             RejectReason::Missing => feature.on_missing,
             RejectReason::Unseen => feature.on_unseen,

@@ -76,7 +76,7 @@ impl Program {
         self.encode_watched(schema, record, row, &mut Unwatched)
     }
 
-    /// As [`Program::encode`]; `watch` is told of every odd value, also beside one that is rejected.
+    /// As [`Program::encode`]; `watch` is told of the odd values, up to one that is rejected.
     pub(crate) fn encode_watched(
         &self,
         schema: &Schema,
@@ -88,21 +88,14 @@ impl Program {
         if row.len() != self.steps.len() {
             return Err(ScoreError::row_length(self.steps.len(), row.len()));
         }
-        let mut rejected = None;
         let steps = self.steps.iter().zip(&schema.features).zip(row).enumerate();
         for (position, ((step, feature), slot)) in steps {
             let odd = |what| watch.odd(position, what);
-            match step.fill_record(feature, record.values(), schema.utc_offset_secs, odd) {
-                Ok(value) => *slot = value,
-                Err(reason) => {
-                    rejected.get_or_insert((feature, reason));
-                }
-            }
+            *slot = step
+                .fill_record(feature, record.values(), schema.utc_offset_secs, odd)
+                .map_err(|reason| ScoreError::rejected(feature.name.clone(), reason))?;
         }
-        match rejected {
-            None => Ok(()),
-            Some((feature, reason)) => Err(ScoreError::rejected(feature.name.clone(), reason)),
-        }
+        Ok(())
     }
 
     /// Tells which features have a value that a policy decides on, whatever it decides: for each the
@@ -281,17 +274,14 @@ impl Step {
         utc_offset_secs: i32,
         odd: impl FnOnce(RejectReason),
     ) -> Result<f32, RejectReason> {
-        match self.evaluate(value, utc_offset_secs) {
-            Outcome::Value(value) => Ok(value),
-            other => other.decide(feature, odd),
-        }
+        self.evaluate(value, utc_offset_secs).settle(feature, odd)
     }
 
     /// The value of a feature of two inputs, its policies applied. The types were proved before.
     ///
     /// # Errors
     /// Why a policy rejects the value.
-    #[inline(never)]
+    #[inline]
     pub(super) fn fill_pair(
         &self,
         feature: &Feature,
@@ -299,7 +289,7 @@ impl Step {
         second: Value<'_>,
         odd: impl FnOnce(RejectReason),
     ) -> Result<f32, RejectReason> {
-        self.evaluate_pair(first, second).decide(feature, odd)
+        self.evaluate_pair(first, second).settle(feature, odd)
     }
 
     fn evaluate_record(&self, values: &[Value<'_>], utc_offset_secs: i32) -> Outcome {
@@ -316,6 +306,7 @@ impl Step {
         (value(self.input()), self.second_input().map(value))
     }
 
+    #[inline(never)]
     fn evaluate_pair(&self, first: Value<'_>, second: Value<'_>) -> Outcome {
         match self {
             Self::Transform { transform, range } => number(transform.of(first, second), *range),

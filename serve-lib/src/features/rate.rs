@@ -108,7 +108,7 @@ impl<'a> RateCounts<'a> {
     /// # Errors
     /// Why a policy rejects the value.
     pub fn fill(&self, feature: &Feature, category: Option<u32>) -> Result<f32, RejectReason> {
-        self.evaluate(category).decide(feature, |_| ())
+        self.evaluate(category).decide(feature)
     }
 
     /// What is known now, for rows to come.

@@ -76,7 +76,7 @@ impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
         self.score_watched(value, &mut Unwatched)
     }
 
-    /// As [`Bound::score_like`]; `watch` is told of every odd value, also of a value that is rejected.
+    /// As [`Bound::score_like`]; `watch` is told of every odd value, whether one is rejected or not.
     #[inline]
     pub(crate) fn score_watched<U: Serialize + ?Sized, W: Watch>(
         &self,

@@ -137,8 +137,7 @@ impl Scorer {
         self.score_record_watched(record, &mut Unwatched)
     }
 
-    /// As [`Scorer::score_record`]; `watch` is told of every odd value, also of a record that is
-    /// rejected.
+    /// As [`Scorer::score_record`]; `watch` is told of the odd values, up to one that is rejected.
     pub(crate) fn score_record_watched<W: Watch>(
         &self,
         record: Record<'_>,
