@@ -70,6 +70,24 @@ impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
     /// As [`Bound::score`], for any type whose fields have the names of the sample's, in its order:
     /// the same type borrowing for a shorter time, where a binding of `Request<'static>` is kept.
     ///
+    /// ```
+    /// use shroff_serve::{Bound, Scorer};
+    ///
+    /// #[derive(serde::Serialize)]
+    /// struct Payment<'a> { amount: f64, country: &'a str, balance: Option<i64> }
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/v1/linear.shroff");
+    /// # let scorer = std::sync::Arc::new(Scorer::open(path)?);
+    /// let sample = Payment { amount: 1.0, country: "", balance: Some(1) };
+    /// let bound: Bound<'static, Payment<'static>> = scorer.bind_shared(&sample)?;
+    ///
+    /// let request = String::from("FR 191.75");
+    /// let (country, amount) = request.split_once(' ').ok_or("two words")?;
+    /// let payment = Payment { amount: amount.parse()?, country, balance: Some(250) };
+    /// assert!((bound.score_like(&payment)?.margin + 1.25).abs() < 1e-12);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Bound::score`].
     pub fn score_like<U: Serialize + ?Sized>(&self, value: &U) -> Result<Score, ScoreError> {
