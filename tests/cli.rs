@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use crate::project::{CONFIG, Finished, Project, assert_says, blob, edited};
 
-const VERBS: [&str; 9] = [
-    "init", "simulate", "retrain", "train", "evaluate", "predict", "inspect", "verify", "registry",
+const VERBS: [&str; 10] = [
+    "init", "simulate", "retrain", "train", "evaluate", "predict", "inspect", "verify", "bench",
+    "registry",
 ];
 
 #[test]
@@ -89,6 +90,7 @@ fn standard_output_holds_the_result_alone() {
         format!("evaluate {artifact} transactions.csv --window test"),
         format!("inspect {artifact}"),
         format!("verify {artifact}"),
+        format!("bench {artifact} --rounds 1"),
         format!("predict {artifact} transactions.csv --out scored.csv"),
         "simulate --days 9 --customers 9 --terminals 9 --out small".to_owned(),
         "registry list --registry registry".to_owned(),

@@ -35,6 +35,17 @@ impl Scorer {
 
     /// As [`Scorer::score_rows`], for a column per feature in the schema's order.
     ///
+    /// ```
+    /// # use shroff_serve::{Score, Scorer};
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/v1/linear.shroff");
+    /// # let scorer = Scorer::open(path)?;
+    /// let (amounts, countries, balances) = ([191.75, 20.0], [1.0, f32::NAN], [250.0, 0.0]);
+    /// let mut scores = [Score::UNSET; 2];
+    /// scorer.score_columns(&[&amounts, &countries, &balances], &mut scores)?;
+    /// assert!((scores[0].margin + 1.25).abs() < 1e-12);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Another number of columns than the schema has features, or a column of another length than
     /// `scores`; no score is written then.
