@@ -1,5 +1,6 @@
 //! Prints the latency of scoring one dense row: median, 99th and 99.9th percentile, in nanoseconds,
-//! for every engine that takes the model on this machine; a star marks the one chosen at load.
+//! for every engine that takes the model on this machine; a star marks the one chosen at load. Then
+//! the same for batches, in rows a second.
 //!
 //! Each call is timed alone, because a tail is lost in the mean of a batch. Reading the clock costs
 //! about as much as a small model, so the median cost of two readings with nothing between them is
@@ -10,12 +11,16 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use shroff_benches::{Kind, artifact, rows, shuffled};
-use shroff_serve::Scorer;
+use shroff_benches::{Kind, N_FEATURES, artifact, rows, shuffled};
+use shroff_serve::{Score, Scorer};
 
 const N_ROWS: usize = 16_384;
 /// How often all rows are scored; the first time warms caches and is not counted.
 const N_ROUNDS: usize = 16;
+/// With 30 features 24 MB.
+const N_BATCH: usize = 200_000;
+/// Of which the fastest counts.
+const N_BATCH_ROUNDS: usize = 5;
 
 fn main() {
     let overhead = clock_overhead_nanos();
@@ -30,13 +35,43 @@ fn main() {
         let mut scorer = Scorer::from_bytes(&bytes).expect("the artifact is valid");
         let load = start.elapsed().as_secs_f64() * 1e3;
         let chosen = scorer.engine_name();
-        for engine in scorer.engine_names() {
+        for engine in scorer.engine_names(false) {
             assert!(scorer.force_engine(engine), "the name comes from the scorer");
             let star = if engine == chosen { "*" } else { "" };
             measure(&scorer, kind.name(), &format!("{engine}{star}"), overhead);
         }
         println!("{:<24}loaded in {load:.1} ms", kind.name());
     }
+    println!("\nbatches of {N_BATCH} rows on one thread, million rows a second");
+    println!("{:<24}{:<20}{:>8}{:>12}", "model", "engine", "by row", "by column");
+    for kind in Kind::ALL {
+        let mut scorer = Scorer::from_bytes(&artifact(kind)).expect("the artifact is valid");
+        let chosen = scorer.batch_engine_name();
+        for engine in scorer.engine_names(true) {
+            assert!(scorer.force_engine(engine), "the name comes from the scorer");
+            let star = if engine == chosen { "*" } else { "" };
+            measure_batch(&scorer, kind.name(), &format!("{engine}{star}"));
+        }
+    }
+}
+
+fn measure_batch(scorer: &Scorer, model: &str, engine: &str) {
+    let rows: Vec<f32> = rows(scorer, N_BATCH, 12).concat();
+    let column = |feature| rows.iter().skip(feature).step_by(N_FEATURES).copied().collect();
+    let columns: Vec<Vec<f32>> = (0..N_FEATURES).map(column).collect();
+    let columns: Vec<&[f32]> = columns.iter().map(Vec::as_slice).collect();
+    let mut scores = vec![Score::UNSET; N_BATCH];
+    let mut best = |score: &dyn Fn(&mut [Score])| {
+        let secs = (0..N_BATCH_ROUNDS).map(|_| {
+            let start = Instant::now();
+            score(black_box(&mut scores));
+            start.elapsed().as_secs_f64()
+        });
+        N_BATCH as f64 / secs.fold(f64::INFINITY, f64::min) / 1e6
+    };
+    let by_row = best(&|scores| scorer.score_rows(&rows, scores).expect("the lengths fit"));
+    let by_column = best(&|scores| scorer.score_columns(&columns, scores).expect("they fit"));
+    println!("{model:<24}{engine:<20}{by_row:>8.2}{by_column:>12.2}");
 }
 
 fn measure(scorer: &Scorer, model: &str, engine: &str, overhead: u64) {
