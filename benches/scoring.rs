@@ -1,4 +1,4 @@
-//! Criterion benches: load an artifact, encode a record, score one row and a thousand.
+//! Criterion benches: load an artifact, encode a record, score one row and a thousand at once.
 //!
 //! Rows all differ and are visited in random order: a benchmark that scores one row again and again
 //! teaches the branch predictor its path through every tree.
@@ -213,20 +213,32 @@ fn score(criterion: &mut Criterion) {
                 scorer.score(row).expect("the row has the right length")
             });
         });
-        group.throughput(Throughput::Elements(1_000));
+    }
+}
+
+/// A thousand rows a call, in every way there is.
+fn batch(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("batch");
+    group.throughput(Throughput::Elements(1_000));
+    for kind in Kind::ALL {
+        let mut scorer = scorer(kind);
+        let rows = rows(&scorer, N_ROWS, 5);
         let flat: Vec<Vec<f32>> =
             rows.chunks(1_000).map(<[_]>::concat).take(N_ROWS / 1_000).collect();
         let mut at = flat.iter().cycle();
         let mut scores = vec![Score::UNSET; 1_000];
-        group.bench_function(format!("1000_rows/{}", kind.name()), |bencher| {
-            bencher.iter(|| {
-                let rows = at.next().expect("it cycles");
-                scorer.score_rows(rows, &mut scores).expect("the rows have the right length");
-                black_box(&scores);
+        for engine in scorer.engine_names(true) {
+            assert!(scorer.force_engine(engine), "the name comes from the scorer");
+            group.bench_function(format!("{engine}/{}", kind.name()), |bencher| {
+                bencher.iter(|| {
+                    let rows = at.next().expect("it cycles");
+                    scorer.score_rows(rows, &mut scores).expect("the rows have the right length");
+                    black_box(&scores);
+                });
             });
-        });
+        }
     }
 }
 
-criterion_group!(benches, load, encode, bound, counted, score);
+criterion_group!(benches, load, encode, bound, counted, score, batch);
 criterion_main!(benches);

@@ -142,13 +142,11 @@ impl Scorer {
         if row.len() != expected {
             return Err(ScoreError::row_length(expected, row.len()));
         }
-        Ok(self.score_whole(row))
+        Ok(self.score_of(self.engine.margin(row)))
     }
 
-    /// The score of a row of the right length.
     #[inline]
-    fn score_whole(&self, row: &[f32]) -> Score {
-        let margin = self.engine.margin(row);
+    fn score_of(&self, margin: f64) -> Score {
         let probability = self.contents.calibration.probability(margin);
         // At most 64 edges: the position fits.
         let band = self.contents.bands.as_ref().map(|bands| bands.index(margin) as u8);
@@ -277,19 +275,21 @@ impl Scorer {
         self.engine.name()
     }
 
-    /// The names that [`Self::force_engine`] takes; for benches.
+    /// As [`Self::engine_name`], for many rows in one call; chosen by what the processor can do.
+    pub fn batch_engine_name(&self) -> &'static str {
+        self.engine.batch_name()
+    }
+
+    /// The names that [`Self::force_engine`] takes, for one row or else for many; for benches.
     #[doc(hidden)]
-    pub fn engine_names(&self) -> Vec<&'static str> {
-        let engines = Engine::all(&self.contents.model, &self.contents.schema.row_types());
-        engines.iter().map(Engine::name).collect()
+    pub fn engine_names(&self, batch: bool) -> Vec<&'static str> {
+        Engine::names(&self.contents.model, &self.contents.schema.row_types(), batch)
     }
 
     /// Evaluates the model in the named way, if that is one; for benches.
     #[doc(hidden)]
     pub fn force_engine(&mut self, name: &str) -> bool {
-        let engines = Engine::all(&self.contents.model, &self.contents.schema.row_types());
-        let found = engines.into_iter().find(|engine| engine.name() == name);
-        found.map(|engine| self.engine = engine).is_some()
+        self.engine.force(&self.contents.model, &self.contents.schema.row_types(), name)
     }
 
     /// The bands, from the lowest up.

@@ -70,7 +70,7 @@ fn bench(args: &Args, mut scorer: Scorer, path: PathBuf) -> Result<Value, Error>
         })
         .collect();
     let mut engines = Map::new();
-    for engine in scorer.engine_names() {
+    for engine in scorer.engine_names(false) {
         scorer.force_engine(engine);
         let row = latency(&|at| {
             let _ = black_box(scorer.score(black_box(sample.row(at))));
@@ -100,6 +100,7 @@ fn bench(args: &Args, mut scorer: Scorer, path: PathBuf) -> Result<Value, Error>
         "row": row,
         "record": record.json(),
         "engines": engines,
+        "batch_engine": scorer.batch_engine_name(),
         "batch": batch,
     }))
 }
@@ -150,9 +151,10 @@ fn text(report: &Value) -> String {
         }
     }
     out.push_str(&format!("{calls}* the engine chosen on this machine\n\n"));
-    let mut batch = Table::new(["threads", "batch rows/s"]);
+    let mut batch = Table::new(["threads", "batch rows/s", "by"]);
     for line in report["batch"].as_array().into_iter().flatten() {
-        batch.push(vec![line["threads"].to_string(), number(&line["rows_per_second"], 0)]);
+        let rows = number(&line["rows_per_second"], 0);
+        batch.push(vec![line["threads"].to_string(), rows, text("batch_engine")]);
     }
     out.push_str(&batch.to_string());
     out
