@@ -55,8 +55,8 @@ def main():
             served.stop()
 
     found = report.headline(contests)
-    text = f"{report.table(contests)}\n\n" + ", ".join(f"{key} {value:.3f}" for key, value in found.items())
-    text += report.disturbed(about["others_cores"])
+    known = ", ".join(f"{key} {value:.3f}" for key, value in found.items() if value is not None)
+    text = f"{report.table(contests)}\n\n{known}{report.disturbed(about['others_cores'])}"
     say(text)
     if options.record:
         words = [word for word in sys.argv[1:] if not hidden(word, options)]

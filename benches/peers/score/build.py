@@ -35,6 +35,10 @@ class Drivers:
         path = installed(package, library)
         return self.compiled(name, [path, f"-Wl,-rpath,{os.path.dirname(path)}"])
 
+    def opening(self, name, package, library):
+        """A driver that opens a library of a Python package by its file."""
+        return self.compiled(name, [f'-DLIBRARY="{installed(package, library)}"', "-ldl"])
+
     def loader(self, name, settings=(), suffix=""):
         """A driver that loads compiled models."""
         return self.compiled(name, [*settings, "-ldl"], suffix)
@@ -93,6 +97,16 @@ def tl2cgen(model, trees):
         run(*each, cwd=folder, input="\n".join(pieces).encode())
         objects = [name.replace(".c", ".o") for name in pieces]
         run("gcc", "-shared", *objects, "-o", output, "-lm", cwd=folder)
+    return output
+
+
+def onnx(model, convert):
+    """The model in ONNX, whose trees hold f32."""
+    output = model.path("model.onnx")
+    if stale(output, [model.path("trees.json")]):
+        say(f"converting {model.name} to ONNX")
+        with open(output, "wb") as file:
+            file.write(convert(model).SerializeToString())
     return output
 
 

@@ -10,7 +10,8 @@ QUIET_CORES = 0.1
 
 
 def headline(contests):
-    """Over the models whose peers are required: the worst of each ratio against the best of them."""
+    """Over the models whose peers are required: the worst of each ratio against the best of them; none
+    where no model that was chosen has one."""
     p50, batch, load, threads = [], [], [], []
     for contest in contests:
         figures = contest.figures()
@@ -24,17 +25,17 @@ def headline(contests):
         if "lightgbm" in required:
             load.append(figures["lightgbm"]["load_ratio"])
     return {
-        "p50_ratio": max(p50),
-        "batch_ratio": min(batch),
-        "two_thread_scaling": min(threads),
-        "load_ratio": max(load),
+        "p50_ratio": max(p50, default=None),
+        "batch_ratio": min(batch, default=None),
+        "two_thread_scaling": min(threads, default=None),
+        "load_ratio": max(load, default=None),
     }
 
 
 def table(contests):
     lines = [
         f"{'':<12}{'p50 ns':>9}{'p99 ns':>9}{'p99.9 ns':>10}{'batch rows/s':>14}{'load ms':>9}"
-        f"{'max diff':>10} | ours/theirs:{'p50':>5}{'batch':>7}{'load':>8}"
+        f"{'max diff':>10} | ours/theirs:{'p50':>7}{'batch':>7}{'load':>9}"
     ]
     for contest in contests:
         lines += ["", f"{contest.model.title}; engine {contest.engine}"]
@@ -49,7 +50,7 @@ def table(contests):
                     f" arithmetic {of['arithmetic_speed_up']:.2f}"
                 )
             else:
-                line += f"{of['p50_ratio']:>17.3f}{of['batch_ratio']:>7.2f}{of['load_ratio']:>8.3f}"
+                line += f"{of['p50_ratio']:>20.3f}{of['batch_ratio']:>7.2f}{of['load_ratio']:>9.2f}"
             lines.append(line)
     return "\n".join(lines)
 
