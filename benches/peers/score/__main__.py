@@ -18,8 +18,11 @@ import rounds
 import table
 
 N_TRAINED = 300_000
-VERSIONS = ("lightgbm", "lleaves", "llvmlite", "tl2cgen", "treelite", "catboost", "xgboost", "scikit-learn")
-RECORDS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "record")
+VERSIONS = (
+    "lightgbm", "lleaves", "llvmlite", "tl2cgen", "treelite", "catboost", "xgboost", "onnxruntime",
+    "scikit-learn",
+)
+RECORDS = os.path.normpath(os.path.join(os.path.abspath(__file__), "..", "..", "..", "record"))
 
 
 def main():

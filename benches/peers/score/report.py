@@ -34,14 +34,14 @@ def headline(contests):
 
 def table(contests):
     lines = [
-        f"{'':<12}{'p50 ns':>9}{'p99 ns':>9}{'p99.9 ns':>10}{'batch rows/s':>14}{'load ms':>9}"
+        f"{'':<12}{'p50 ns':>9}{'p99 ns':>9}{'p99.9 ns':>12}{'batch rows/s':>14}{'load ms':>9}"
         f"{'max diff':>10} | ours/theirs:{'p50':>7}{'batch':>7}{'load':>9}"
     ]
     for contest in contests:
         lines += ["", f"{contest.model.title}; engine {contest.engine}"]
         for name, of in contest.figures().items():
             line = (
-                f"{name:<12}{of['p50']:>9,.0f}{of['p99']:>9,.0f}{of['p999']:>10,.0f}"
+                f"{name:<12}{of['p50']:>9,.0f}{of['p99']:>9,.0f}{of['p999']:>12,.0f}"
                 f"{of['rows_per_s']:>14,.0f}{of['load_ms']:>9.2f}{of['max_difference']:>10.0e} |"
             )
             if name == OURS:
@@ -73,8 +73,8 @@ def write_record(folder, command, about, text):
     versions = ", ".join(f"{name} {found}" for name, found in about["versions"].items())
     with open(path, "w") as file:
         file.write(
-            f"# Scoring next to other libraries\n\n{today}. {about['cores']} cores of {about['processor']}; "
+            f"# Scoring next to other libraries\n\n{today}. {about['cores']} cores of {about['processor']};\n"
             f"load {about['load_at_start']:.1f} at the start, {about['others_cores']:.1f} cores kept busy by "
-            f"others; {about['compilers']}.\n{versions}.\n\n`{command}`\n\n```text\n{text.strip()}\n```\n"
+            f"others.\n{about['compilers']}.\n{versions}.\n\n`{command}`\n\n```text\n{text}\n```\n"
         )
     return path
