@@ -202,6 +202,7 @@ fn contents(kind: Kind, dice: &mut Dice) -> Contents {
         calibration: Calibration { prior, calibrator },
         bands: None,
         golden: Vec::new(),
+        reasons: Vec::new(),
         reference: None,
         provenance: Provenance {
             model_name: kind.name().to_owned(),

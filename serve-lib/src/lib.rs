@@ -64,6 +64,7 @@
 pub mod artifact;
 mod engine;
 mod error;
+mod explain;
 pub mod features;
 pub mod model;
 pub mod record;
@@ -75,4 +76,4 @@ mod scorer;
 pub use error::{Error, ErrorKind, RejectReason, ScoreError, ScoreErrorKind};
 pub use record::{BindError, BindErrorKind, Record, Value};
 pub use schema::Schema;
-pub use scorer::{Bound, Score, Scorer};
+pub use scorer::{Bound, Explanation, Reason, Score, Scorer};
