@@ -1,4 +1,4 @@
-//! Criterion benches: load an artifact, encode a record, score one row and a thousand at once.
+//! Criterion benches: load an artifact, encode a record, score one row and a thousand at once, explain one.
 //!
 //! Rows all differ and are visited in random order: a benchmark that scores one row again and again
 //! teaches the branch predictor its path through every tree.
@@ -240,5 +240,20 @@ fn batch(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, load, encode, bound, counted, score, batch);
+fn explain(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("explain");
+    for kind in Kind::ALL {
+        let scorer = scorer(kind);
+        let rows = rows(&scorer, N_ROWS, 9);
+        let mut order = shuffled(N_ROWS, 10).into_iter().cycle();
+        group.bench_function(kind.name(), |bencher| {
+            bencher.iter(|| {
+                let row = &rows[order.next().expect("it cycles")];
+                scorer.explain(row, 3).expect("the row has the right length")
+            });
+        });
+    }
+}
+
+criterion_group!(benches, load, encode, bound, counted, score, batch, explain);
 criterion_main!(benches);

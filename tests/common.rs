@@ -1,8 +1,8 @@
 //! Small whole models, one of each kind, with golden records that visit every odd value.
 
 use shroff_serve::artifact::{
-    Bands, Contents, GoldenRecord, Histogram, OwnedValue, Provenance, Reference, Window, write,
-    write_draft,
+    Bands, Contents, GoldenRecord, Histogram, OwnedValue, Provenance, ReasonCode, Reference,
+    Window, write, write_draft,
 };
 use shroff_serve::features::{
     Program, RateCounts, Step, TimePart, TimeUnit, Transform, Vocabulary,
@@ -15,12 +15,13 @@ use shroff_serve::schema::{Feature, Input, InputType, Policy, Schema};
 use shroff_serve::{Record, Scorer, Value};
 
 /// The models by the name of their golden file.
-pub(crate) fn models() -> [(&'static str, Contents); 4] {
+pub(crate) fn models() -> [(&'static str, Contents); 5] {
     [
         ("linear", linear()),
         ("averaged", averaged()),
         ("boosted", boosted()),
         ("computed", computed()),
+        ("reasons", reasons()),
     ]
 }
 
@@ -267,6 +268,21 @@ pub(crate) fn computed() -> Contents {
     with_golden(contents, &[&AMOUNTS, &BALANCES, &COUNTRIES, &INSTANTS, &SIGNUPS])
 }
 
+/// The additive forest with reasons for two of its three features.
+pub(crate) fn reasons() -> Contents {
+    let reason = |code: &str, text: &str, features: &[u32]| ReasonCode {
+        code: code.to_owned(),
+        text: text.to_owned(),
+        features: features.to_vec(),
+    };
+    let mut contents = boosted();
+    contents.reasons = vec![
+        reason("R12", "unusual amount", &[0]),
+        reason("R07", "visits unlike a customer's", &[2]),
+    ];
+    contents
+}
+
 /// What an input may meet: null, zeros, split values and their upper neighbours, numbers
 /// no `f32` holds, what no model has seen. Lists that turn together have lengths without a common
 /// divisor, so that they meet in every combination.
@@ -378,8 +394,8 @@ fn contents(
         parameters: "{}".to_owned(),
         code_version: "0.1.0".to_owned(),
     };
-    let (bands, golden, reference) = (None, Vec::new(), None);
-    Contents { schema, program, model, calibration, bands, golden, reference, provenance }
+    let (bands, golden, reasons, reference) = (None, Vec::new(), Vec::new(), None);
+    Contents { schema, program, model, calibration, bands, golden, reasons, reference, provenance }
 }
 
 /// Fills in the golden records: record `i` takes value `i` of each list, which begins again at its

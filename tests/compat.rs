@@ -7,8 +7,8 @@ use shroff_serve::Scorer;
 
 #[test]
 fn golden_artifacts_open_and_score_bit_for_bit() {
-    for version in VERSIONS {
-        for model in MODELS {
+    for (version, models) in VERSIONS {
+        for model in models {
             let scorer = Scorer::open(golden(version, model, "shroff"))
                 .unwrap_or_else(|error| panic!("{version}/{model}.shroff: {error}"));
             let path = golden(version, model, "rows");
@@ -32,18 +32,30 @@ fn golden_artifacts_open_and_score_bit_for_bit() {
 
 #[test]
 fn no_golden_artifact_is_forgotten() {
-    let mut expected: Vec<String> = VERSIONS.map(str::to_owned).to_vec();
+    let mut expected = VERSIONS.map(|(version, _)| version.to_owned()).to_vec();
     expected.push("README.md".to_owned());
     assert_eq!(names(&root()), sorted(expected), "every folder is one of VERSIONS");
-    for version in VERSIONS {
-        let files = MODELS.iter().flat_map(|m| [format!("{m}.rows"), format!("{m}.shroff")]);
+    for (version, models) in VERSIONS {
+        let files = models.iter().flat_map(|m| [format!("{m}.rows"), format!("{m}.shroff")]);
         assert_eq!(names(&root().join(version)), sorted(files.collect()), "{version}");
     }
 }
 
-/// The folders of golden files. One is added with each format version, and none ever leaves.
-const VERSIONS: [&str; 1] = ["v1"];
-const MODELS: [&str; 4] = ["linear", "averaged", "boosted", "computed"];
+/// The reasons as they were written: they are words for people, which no score shows to be right.
+#[test]
+fn golden_reasons_are_read_as_they_were_written() {
+    let scorer = Scorer::open(golden("v1-reasons", "reasons", "shroff")).expect("it opens");
+    let read = scorer.contents().reasons.iter();
+    let read: Vec<_> = read.map(|r| (&*r.code, &*r.text, r.features.as_slice())).collect();
+    let written: [(&str, &str, &[u32]); 2] =
+        [("R12", "unusual amount", &[0]), ("R07", "visits unlike a customer's", &[2])];
+    assert_eq!(read, written);
+}
+
+/// The folders of golden files with their models. One is added with each version of the format or of
+/// a section, and none ever leaves.
+const VERSIONS: [(&str, &[&str]); 2] =
+    [("v1", &["linear", "averaged", "boosted", "computed"]), ("v1-reasons", &["reasons"])];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden")

@@ -220,6 +220,7 @@ pub fn contents_of(
         calibration,
         bands: None,
         golden: Vec::new(),
+        reasons: Vec::new(),
         reference: None,
         provenance: Provenance {
             model_name: name.to_owned(),

@@ -1,5 +1,5 @@
-//! Writes the golden artifacts of a new format or section version: `make_golden FOLDER`, which must
-//! not exist yet. Never run by a test: a golden file that is written again proves nothing.
+//! Writes the golden artifacts of a new format or section version: `make_golden FOLDER MODEL…`; the
+//! folder must not exist yet. Never run by a test: a golden file that is written again proves nothing.
 #![forbid(unsafe_code)]
 
 use std::fmt::Write as _;
@@ -13,8 +13,12 @@ mod common;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = env::args_os().nth(1).map(PathBuf::from).ok_or("name the folder to write to")?;
+    let chosen: Vec<String> = env::args().skip(2).collect();
     fs::create_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     for (name, contents) in common::models() {
+        if !chosen.iter().any(|chosen| chosen == name) {
+            continue;
+        }
         let bytes = common::artifact(&contents);
         let scorer = Scorer::from_bytes(&bytes)?;
         let features: Vec<&str> = scorer.schema().features.iter().map(|f| &*f.name).collect();

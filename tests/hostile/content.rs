@@ -1,19 +1,24 @@
 //! Sections whose hashes are right and whose content lies.
 
-use shroff_serve::artifact::Contents;
+use shroff_serve::artifact::{Contents, ReasonCode};
 use shroff_serve::model::Model;
 use shroff_serve::{ErrorKind, Record, Scorer, Value};
 
-use super::assembly::Assembly;
+use super::assembly::{Assembly, OPTIONAL};
 use super::refused;
-use crate::common::{artifact, averaged, boosted, draft, linear, models};
+use crate::common::{artifact, averaged, boosted, draft, linear, models, reasons};
 
 #[test]
 fn lengths_that_lie_are_refused() {
     // The first eight bytes of these sections are the number of something.
-    for (kind, model) in
-        [(1, linear()), (2, linear()), (5, boosted()), (6, linear()), (9, averaged())]
-    {
+    for (kind, model) in [
+        (1, linear()),
+        (2, linear()),
+        (5, boosted()),
+        (6, linear()),
+        (7, reasons()),
+        (9, averaged()),
+    ] {
         for lie in LIES {
             let mut assembly = Assembly::of(&artifact(&model));
             let section = assembly.section_mut(kind);
@@ -112,13 +117,70 @@ fn contents_that_contradict_themselves_are_never_written() {
         contents.reference.iter_mut().for_each(|reference| reference.features.truncate(2));
     };
     assert_eq!(write(short), "REFERENCE");
+    let codes = |contents: &mut Contents| {
+        let of =
+            |feature| ReasonCode { code: "a".into(), text: "t".into(), features: vec![feature] };
+        contents.reasons = vec![of(0), of(0)];
+    };
+    assert_eq!(write(codes), "REASONS");
+}
+
+#[test]
+fn reasons_that_make_no_sense_are_refused() {
+    /// A section by hand, after FORMAT.md.
+    fn section(reasons: &[(&str, &str, &[u32])]) -> Vec<u8> {
+        let length = |n: usize| (n as u64).to_le_bytes();
+        let mut body = length(reasons.len()).to_vec();
+        for (code, text, features) in reasons {
+            for words in [code, text] {
+                body.extend(length(words.len()));
+                body.extend(words.as_bytes());
+            }
+            body.extend(length(features.len()));
+            body.extend(features.iter().flat_map(|feature| feature.to_le_bytes()));
+        }
+        body
+    }
+    let (long, longer) = ("c".repeat(256), "t".repeat(1_024));
+    let open = |reasons: &[(&str, &str, &[u32])]| {
+        let mut assembly = Assembly::of(&artifact(&boosted()));
+        let after_golden = assembly.sections.iter().position(|s| s.kind > 7).expect("there is 9");
+        assembly
+            .sections
+            .insert(after_golden, Assembly::section(7, 1, OPTIONAL, &section(reasons)));
+        Scorer::from_bytes(&assembly.bytes())
+    };
+    let scorer = open(&[(&long, &longer, &[0, 2]), ("b", "t", &[1])]).expect("all is well");
+    let expected = [
+        ReasonCode { code: long.clone(), text: longer.clone(), features: vec![0, 2] },
+        ReasonCode { code: "b".to_owned(), text: "t".to_owned(), features: vec![1] },
+    ];
+    assert_eq!(scorer.contents().reasons, expected);
+    let (long, longer) = (long + "c", longer + "t");
+    for (reasons, expected) in [
+        (&[][..], "the section should be absent without reasons"),
+        (&[("a", "t", &[3][..])], "a reason names a feature that is not in the schema"),
+        (&[("a", "t", &[u32::MAX])], "a reason names a feature that is not in the schema"),
+        (&[("a", "t", &[])], "a reason should have a feature"),
+        (&[("a", "t", &[1, 1])], "a reason's features should ascend"),
+        (&[("a", "t", &[1, 0])], "a reason's features should ascend"),
+        (&[("a", "t", &[0, 1]), ("b", "t", &[1, 2])], "a feature is in two reasons"),
+        (&[("a", "t", &[0]), ("a", "u", &[1])], "a reason's code appears twice"),
+        (&[("", "t", &[0])], "a reason's code should have 1 to 256 bytes"),
+        (&[(&long, "t", &[0])], "a reason's code should have 1 to 256 bytes"),
+        (&[("a", "", &[0])], "a reason's text should have 1 to 1024 bytes"),
+        (&[("a", &longer, &[0])], "a reason's text should have 1 to 1024 bytes"),
+    ] {
+        let error = open(reasons).expect_err(expected);
+        assert_eq!((error.kind().to_string(), error.section()), (expected.into(), Some("REASONS")));
+    }
 }
 
 /// More than any memory, more than any address, and as much as the format allows at all.
 const LIES: [u64; 3] = [1 << 40, u64::MAX, 500 << 20];
 
 /// A draft of each model, forests cut to three trees: these tests open them for every bit.
-fn small_drafts() -> [Assembly; 4] {
+fn small_drafts() -> [Assembly; 5] {
     models().map(|(_, mut contents)| {
         if let Model::Forest(forest) = &mut contents.model {
             forest.trees.truncate(3);
@@ -156,6 +218,10 @@ fn stays_in_range(scorer: &Scorer) {
     for start in 0..ODD.len() {
         let row: Vec<f32> = (0..n_features).map(|i| ODD[(start + 2 * i) % ODD.len()]).collect();
         check(scorer.score(&row).expect("the row has the length of the schema"));
+        let explained = scorer.explain(&row, 2).expect("the row has the length of the schema");
+        let numbers = explained.contributions.iter().chain([&explained.base]);
+        assert!(numbers.clone().all(|number| number.is_finite()), "{explained:?}");
+        assert!(explained.reasons.len() <= 2, "{explained:?}");
     }
     let odd = [
         Value::Null,

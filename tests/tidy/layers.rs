@@ -6,18 +6,22 @@ use super::assert_none;
 use super::source::{code_only, line_of, rust_files, words};
 
 /// Module → the modules it may name: `schema ← record ← features ← model ← artifact` and
-/// `model ← engine ← scorer`. What sits on top (registry, follow, shadow) calls artifact and scorer,
+/// `model ← engine, explain ← scorer`. What sits on top (registry, follow, shadow) calls artifact and scorer,
 /// and nothing below names it; artifact knows no scoring, so that the format outlives any engine.
 /// `error` is named by all, and wraps the causes that schema and model define.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     ("error", &["schema", "model"]),
     ("schema", &["error"]),
     ("record", &["error", "schema"]),
     ("features", &["error", "schema", "record"]),
     ("model", &["error", "schema", "record", "features"]),
     ("engine", &["error", "schema", "record", "features", "model"]),
+    ("explain", &["error", "schema", "model"]),
     ("artifact", &["error", "schema", "record", "features", "model"]),
-    ("scorer", &["error", "schema", "record", "features", "model", "engine", "artifact"]),
+    (
+        "scorer",
+        &["error", "schema", "record", "features", "model", "engine", "explain", "artifact"],
+    ),
     ("counters", &["error", "schema", "record", "features", "artifact", "scorer"]),
     ("registry", &["error", "artifact", "scorer"]),
     ("shadow", &["error", "artifact", "scorer"]),

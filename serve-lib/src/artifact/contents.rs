@@ -1,10 +1,15 @@
 //! What an artifact holds, in plain types.
 
+use std::collections::BTreeSet;
+
 use crate::error::RejectReason;
 use crate::features::Program;
 use crate::model::{Calibration, Model};
 use crate::record::Value;
-use crate::schema::Schema;
+use crate::schema::{MAX_NAME_BYTES, Schema};
+
+/// Longest text of a reason, in bytes.
+const MAX_TEXT_BYTES: usize = 1_024;
 
 /// Everything a score depends on, and where it came from.
 #[derive(Debug, Clone)]
@@ -21,6 +26,8 @@ pub struct Contents {
     pub bands: Option<Bands>,
     /// Records with the scores they must give; empty in a draft.
     pub golden: Vec<GoldenRecord>,
+    /// What groups of features are called in explanations; empty when nothing is declared.
+    pub reasons: Vec<ReasonCode>,
     /// What features and margins looked like in the calibrate window; absent without one.
     pub reference: Option<Reference>,
     /// Where the model came from.
@@ -82,6 +89,17 @@ pub enum Expected {
         /// Why.
         reason: RejectReason,
     },
+}
+
+/// A group of features under one name, for those who must say why a transaction was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReasonCode {
+    /// Its name, `R12`; unique, and 1 to 256 bytes long.
+    pub code: String,
+    /// What it says, in words: 1 to 1,024 bytes.
+    pub text: String,
+    /// Positions of its features in the row, strictly ascending; no feature is in two groups.
+    pub features: Vec<u32>,
 }
 
 /// Histograms of the calibrate window, which is never down-sampled.
@@ -192,6 +210,39 @@ impl Bands {
         let increasing = self.edges.iter().zip(self.edges.iter().skip(1)).all(|(a, b)| a < b);
         if !increasing || self.edges.iter().any(|edge| !edge.is_finite()) {
             return Some("band edges should be finite and strictly increasing");
+        }
+        None
+    }
+}
+
+impl ReasonCode {
+    /// What is wrong with these groups of so many features.
+    pub(super) fn problem(reasons: &[Self], n_features: usize) -> Option<&'static str> {
+        let mut codes = BTreeSet::new();
+        let mut is_taken = vec![false; n_features];
+        for Self { code, text, features } in reasons {
+            if code.is_empty() || code.len() > MAX_NAME_BYTES {
+                return Some("a reason's code should have 1 to 256 bytes");
+            }
+            if !codes.insert(code) {
+                return Some("a reason's code appears twice");
+            }
+            if text.is_empty() || text.len() > MAX_TEXT_BYTES {
+                return Some("a reason's text should have 1 to 1024 bytes");
+            }
+            if features.is_empty() {
+                return Some("a reason should have a feature");
+            }
+            if features.iter().zip(features.iter().skip(1)).any(|(a, b)| a >= b) {
+                return Some("a reason's features should ascend");
+            }
+            for &feature in features {
+                match is_taken.get_mut(feature as usize) {
+                    None => return Some("a reason names a feature that is not in the schema"),
+                    Some(true) => return Some("a feature is in two reasons"),
+                    Some(is_taken) => *is_taken = true,
+                }
+            }
         }
         None
     }

@@ -18,7 +18,8 @@ mod wire;
 mod write;
 
 pub use contents::{
-    Bands, Contents, Expected, GoldenRecord, Histogram, OwnedValue, Provenance, Reference, Window,
+    Bands, Contents, Expected, GoldenRecord, Histogram, OwnedValue, Provenance, ReasonCode,
+    Reference, Window,
 };
 pub use read::{Artifact, SectionInfo, read, sections};
 pub use wire::{FORMAT_VERSION, HEADER_BYTES, OLDEST_READABLE_VERSION, SECTION_ENTRY_BYTES};

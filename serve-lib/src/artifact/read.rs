@@ -1,6 +1,6 @@
 //! From bytes to contents, refusing at the first thing that is not as it should be.
 
-use super::contents::Contents;
+use super::contents::{Contents, ReasonCode};
 use super::section::{self, Section};
 use super::wire::{self, Frame};
 use super::{ArtifactId, GOLDEN_RECORDS, section::Body};
@@ -49,6 +49,7 @@ pub fn read(bytes: &[u8]) -> Result<Artifact, Error> {
     let calibration = reader.required::<section::CalibrationV1>()?;
     let bands = reader.optional::<section::BandsV1>()?;
     let golden = reader.optional::<section::GoldenV1>()?;
+    let reasons = reader.optional::<section::ReasonsV1>()?;
     let reference = reader.optional::<section::ReferenceV1>()?;
     let provenance = reader.required::<section::ProvenanceV1>()?;
 
@@ -63,6 +64,7 @@ pub fn read(bytes: &[u8]) -> Result<Artifact, Error> {
         calibration,
         bands,
         golden: golden.unwrap_or_default(),
+        reasons: reasons.unwrap_or_default(),
         reference,
         provenance,
     };
@@ -105,6 +107,9 @@ pub(super) fn check(contents: &Contents, draft: bool) -> Result<(), Error> {
     if !draft && !GOLDEN_RECORDS.contains(&contents.golden.len()) {
         let what = "golden records should number 64 to 256";
         return Err(within(Section::Golden)(ErrorKind::Content { what }));
+    }
+    if let Some(what) = ReasonCode::problem(&contents.reasons, row_types.len()) {
+        return Err(within(Section::Reasons)(ErrorKind::Content { what }));
     }
     if let Some(reference) = &contents.reference {
         let fail = |what| within(Section::Reference)(ErrorKind::Content { what });

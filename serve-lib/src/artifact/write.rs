@@ -36,6 +36,9 @@ fn assemble(contents: &Contents, draft: bool) -> Result<Vec<u8>, Error> {
     if !draft {
         sections.push(encode::<section::GoldenV1>(&contents.golden)?);
     }
+    if !contents.reasons.is_empty() {
+        sections.push(encode::<section::ReasonsV1>(&contents.reasons)?);
+    }
     if let Some(reference) = &contents.reference {
         sections.push(encode::<section::ReferenceV1>(reference)?);
     }

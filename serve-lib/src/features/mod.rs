@@ -11,7 +11,7 @@ mod tests;
 mod transform;
 mod vocabulary;
 
-pub(crate) use by_input::{ByInput, RowFill};
+pub(crate) use by_input::{ByInput, RowFill, Waiting};
 pub use civil::TimePart;
 pub(crate) use outcome::{Unwatched, Watch};
 pub use program::{Program, Step};

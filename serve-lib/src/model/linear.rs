@@ -110,6 +110,14 @@ impl Linear {
 }
 
 impl Term {
+    /// Its mean contribution over the training rows.
+    pub fn mean_contribution(&self) -> f64 {
+        match self {
+            Self::Numeric { mean_contribution, .. }
+            | Self::Categorical { mean_contribution, .. } => *mean_contribution,
+        }
+    }
+
     /// What this value adds to the margin.
     pub fn contribution(&self, value: f32) -> f64 {
         match self {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Score, Scorer};
+use super::{Explanation, Score, Scorer};
 use crate::error::ScoreError;
-use crate::features::{ByInput, RowFill, Unwatched, Watch};
+use crate::features::{ByInput, RowFill, Unwatched, Waiting, Watch};
 use crate::record::{BindError, Plan, Sink, Value};
 use crate::schema::MAX_FEATURES;
 
@@ -120,14 +120,50 @@ impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
         watch: &mut W,
     ) -> Result<Score, ScoreError> {
         let scorer = self.scorer();
-        let contents = scorer.contents();
         let (mut row, mut waiting) = ([0.0; N], [None; PAIRS]);
-        let row = &mut row[..contents.schema.features.len()];
-        let (schema, program) = (&contents.schema, &contents.program);
-        let mut fill = RowFill::new(&self.by_input, schema, program, row, &mut waiting, watch);
-        self.plan.walk(&contents.schema.inputs, value, &mut fill)?;
-        fill.finish()?;
+        let row = &mut row[..scorer.schema().features.len()];
+        self.encode(value, row, &mut waiting, watch)?;
         scorer.score(row)
+    }
+
+    /// Fills a row of as many values as the schema has features, with room for operands to wait.
+    #[inline]
+    fn encode<U: Serialize + ?Sized, W: Watch>(
+        &self,
+        value: &U,
+        row: &mut [f32],
+        waiting: &mut [Waiting],
+        watch: &mut W,
+    ) -> Result<(), ScoreError> {
+        let contents = self.scorer().contents();
+        let (schema, program) = (&contents.schema, &contents.program);
+        let mut fill = RowFill::new(&self.by_input, schema, program, row, waiting, watch);
+        self.plan.walk(&schema.inputs, value, &mut fill)?;
+        fill.finish()
+    }
+
+    /// Explains the score of a value as [`Scorer::explain`] does that of a row; as there, it
+    /// allocates.
+    ///
+    /// # Errors
+    /// As [`Bound::score`].
+    pub fn explain(&self, value: &T, top: usize) -> Result<Explanation<'_>, ScoreError> {
+        self.explain_like(value, top)
+    }
+
+    /// As [`Bound::explain`], for the types that [`Bound::score_like`] takes.
+    ///
+    /// # Errors
+    /// As [`Bound::score`].
+    pub fn explain_like<U: Serialize + ?Sized>(
+        &self,
+        value: &U,
+        top: usize,
+    ) -> Result<Explanation<'_>, ScoreError> {
+        let mut row = vec![0.0; self.scorer().schema().features.len()];
+        let mut waiting = vec![None; self.by_input.n_pairs()];
+        self.encode(value, &mut row, &mut waiting, &mut Unwatched)?;
+        self.scorer().explain(&row, top)
     }
 
     /// The scorer that the type is bound to.

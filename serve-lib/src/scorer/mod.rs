@@ -2,6 +2,7 @@
 
 mod batch;
 mod bound;
+mod explain;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 pub use self::bound::Bound;
 use self::bound::Holder;
+pub use self::explain::{Explanation, Reason};
 
 use crate::artifact::{
     self, Artifact, ArtifactId, Bands, Contents, Expected, GoldenRecord, MAX_ARTIFACT_BYTES,

@@ -104,6 +104,15 @@ fn describe(contents: &Contents) -> Value {
     let bands = contents.bands.as_ref().map(|bands| {
         json!({ "names": bands.names, "edges": bands.edges, "assumptions": bands.assumptions })
     });
+    let reasons: Vec<Value> = contents
+        .reasons
+        .iter()
+        .map(|reason| {
+            let positions = reason.features.iter().map(|&at| at as usize);
+            let names = positions.map(|at| json!(*contents.schema.features[at].name));
+            json!({ "code": reason.code, "text": reason.text, "features": names.collect::<Value>() })
+        })
+        .collect();
     json!({
         "model": provenance.model_name,
         "learner": provenance.learner,
@@ -116,6 +125,7 @@ fn describe(contents: &Contents) -> Value {
         "features": features,
         "windows": windows,
         "bands": bands,
+        "reasons": reasons,
         "golden_records": contents.golden.len(),
         "config": serde_json::from_str::<Value>(&provenance.config).unwrap_or_default(),
         "parameters": serde_json::from_str::<Value>(&provenance.parameters).unwrap_or_default(),
@@ -214,9 +224,13 @@ fn text(report: &Value) -> String {
                 "splits",
             ],
         ),
+        ("\nreasons\n", "reasons", &["code", "text", "features"]),
         ("\nwindows\n", "windows", &["name", "from", "to", "rows", "frauds"]),
         ("\nsections\n", "sections", &["name", "version", "required", "bytes"]),
     ] {
+        if list == "reasons" && report[list].as_array().is_none_or(Vec::is_empty) {
+            continue;
+        }
         let mut table = Table::new(keys.iter().copied());
         for item in report[list].as_array().into_iter().flatten() {
             table.push(keys.iter().map(|key| show(&item[*key])).collect());

@@ -6,6 +6,7 @@ mod feature;
 mod join;
 mod parts;
 mod read;
+mod reason;
 mod split;
 
 pub use checks::{ChecksConfig, ColumnChecks};
@@ -16,6 +17,7 @@ pub use feature::{
 };
 pub use join::{JoinConfig, JoinWord, OnConfig, QueryConfig};
 pub use parts::{PartRule, Shares};
+pub use reason::ReasonConfig;
 pub use split::{Bounds, Instant, NoWindow, SplitConfig, StopConfig, WindowConfig};
 
 use serde::{Deserialize, Serialize};
@@ -44,6 +46,9 @@ pub struct Config {
     /// The features, in the order of the row.
     #[serde(rename = "feature")]
     pub features: Vec<FeatureConfig>,
+    /// What groups of features are called in explanations.
+    #[serde(rename = "reason", default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<ReasonConfig>,
     /// The learners that compete.
     #[serde(rename = "learner")]
     pub learners: Vec<LearnerConfig>,

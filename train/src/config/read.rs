@@ -61,6 +61,7 @@ impl Config {
         let names: Vec<String> =
             self.features.iter().flat_map(|f| f.expand()).map(|(name, _)| name).collect();
         let n_features = names.len();
+        self.check_reasons(&names)?;
         unique("[[feature]]", names.into_iter())?;
         for (what, most, found) in [
             ("features", MAX_FEATURES, n_features),
@@ -171,6 +172,14 @@ pub(super) fn unique(what: &str, names: impl Iterator<Item = String>) -> Result<
 /// Jaro-Winkler likeness below which a key is no slip of another.
 const LEAST_LIKENESS: f64 = 0.7;
 
+/// The known name that another is a slip of, if it is one.
+pub(super) fn nearest<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |known: &str| strsim::jaro_winkler(known, found);
+    known
+        .filter(|known| likeness(known) >= LEAST_LIKENESS)
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+}
+
 /// The parser's reason with its line, and for an unknown key the nearest one it knows.
 fn explain(text: &str, error: &toml::de::Error) -> Error {
     let reason = error.message().trim_end();
@@ -181,11 +190,7 @@ fn explain(text: &str, error: &toml::de::Error) -> Error {
     // The parser says: unknown field `x`, expected one of `a`, `b`.
     let mut quoted = reason.split('`').skip(1).step_by(2);
     let hint = match (reason.starts_with("unknown"), quoted.next()) {
-        (true, Some(found)) => quoted
-            .filter(|known| strsim::jaro_winkler(known, found) >= LEAST_LIKENESS)
-            .max_by(|a, b| {
-                strsim::jaro_winkler(a, found).total_cmp(&strsim::jaro_winkler(b, found))
-            })
+        (true, Some(found)) => nearest(found, quoted)
             .map_or(String::new(), |nearest| format!("; did you mean `{nearest}`?")),
         _ => String::new(),
     };

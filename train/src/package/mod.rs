@@ -5,7 +5,7 @@
 mod golden;
 mod reference;
 
-use shroff_serve::artifact::{self, Bands, Contents, Provenance};
+use shroff_serve::artifact::{self, Bands, Contents, Provenance, ReasonCode};
 use shroff_serve::features::Program;
 use shroff_serve::model::{Calibration, Calibrator};
 use shroff_serve::{Schema, Score, Scorer};
@@ -34,6 +34,8 @@ pub struct Parts<'a> {
     pub program: Program,
     /// The model and its prior correction.
     pub fitted: Fitted,
+    /// What groups of features are called in explanations.
+    pub reasons: Vec<ReasonCode>,
     /// Where it came from.
     pub provenance: Provenance,
     /// The events.
@@ -62,8 +64,8 @@ pub struct Packaged {
 /// # Errors
 /// A row that cannot be scored, or contents that serve-lib refuses.
 pub fn package(parts: Parts<'_>) -> Result<Packaged, Error> {
-    let Parts { schema, program, fitted, provenance, events, fit_rows, calibrate_rows, method } =
-        parts;
+    let Parts { schema, program, fitted, reasons, provenance, .. } = parts;
+    let Parts { events, fit_rows, calibrate_rows, method, .. } = parts;
     let mut notes = fitted.notes;
     let mut contents = Contents {
         schema,
@@ -72,6 +74,7 @@ pub fn package(parts: Parts<'_>) -> Result<Packaged, Error> {
         calibration: Calibration { prior: fitted.prior, calibrator: Calibrator::None },
         bands: None,
         golden: Vec::new(),
+        reasons,
         reference: None,
         provenance,
     };
@@ -113,7 +116,7 @@ pub fn draft_scorer(
     provenance: Provenance,
 ) -> Result<Scorer, Error> {
     let calibration = Calibration { prior: fitted.prior, calibrator: Calibrator::None };
-    let (bands, golden, reference) = (None, Vec::new(), None);
+    let (bands, golden, reasons, reference) = (None, Vec::new(), Vec::new(), None);
     let model = fitted.model;
     reopen_draft(&Contents {
         schema,
@@ -122,6 +125,7 @@ pub fn draft_scorer(
         calibration,
         bands,
         golden,
+        reasons,
         reference,
         provenance,
     })

@@ -211,6 +211,7 @@ pub(super) fn fit_all(
             schema: rows.schema.clone(),
             program: rows.program.clone(),
             fitted,
+            reasons: config.reason_codes(&rows.schema),
             provenance: prepared.provenance(plan, learner),
             events: &prepared.events,
             fit_rows: &rows.rows,

@@ -1,10 +1,10 @@
-//! BANDS, GOLDEN, REFERENCE and PROVENANCE, version 1.
+//! BANDS, GOLDEN, REASONS, REFERENCE and PROVENANCE, version 1.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Body, Section};
 use crate::artifact::contents::{
-    Bands, Expected, GoldenRecord, Histogram, OwnedValue, Provenance, Reference, Window,
+    Bands, Expected, GoldenRecord, Histogram, OwnedValue, Provenance, ReasonCode, Reference, Window,
 };
 use crate::error::{ErrorKind, RejectReason};
 
@@ -36,6 +36,18 @@ struct ValueV1 {
     code: u16,
     bits: u64,
     text: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(in crate::artifact) struct ReasonsV1 {
+    reasons: Vec<ReasonV1>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReasonV1 {
+    code: String,
+    text: String,
+    features: Vec<u32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -176,6 +188,32 @@ impl TryFrom<ValueV1> for OwnedValue {
             5 => Ok(Self::Time(value.bits.cast_signed())),
             found => Err(ErrorKind::Code { what: "a value", found: found.into() }),
         }
+    }
+}
+
+impl Body for ReasonsV1 {
+    type Content = Vec<ReasonCode>;
+    const SECTION: Section = Section::Reasons;
+
+    fn from_content(reasons: &Vec<ReasonCode>) -> Self {
+        let wire = |reason: &ReasonCode| {
+            let ReasonCode { code, text, features } = reason.clone();
+            ReasonV1 { code, text, features }
+        };
+        Self { reasons: reasons.iter().map(wire).collect() }
+    }
+
+    fn into_content(self) -> Result<Vec<ReasonCode>, ErrorKind> {
+        if self.reasons.is_empty() {
+            return Err(ErrorKind::Content {
+                what: "the section should be absent without reasons",
+            });
+        }
+        let plain = |reason: ReasonV1| {
+            let ReasonV1 { code, text, features } = reason;
+            ReasonCode { code, text, features }
+        };
+        Ok(self.reasons.into_iter().map(plain).collect())
     }
 }
 

@@ -5,7 +5,7 @@ mod evidence;
 mod model;
 mod schema;
 
-pub(super) use evidence::{BandsV1, GoldenV1, ProvenanceV1, ReferenceV1};
+pub(super) use evidence::{BandsV1, GoldenV1, ProvenanceV1, ReasonsV1, ReferenceV1};
 pub(super) use model::{CalibrationV1, ModelV1};
 pub(super) use schema::{ProgramV1, SchemaV1};
 
@@ -24,18 +24,20 @@ pub(super) enum Section {
     Calibration,
     Bands,
     Golden,
+    Reasons,
     Reference,
     Provenance,
 }
 
 impl Section {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Schema,
         Self::Program,
         Self::Model,
         Self::Calibration,
         Self::Bands,
         Self::Golden,
+        Self::Reasons,
         Self::Reference,
         Self::Provenance,
     ];
@@ -44,7 +46,7 @@ impl Section {
         Self::ALL.into_iter().find(|section| section.kind() == kind)
     }
 
-    /// The number in the section table; 7 is kept for reasons.
+    /// The number in the section table.
     pub(super) fn kind(self) -> u32 {
         match self {
             Self::Schema => 1,
@@ -53,6 +55,7 @@ impl Section {
             Self::Calibration => 4,
             Self::Bands => 5,
             Self::Golden => 6,
+            Self::Reasons => 7,
             Self::Reference => 8,
             Self::Provenance => 9,
         }
@@ -63,7 +66,7 @@ impl Section {
     }
 
     pub(super) fn is_required(self) -> bool {
-        !matches!(self, Self::Bands | Self::Reference)
+        !matches!(self, Self::Bands | Self::Reasons | Self::Reference)
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -74,6 +77,7 @@ impl Section {
             Self::Calibration => "CALIBRATION",
             Self::Bands => "BANDS",
             Self::Golden => "GOLDEN",
+            Self::Reasons => "REASONS",
             Self::Reference => "REFERENCE",
             Self::Provenance => "PROVENANCE",
         }

@@ -93,6 +93,7 @@ fn scorer_of(country: &str, n_features: usize) -> Scorer {
         },
         bands: None,
         golden: Vec::new(),
+        reasons: Vec::new(),
         reference: None,
         provenance: Provenance {
             model_name: "bound".to_owned(),
