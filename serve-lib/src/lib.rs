@@ -134,6 +134,21 @@
 //!
 //! [`Arc`]: std::sync::Arc
 #![deny(unsafe_code)]
+// Neither a file nor a record may bring a backend down: what could panic, overflow or lose bits is
+// argued where it stands.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 pub mod artifact;
 pub mod counters;

@@ -176,6 +176,7 @@ fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), SchemaErr
 
 /// The category code a row's value stands for; none when it is missing, negative or not whole.
 #[inline]
+#[expect(clippy::cast_possible_truncation, reason = "what does not fit fails the round trip")]
 #[expect(clippy::float_cmp, reason = "a code is a whole number or no code at all")]
 pub(crate) fn category(value: f32) -> Option<usize> {
     // A float-to-integer cast saturates, so the round trip fails for NaN, fractions and negatives.

@@ -153,7 +153,12 @@ impl<'a> Shard<'a> {
         if let Ok(Score { probability, band, .. }) = result {
             let bin = PROBABILITY_EDGES.iter().map(|edge| usize::from(probability > *edge)).sum();
             self.add(cells.scored(usize::from(band.unwrap_or(0)), bin), 1);
-            self.add(cells.sum(), (probability * SUM_UNITS) as u64);
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a probability is at most 1, and a fraction of 2^-32 is not counted"
+            )]
+            let units = (probability * SUM_UNITS) as u64;
+            self.add(cells.sum(), units);
         }
         result
     }

@@ -63,9 +63,10 @@ impl BatchEngine {
         let in_blocks = match self {
             Self::Rows => 0,
             #[cfg(target_arch = "x86_64")]
-            _ if margins.len() % 16 < FEW => margins.len() - margins.len() % 16,
-            #[cfg(target_arch = "x86_64")]
-            _ => margins.len(),
+            _ => match margins.len() % 16 {
+                few if few < FEW => margins.len().saturating_sub(few),
+                _ => margins.len(),
+            },
         };
         let (whole, rest) = margins.split_at_mut(in_blocks);
         match self {
@@ -76,6 +77,6 @@ impl BatchEngine {
             #[cfg(target_arch = "x86_64")]
             Self::Blocks2(cpu, blocks) => cpu.blocks(blocks, rows, first, whole),
         }
-        rows.each(first + in_blocks, rest, |row| single.margin(row));
+        rows.each(first.saturating_add(in_blocks), rest, |row| single.margin(row));
     }
 }

@@ -3,6 +3,12 @@
 //! leftmost highest; "right" strikes out the leaves on a split's left, and the highest bit left is
 //! the leaf. More questions are asked than a walk would meet, yet none waits for another, and what
 //! a tree holds is read once for 64 rows.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    reason = "`Model::check` proved that features and children exist; `build` makes every column, share and leaf number, and bounds how many there are; rows and margins are as many as the caller checked"
+)]
 
 mod avx2;
 mod avx512;

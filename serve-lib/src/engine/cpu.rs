@@ -138,6 +138,7 @@ pub(super) fn store_8_f64(to: &mut [f64; 8], from: __m512d) {
 
 #[inline]
 #[target_feature(enable = "avx2")]
+#[expect(clippy::cast_possible_truncation, reason = "at most 8")]
 pub(super) fn load_up_to_8(from: &[f32]) -> __m256 {
     let n = _mm256_set1_epi32(from.len().min(8) as i32);
     let mask = _mm256_cmpgt_epi32(n, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -147,20 +148,30 @@ pub(super) fn load_up_to_8(from: &[f32]) -> __m256 {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "one bit for each of at most 16"
+)]
 pub(super) fn load_up_to_16(from: &[f32]) -> __m512 {
     let mask = ((1_u32 << from.len().min(16)) - 1) as __mmask16;
     // SAFETY: see above.
     unsafe { _mm512_maskz_loadu_ps(mask, from.as_ptr()) }
 }
 
-// Gathers: an index beyond the slice becomes that of its last value, so none reads outside. A slice
-// is never longer than `i32::MAX` here; longer ones would only have fewer values in reach.
+// Gathers: an index beyond the slice becomes that of its last value, so none reads outside.
+
+/// None of an empty slice. One longer than `i32::MAX` would only have fewer values in reach.
+#[inline]
+fn last_index(of: &[f32]) -> Option<i32> {
+    of.len().checked_sub(1).map(|last| i32::try_from(last).unwrap_or(i32::MAX))
+}
 
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn gather_8_f32(from: &[f32], index: __m256i) -> __m256 {
-    assert!(!from.is_empty(), "a row has values");
-    let last = _mm256_set1_epi32((from.len() - 1).min(i32::MAX as usize) as i32);
+    let Some(last) = last_index(from) else { return _mm256_setzero_ps() };
+    let last = _mm256_set1_epi32(last);
     // SAFETY: see above.
     unsafe { _mm256_i32gather_ps::<4>(from.as_ptr(), _mm256_min_epu32(index, last)) }
 }
@@ -168,8 +179,8 @@ pub(super) fn gather_8_f32(from: &[f32], index: __m256i) -> __m256 {
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub(super) fn gather_16_f32(from: &[f32], index: __m512i) -> __m512 {
-    assert!(!from.is_empty(), "a row has values");
-    let last = _mm512_set1_epi32((from.len() - 1).min(i32::MAX as usize) as i32);
+    let Some(last) = last_index(from) else { return _mm512_setzero_ps() };
+    let last = _mm512_set1_epi32(last);
     // SAFETY: see above.
     unsafe { _mm512_i32gather_ps::<4>(_mm512_min_epu32(index, last), from.as_ptr()) }
 }

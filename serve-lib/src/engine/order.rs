@@ -16,6 +16,11 @@ pub(super) struct Strike<'t> {
 
 /// The values of the leaves from left to right, and the strikes of all splits, each after those
 /// above it and on its left.
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "`Model::check` proved that children exist; what waits is the position of a strike"
+)]
 pub(super) fn strikes(tree: &Tree) -> (Vec<f64>, Vec<Strike<'_>>) {
     let n_splits = tree.nodes.len() / 2;
     let (mut values, mut strikes) =

@@ -17,7 +17,7 @@ impl Rows<'_> {
     pub(super) fn each(&self, first: usize, margins: &mut [f64], margin: impl Fn(&[f32]) -> f64) {
         match *self {
             Self::ByRow(values, n_features) => {
-                let rows = values[first * n_features..].chunks_exact(n_features);
+                let rows = values.chunks_exact(n_features).skip(first);
                 for (place, row) in margins.iter_mut().zip(rows) {
                     *place = margin(row);
                 }
@@ -41,10 +41,10 @@ fn each_of_columns<const N: usize>(
     margin: impl Fn(&[f32]) -> f64,
 ) {
     let mut row = [0.0; N];
-    let row = &mut row[..columns.len()];
+    let (row, _) = row.split_at_mut(columns.len());
     for (position, place) in (first..).zip(margins) {
         for (value, column) in row.iter_mut().zip(columns) {
-            *value = column[position];
+            *value = column.get(position).copied().unwrap_or(f32::NAN);
         }
         *place = margin(row);
     }

@@ -1,5 +1,11 @@
 //! Walks from root to leaf, sixteen trees side by side: while one walk waits for memory, fifteen go
 //! on. Takes every forest on every machine.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    reason = "`Model::check` proved that features and children exist and bounds how many nodes there are; `push_tree` numbers them, and no walk leaves its tree"
+)]
 
 use crate::model::{Aggregation, CategorySet, Forest, Node, SplitTest, Tree};
 use crate::schema::category;

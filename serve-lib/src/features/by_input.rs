@@ -46,23 +46,27 @@ enum Target {
 }
 
 impl ByInput {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "`Schema::check` bounds the features, and each has at most two inputs"
+    )]
     pub(crate) fn new(schema: &Schema, program: &Program) -> Self {
         let (mut targets, mut fed) = (Vec::new(), Vec::with_capacity(program.steps.len()));
         for input in 0..schema.inputs.len() {
             let from = fed.len() as u32;
-            let mut slot = 0;
+            let mut slot = 0_u32;
             for (feature, step) in (0_u32..).zip(&program.steps) {
                 let is_second = step.second_input() == Some(input);
                 if is_second || step.input() == input {
                     let pair = step.second_input().map(|_| Pair { slot, is_second });
                     fed.push(Fed { feature, pair });
                 }
-                slot += u32::from(step.second_input().is_some());
+                slot = slot.saturating_add(u32::from(step.second_input().is_some()));
             }
-            targets.push(match fed[from as usize..] {
-                [Fed { feature, pair: None }] => match program.steps[feature as usize] {
-                    Step::Number { range, .. } => {
-                        Target::Number { feature, expected: Expected::new(range) }
+            targets.push(match fed.get(from as usize..) {
+                Some(&[Fed { feature, pair: None }]) => match program.steps.get(feature as usize) {
+                    Some(Step::Number { range, .. }) => {
+                        Target::Number { feature, expected: Expected::new(*range) }
                     }
                     _ => Target::One(feature),
                 },
@@ -93,6 +97,10 @@ pub(crate) struct RowFill<'a, W> {
     rejected: Option<(u32, RejectReason)>,
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "`ByInput::new` read every position off this schema and program"
+)]
 impl<'a, W: Watch> RowFill<'a, W> {
     /// A row of as many values as the schema has features, and [`ByInput::n_pairs`] times nothing
     /// that waits.

@@ -22,11 +22,16 @@ pub enum TimePart {
 impl TimePart {
     /// The parts of a day: from 00:00, 06:00, 12:00 and 18:00 on. Its night is shorter than
     /// [`TimePart::Night`], which lasts to 07:00.
-    pub const DAY_PARTS: [&str; 4] = ["night", "morning", "afternoon", "evening"];
+    pub const DAY_PARTS: [&str; Self::N_DAY_PARTS as usize] =
+        ["night", "morning", "afternoon", "evening"];
+    pub(super) const N_DAY_PARTS: u32 = 4;
 
     /// The part of `micros` (since 1970-01-01T00:00:00 UTC) at `utc_offset_secs` east of UTC.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "in whole seconds any instant is far from overflow"
+    )]
     pub fn of(self, micros: i64, utc_offset_secs: i32) -> f32 {
-        // Whole seconds first: the sum of two such numbers is far from overflow.
         let secs = micros.div_euclid(MICROS_PER_SEC) + i64::from(utc_offset_secs);
         let hour = secs.rem_euclid(SECS_PER_DAY) / 3_600;
         // 1970-01-01 was a Thursday, weekday 3.

@@ -119,6 +119,7 @@ impl Expected {
 
 /// -0.0 + 0.0 is +0.0: one zero, whatever its sign was.
 #[inline]
+#[expect(clippy::cast_possible_truncation, reason = "a value is rounded to the precision of a row")]
 fn narrow(value: f64) -> f32 {
     value as f32 + 0.0
 }

@@ -132,13 +132,14 @@ impl Program {
         for (step, feature) in self.steps.iter().zip(&schema.features) {
             let fail = |problem| Err(SchemaError::new(&feature.name, problem));
             for input in step.inputs() {
-                let Some(read) = schema.inputs.get(input) else {
+                let read = schema.inputs.get(input).zip(required.get_mut(input));
+                let Some((read, required)) = read else {
                     return fail("reads an input that is not in the schema");
                 };
                 if read.input_type != step.input_type() {
                     return fail("reads an input of another type");
                 }
-                required[input] |= feature.on_missing == Policy::Reject;
+                *required |= feature.on_missing == Policy::Reject;
             }
             if step.second_input() == Some(step.input()) {
                 return fail("reads the same input twice");
@@ -227,7 +228,7 @@ impl Step {
                 RowType::Categorical { n_categories: vocabulary.n_categories() }
             }
             Self::TimePart { part: TimePart::DayPart, .. } => {
-                RowType::Categorical { n_categories: TimePart::DAY_PARTS.len() as u32 }
+                RowType::Categorical { n_categories: TimePart::N_DAY_PARTS }
             }
             _ => RowType::Numeric,
         }

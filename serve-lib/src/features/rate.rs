@@ -140,6 +140,10 @@ impl<'a> RateCounts<'a> {
     }
 
     /// Of an empty count, or one that smoothing leaves with nothing, the rate of all rows.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a rate is rounded to the precision of a row"
+    )]
     fn rate(&self, count: Count) -> f32 {
         let prior = if self.all.rows > 0.0 { self.all.frauds / self.all.rows } else { 0.0 };
         if count.rows <= 0.0 {

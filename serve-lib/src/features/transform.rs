@@ -80,7 +80,7 @@ impl Transform {
             Self::TimeDifference { unit, .. } => match (first, second) {
                 (Value::Time(first), Value::Time(second)) => {
                     // Two extreme instants lie further apart than an i64 counts.
-                    (i128::from(first) - i128::from(second)) as f64 / unit.micros()
+                    i128::from(first).wrapping_sub(i128::from(second)) as f64 / unit.micros()
                 }
                 _ => f64::NAN,
             },

@@ -35,19 +35,19 @@ impl Vocabulary {
     pub fn code(&self, value: &str) -> Option<u32> {
         if self.table.slots.is_empty() {
             let position = self.values.binary_search_by(|known| known.as_str().cmp(value));
-            return position.ok().map(|code| code as u32);
+            return position.ok().and_then(|code| u32::try_from(code).ok());
         }
         self.table.code(&self.values, value)
     }
 
     /// The code of all rare and unseen values.
     pub fn other(&self) -> u32 {
-        self.values.len() as u32
+        u32::try_from(self.values.len()).unwrap_or(u32::MAX)
     }
 
     /// Number of codes, the one for rare and unseen values included.
     pub fn n_categories(&self) -> u32 {
-        self.other() + 1
+        self.other().saturating_add(1)
     }
 
     pub(super) fn problem(&self) -> Option<&'static str> {
@@ -57,7 +57,7 @@ impl Vocabulary {
         if self.values.iter().any(|value| value.len() > MAX_NAME_BYTES) {
             return Some("a value of the vocabulary has more than 256 bytes");
         }
-        let sorted = self.values.windows(2).all(|pair| pair[0] < pair[1]);
+        let sorted = self.values.is_sorted_by(|a, b| a < b);
         (!sorted).then_some("the vocabulary is not in ascending order")
     }
 }
@@ -90,20 +90,25 @@ impl Table {
         if values.is_empty() || values.len() > MAX_CATEGORIES {
             return Self::default();
         }
-        let mut table = Self { slots: vec![EMPTY; (2 * values.len()).next_power_of_two()] };
+        let n_slots = values.len().saturating_mul(2).next_power_of_two();
+        let mut table = Self { slots: vec![EMPTY; n_slots] };
         for (code, value) in (0_u32..).zip(values) {
             let hash = hash(value.as_bytes());
-            let Some(free) =
-                table.probe(hash).take(MAX_PROBES).find(|&at| table.slots[at] == EMPTY)
-            else {
+            let is_free = |at: &usize| table.slots.get(*at) == Some(&EMPTY);
+            let free = table.probe(hash).take(MAX_PROBES).find(is_free);
+            let Some(slot) = free.and_then(|free| table.slots.get_mut(free)) else {
                 return Self::default();
             };
-            table.slots[free] = Slot { tag: tag(hash), code };
+            *slot = Slot { tag: tag(hash), code };
         }
         table
     }
 
     #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the mask of a probe keeps it within the slots; codes in them are positions of values"
+    )]
     fn code(&self, values: &[String], value: &str) -> Option<u32> {
         let hash = hash(value.as_bytes());
         for at in self.probe(hash).take(MAX_PROBES) {
@@ -120,8 +125,9 @@ impl Table {
 
     /// The slots where a value of this hash may lie, best first.
     #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the lowest bits are those asked for")]
     fn probe(&self, hash: u64) -> impl Iterator<Item = usize> + use<> {
-        let mask = self.slots.len() - 1;
+        let mask = self.slots.len().wrapping_sub(1);
         (0..).map(move |step| (hash as usize).wrapping_add(step) & mask)
     }
 }
@@ -162,8 +168,9 @@ fn hash(bytes: &[u8]) -> u64 {
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[inline]
+#[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
 fn fold(word: u64) -> u64 {
-    let product = u128::from(word) * u128::from(ODD);
+    let product = u128::from(word).wrapping_mul(u128::from(ODD));
     (product >> 64) as u64 ^ product as u64
 }
 

@@ -154,8 +154,9 @@ impl Isotonic {
         let (Some(&x1), Some(&y1)) = (self.x.get(above), self.y.get(above)) else {
             return self.y.last().copied().unwrap_or(0.0);
         };
-        let Some(below) = above.checked_sub(1) else { return y1 };
-        let (x0, y0) = (self.x[below], self.y[below]);
+        let below = above.checked_sub(1);
+        let below = below.and_then(|below| self.x.get(below).zip(self.y.get(below)));
+        let Some((&x0, &y0)) = below else { return y1 };
         (y0 + (y1 - y0) * ((log_odds - x0) / (x1 - x0))).clamp(y0, y1)
     }
 
@@ -165,17 +166,17 @@ impl Isotonic {
         for &x in &self.x {
             check_magnitude("point of the isotonic curve", x)?;
         }
-        if let Some(pair) = self.x.windows(2).find(|pair| pair[0] >= pair[1]) {
+        if let Some([_, found]) = self.x.array_windows().find(|[a, b]| a >= b) {
             let (what, expected) = ("point of the isotonic curve", "above the one before");
-            return Err(ModelError::Range { what, expected, found: pair[1] });
+            return Err(ModelError::Range { what, expected, found: *found });
         }
         if let Some(&y) = self.y.iter().find(|y| !(0.0..=1.0).contains(*y)) {
             let (what, expected) = ("height of the isotonic curve", "within 0 and 1");
             return Err(ModelError::Range { what, expected, found: y });
         }
-        if let Some(pair) = self.y.windows(2).find(|pair| pair[0] > pair[1]) {
+        if let Some([_, found]) = self.y.array_windows().find(|[a, b]| a > b) {
             let (what, expected) = ("height of the isotonic curve", "at least the one before");
-            return Err(ModelError::Range { what, expected, found: pair[1] });
+            return Err(ModelError::Range { what, expected, found: *found });
         }
         Ok(())
     }

@@ -12,7 +12,9 @@ impl CategorySet {
     pub fn new(n_categories: u32, codes: impl IntoIterator<Item = u32>) -> Self {
         let mut words = vec![0; (n_categories as usize).div_ceil(64)];
         for code in codes.into_iter().filter(|code| *code < n_categories) {
-            words[code as usize / 64] |= 1 << (code % 64);
+            if let Some(word) = words.get_mut(code as usize / 64) {
+                *word |= 1 << (code % 64);
+            }
         }
         Self { n_categories, words }
     }

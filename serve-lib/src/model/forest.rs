@@ -87,8 +87,10 @@ impl Forest {
     /// halves: `0..8 += 8..16`, `0..4 += 4..8`, `0..2 += 2..4`, `0 += 1`.
     pub fn margin(&self, row: &[f32]) -> f64 {
         let mut lanes = [0.0; 16];
-        for (position, tree) in self.trees.iter().enumerate() {
-            lanes[position % 16] += tree.leaf_value(row);
+        for trees in self.trees.chunks(16) {
+            for (lane, tree) in lanes.iter_mut().zip(trees) {
+                *lane += tree.leaf_value(row);
+            }
         }
         self.aggregation.margin(&lanes, self.trees.len())
     }
@@ -118,8 +120,9 @@ impl Aggregation {
     pub fn margin(self, lanes: &[f64; 16], n_trees: usize) -> f64 {
         let mut lanes = *lanes;
         for half in [8, 4, 2, 1] {
-            for lane in 0..half {
-                lanes[lane] += lanes[lane + half];
+            let (low, high) = lanes.split_at_mut(half);
+            for (low, high) in low.iter_mut().zip(high) {
+                *low += *high;
             }
         }
         self.margin_of_sum(lanes[0], n_trees)
@@ -138,13 +141,18 @@ impl Aggregation {
 impl Tree {
     /// The value of the leaf a row reaches.
     pub fn leaf_value(&self, row: &[f32]) -> f64 {
-        match &self.nodes[self.leaf_index(row)] {
-            Node::Leaf { value, .. } => *value,
-            Node::Split(_) => unreachable!("a path ends at a leaf"),
+        match self.nodes.get(self.leaf_index(row)) {
+            Some(Node::Leaf { value, .. }) => *value,
+            // No such end of a path.
+            Some(Node::Split(_)) | None => f64::NAN,
         }
     }
 
     /// The node at which a row ends.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`Model::check` proved that children and features exist"
+    )]
     pub fn leaf_index(&self, row: &[f32]) -> usize {
         let mut index = 0;
         while let Node::Split(split) = &self.nodes[index] {
@@ -162,10 +170,12 @@ impl Tree {
         check_count("nodes of a tree", self.nodes.len(), 1..=MAX_NODES_PER_TREE)?;
         // Depth of each node once a parent has named it; a second parent is an error.
         let mut depths = vec![None; self.nodes.len()];
-        depths[0] = Some(0_usize);
+        if let Some(root) = depths.first_mut() {
+            *root = Some(0_usize);
+        }
         for (node, content) in self.nodes.iter().enumerate() {
             let fail = |problem| Err(ModelError::Node { tree, node, problem });
-            let Some(depth) = depths[node] else {
+            let Some(depth) = depths.get(node).copied().flatten() else {
                 return fail("no node before it names it as a child");
             };
             match content {
@@ -182,7 +192,8 @@ impl Tree {
                     }
                     check_not_negative("cover", split.cover)?;
                     check_not_negative("gain", split.gain)?;
-                    if depth == MAX_DEPTH {
+                    let below = depth.saturating_add(1);
+                    if below > MAX_DEPTH {
                         return fail("lies deeper than 64 splits");
                     }
                     for child in [split.left, split.right] {
@@ -193,7 +204,7 @@ impl Tree {
                         match depths.get_mut(child) {
                             None => return fail("a child lies outside the tree"),
                             Some(Some(_)) => return fail("a child has two parents"),
-                            Some(slot) => *slot = Some(depth + 1),
+                            Some(slot) => *slot = Some(below),
                         }
                     }
                 }
@@ -204,20 +215,21 @@ impl Tree {
 
     /// Every node of one depth asks the same question and all leaves lie at the same depth.
     fn is_symmetric(&self) -> bool {
-        let mut level = vec![0_usize];
-        while let Node::Split(first) = &self.nodes[level[0]] {
-            let mut next = Vec::with_capacity(level.len() * 2);
-            for &index in &level {
-                match &self.nodes[index] {
+        let mut level: Vec<&Node> = self.nodes.first().into_iter().collect();
+        while let Some(Node::Split(first)) = level.first() {
+            let mut next = Vec::with_capacity(level.len().saturating_mul(2));
+            for node in &level {
+                match node {
                     Node::Split(split) if split.asks_like(first) => {
-                        next.extend([split.left as usize, split.right as usize]);
+                        let children = [split.left, split.right];
+                        next.extend(children.iter().filter_map(|&at| self.nodes.get(at as usize)));
                     }
                     _ => return false,
                 }
             }
             level = next;
         }
-        level.iter().all(|&index| matches!(self.nodes[index], Node::Leaf { .. }))
+        level.iter().all(|node| matches!(node, Node::Leaf { .. }))
     }
 }
 

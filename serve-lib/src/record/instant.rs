@@ -33,6 +33,10 @@ const MICROS_PER_SEC: i64 = 1_000_000;
 /// The instant that `YYYY-MM-DD`, `T` or a space, `HH:MM:SS`, a fraction if there is one, and an
 /// offset from UTC name: `Z` or `±HH:MM`, which a space may precede and seconds may follow. Without
 /// an offset it is UTC. Digits after the sixth of the fraction are cut off.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "four digits of the year keep this far from overflow"
+)]
 pub(crate) fn parse_instant(text: &str) -> Option<i64> {
     let mut rest = Rest(text.as_bytes());
     let year = rest.digits(4)?;
@@ -51,7 +55,6 @@ pub(crate) fn parse_instant(text: &str) -> Option<i64> {
         && second < 60
         && rest.0.is_empty();
     let secs = days_since_1970(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
-    // Four digits of the year keep this far from overflow.
     sound.then(|| (secs - offset_secs) * MICROS_PER_SEC + micros)
 }
 
@@ -72,6 +75,7 @@ impl Rest<'_> {
     }
 
     /// A number of exactly this many digits.
+    #[expect(clippy::arithmetic_side_effects, reason = "at most four digits are read")]
     fn digits(&mut self, n_digits: usize) -> Option<i64> {
         let (digits, rest) = self.0.split_at_checked(n_digits)?;
         self.0 = rest;
@@ -81,6 +85,10 @@ impl Rest<'_> {
     }
 
     /// Microseconds of one digit or more.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "six digits are read, and each was seen to be one"
+    )]
     fn fraction(&mut self) -> Option<i64> {
         let n_digits = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let (digits, rest) = self.0.split_at(n_digits);
@@ -90,6 +98,7 @@ impl Rest<'_> {
     }
 
     /// Seconds east of UTC.
+    #[expect(clippy::arithmetic_side_effects, reason = "two digits each")]
     fn offset(&mut self) -> Option<i64> {
         if self.0.is_empty() {
             return Some(0);
@@ -114,13 +123,18 @@ fn is_leap(year: i64) -> bool {
 
 fn days_of_month(year: i64, month: i64) -> i64 {
     match month {
-        2 => 28 + i64::from(is_leap(year)),
+        2 if is_leap(year) => 29,
+        2 => 28,
         4 | 6 | 9 | 11 => 30,
         _ => 31,
     }
 }
 
 /// Days of the Gregorian calendar from 1970-01-01; the year is 0 or later.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "the year has four digits, the month and the day two"
+)]
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     // Years begin in March here, so that the leap day is the last of its year; the months from
     // March on then have 153 days in every five.

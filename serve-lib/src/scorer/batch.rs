@@ -66,9 +66,9 @@ impl Scorer {
 
     fn score_all(&self, rows: Rows<'_>, scores: &mut [Score]) {
         let mut margins = [0.0; AT_ONCE];
-        for (part, scores) in scores.chunks_mut(AT_ONCE).enumerate() {
-            let margins = &mut margins[..scores.len()];
-            self.engine.margins(rows, part * AT_ONCE, margins);
+        for (first, scores) in (0..).step_by(AT_ONCE).zip(scores.chunks_mut(AT_ONCE)) {
+            let (margins, _) = margins.split_at_mut(scores.len());
+            self.engine.margins(rows, first, margins);
             for (score, margin) in scores.iter_mut().zip(margins) {
                 *score = self.score_of(*margin);
             }

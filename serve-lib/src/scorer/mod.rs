@@ -151,7 +151,8 @@ impl Scorer {
     fn score_of(&self, margin: f64) -> Score {
         let probability = self.contents.calibration.probability(margin);
         // At most 64 edges: the position fits.
-        let band = self.contents.bands.as_ref().map(|bands| bands.index(margin) as u8);
+        let band = self.contents.bands.as_ref();
+        let band = band.and_then(|bands| u8::try_from(bands.index(margin)).ok());
         Score { margin, probability, band }
     }
 
@@ -317,7 +318,8 @@ impl Scorer {
             Err(error) => match error.kind() {
                 ScoreErrorKind::Rejected { feature, reason } => {
                     // The name stems from this schema, so it is found.
-                    let feature = self.schema().feature_index(feature).unwrap_or_default() as u32;
+                    let feature = self.schema().feature_index(feature).unwrap_or_default();
+                    let feature = u32::try_from(feature).unwrap_or(u32::MAX);
                     Ok(Expected::Rejected { feature, reason: *reason })
                 }
                 _ => Err(error),

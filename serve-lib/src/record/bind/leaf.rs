@@ -278,17 +278,20 @@ struct ShortText {
 impl ShortText {
     fn as_str(&self) -> &str {
         // Whole characters only were put in.
-        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+        let text = self.bytes.get(..self.length).unwrap_or_default();
+        std::str::from_utf8(text).unwrap_or_default()
     }
 }
 
 impl Write for ShortText {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        let room = text.floor_char_boundary(MAX_TEXT_BYTES - self.length);
-        let fits = &text.as_bytes()[..room];
-        self.bytes[self.length..self.length + room].copy_from_slice(fits);
-        self.length += room;
-        self.is_full |= room < text.len();
+        let room = self.bytes.get_mut(self.length..).unwrap_or_default();
+        let (fits, beyond) = text.split_at(text.floor_char_boundary(room.len()));
+        for (to, byte) in room.iter_mut().zip(fits.bytes()) {
+            *to = byte;
+        }
+        self.length = self.length.saturating_add(fits.len());
+        self.is_full |= !beyond.is_empty();
         if self.is_full { Err(std::fmt::Error) } else { Ok(()) }
     }
 }

@@ -164,7 +164,8 @@ fn flatten(
             Found::Value(sort) => push(Role::Ignored, Sample::Value(*sort)),
             Found::Skipped => push(Role::Ignored, Sample::Skipped),
             Found::Fields(inner) => {
-                push(Role::Nested { n_fields: inner.len() as u32 }, Sample::Struct);
+                let n_fields = u32::try_from(inner.len()).unwrap_or(u32::MAX);
+                push(Role::Nested { n_fields }, Sample::Struct);
                 flatten(inner, &path, candidates)?;
             }
             Found::Entries(_) => {

@@ -119,7 +119,7 @@ impl<'a> Receiver for Look<'a> {
             return Err(Stop::kept());
         }
         *self.found = Found::Fields(Vec::new());
-        Ok(Fields { found: self.found, n_around: self.n_around + 1 })
+        Ok(Fields { found: self.found, n_around: self.n_around.saturating_add(1) })
     }
 
     fn entries(self) -> Result<Entries<'a>, Stop> {
