@@ -132,7 +132,8 @@ fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Counts, 
 /// Rows held at a time.
 const BATCH_ROWS: usize = 131_072;
 
-fn requests(scorer: &Scorer) -> Vec<ColumnRequest> {
+/// The columns of the inputs.
+pub(super) fn requests(scorer: &Scorer) -> Vec<ColumnRequest> {
     let inputs = scorer.schema().inputs.iter();
     inputs.map(|input| ColumnRequest::new(&*input.name, column_kind(input.input_type))).collect()
 }
