@@ -1,16 +1,18 @@
-//! Criterion benches: load an artifact, encode a record, score one row and a thousand, explain one.
+//! Criterion benches: load an artifact, encode a record, score one row and a thousand at once, explain one.
 //!
 //! Rows all differ and are visited in random order: a benchmark that scores one row again and again
 //! teaches the branch predictor its path through every tree.
 #![forbid(unsafe_code)]
 
 use std::hint::black_box;
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde::Serialize;
 use shroff_benches::{Kind, N_FEATURES, artifact, records, rows, scorer, shuffled};
 use shroff_serve::artifact::OwnedValue;
-use shroff_serve::{Record, Score, Scorer, Value};
+use shroff_serve::{Counters, Record, Score, ScoreError, Scorer, Value};
 
 /// Rows that take turns: with 30 features 2 MB, more than a core's second-level cache.
 const N_ROWS: usize = 16_384;
@@ -146,6 +148,58 @@ fn bound(criterion: &mut Criterion) {
     }
 }
 
+/// Scores the request at a position.
+type Call<'a> = dyn Fn(usize) -> Result<Score, ScoreError> + Sync + 'a;
+
+/// Scoring with and without counters, on one thread and on two at the same time: nanoseconds of a
+/// call on each.
+fn counted(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("counted");
+    let scorer = scorer(Kind::Linear);
+    let owned = records(&scorer, N_REQUESTS, 7);
+    let records: Vec<Vec<Value<'_>>> =
+        owned.iter().map(|record| record.iter().map(OwnedValue::as_value).collect()).collect();
+    let requests: Vec<Request<Option<&str>>> =
+        records.iter().map(|record| Request::new(record, text)).collect();
+    let bound = scorer.bind(&requests[0]).expect("it binds");
+    let rows = rows(&scorer, N_REQUESTS, 7);
+    let counters = Counters::new(&scorer);
+    let calls: [(&str, &Call<'_>); 6] = [
+        ("dense_row", &|at| scorer.score(&rows[at])),
+        ("dense_row_counted", &|at| counters.score(&scorer, &rows[at])),
+        ("record", &|at| scorer.score_record(Record::new(&records[at]))),
+        ("record_counted", &|at| counters.score_record(&scorer, Record::new(&records[at]))),
+        ("struct", &|at| bound.score(&requests[at])),
+        ("struct_counted", &|at| counters.score_bound(&bound, &requests[at])),
+    ];
+    for (name, call) in calls {
+        for n_threads in [1_u64, 2] {
+            group.bench_function(format!("{name}/{n_threads}_threads"), |bencher| {
+                bencher.iter_custom(|iterations| on_threads(n_threads, iterations, call));
+            });
+        }
+    }
+}
+
+/// How long it takes for as many calls on each thread, all at the same time.
+fn on_threads(n_threads: u64, iterations: u64, call: &Call<'_>) -> Duration {
+    let start = Barrier::new(n_threads as usize);
+    let run = |seed| {
+        let order = shuffled(N_REQUESTS, seed);
+        start.wait();
+        let began = Instant::now();
+        for (_, &at) in (0..iterations).zip(order.iter().cycle()) {
+            let _ = black_box(call(at));
+        }
+        began.elapsed()
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..n_threads).map(|seed| scope.spawn(move || run(seed))).collect();
+        let ended = threads.into_iter().map(|thread| thread.join().expect("it does not panic"));
+        ended.max().unwrap_or_default()
+    })
+}
+
 fn score(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("score");
     for kind in Kind::ALL {
@@ -159,18 +213,30 @@ fn score(criterion: &mut Criterion) {
                 scorer.score(row).expect("the row has the right length")
             });
         });
-        group.throughput(Throughput::Elements(1_000));
+    }
+}
+
+/// A thousand rows a call, in every way there is.
+fn batch(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("batch");
+    group.throughput(Throughput::Elements(1_000));
+    for kind in Kind::ALL {
+        let mut scorer = scorer(kind);
+        let rows = rows(&scorer, N_ROWS, 5);
         let flat: Vec<Vec<f32>> =
             rows.chunks(1_000).map(<[_]>::concat).take(N_ROWS / 1_000).collect();
         let mut at = flat.iter().cycle();
         let mut scores = vec![Score::UNSET; 1_000];
-        group.bench_function(format!("1000_rows/{}", kind.name()), |bencher| {
-            bencher.iter(|| {
-                let rows = at.next().expect("it cycles");
-                scorer.score_rows(rows, &mut scores).expect("the rows have the right length");
-                black_box(&scores);
+        for engine in scorer.engine_names(true) {
+            assert!(scorer.force_engine(engine), "the name comes from the scorer");
+            group.bench_function(format!("{engine}/{}", kind.name()), |bencher| {
+                bencher.iter(|| {
+                    let rows = at.next().expect("it cycles");
+                    scorer.score_rows(rows, &mut scores).expect("the rows have the right length");
+                    black_box(&scores);
+                });
             });
-        });
+        }
     }
 }
 
@@ -189,5 +255,5 @@ fn explain(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, load, encode, bound, score, explain);
+criterion_group!(benches, load, encode, bound, counted, score, batch, explain);
 criterion_main!(benches);

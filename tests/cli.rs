@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use crate::project::{CONFIG, Finished, Project, assert_says, blob, edited};
 
-const VERBS: [&str; 10] = [
+const VERBS: [&str; 11] = [
     "init", "simulate", "retrain", "train", "evaluate", "predict", "explain", "inspect", "verify",
-    "registry",
+    "bench", "registry",
 ];
 
 #[test]
@@ -95,6 +95,7 @@ fn standard_output_holds_the_result_alone() {
         format!("evaluate {artifact} transactions.csv --window test"),
         format!("inspect {artifact}"),
         format!("verify {artifact}"),
+        format!("bench {artifact} --rounds 1"),
         format!("predict {artifact} transactions.csv --out scored.csv"),
         format!("explain {artifact} transactions.csv --row 7"),
         "simulate --days 9 --customers 9 --terminals 9 --out small".to_owned(),

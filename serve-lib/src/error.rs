@@ -226,6 +226,16 @@ pub enum ScoreErrorKind {
         /// What the value has: a shape, or the name of another field.
         found: &'static str,
     },
+    /// The scorer is of another model than the counters.
+    #[error(
+        "expected the scorer of artifact {expected}, for which the counters were made, found that of {found}"
+    )]
+    OtherModel {
+        /// The counters' artifact.
+        expected: Arc<str>,
+        /// The scorer's.
+        found: Arc<str>,
+    },
     /// The feature's policy rejects such a value.
     #[error("feature {feature:?}: its policy rejects {reason}")]
     Rejected {
@@ -282,6 +292,10 @@ impl ScoreError {
 
     pub(crate) fn shape(field: Arc<str>, expected: &'static str, found: &'static str) -> Self {
         Self(ScoreErrorKind::Shape { field, expected, found })
+    }
+
+    pub(crate) fn other_model(expected: Arc<str>, found: Arc<str>) -> Self {
+        Self(ScoreErrorKind::OtherModel { expected, found })
     }
 
     pub(crate) fn rejected(feature: Arc<str>, reason: RejectReason) -> Self {

@@ -36,8 +36,60 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`Bound`] says what a field may be. Without a struct there are [`Scorer::score_record`], one
-//! [`Value`] per input in the schema's order, and [`Scorer::score`] for a row made elsewhere.
+//! # Ways in
+//!
+//! | a transaction as | scored by | for |
+//! |---|---|---|
+//! | any struct that implements `Serialize` | [`Bound::score`] | a backend with types of its own; fields are found by name once |
+//! | a [`Record`], one [`Value`] an input | [`Scorer::score_record`] | values that come without a type |
+//! | a row, one `f32` a feature | [`Scorer::score`] | rows made before, by [`Scorer::encode`] |
+//! | many rows, or columns | [`Scorer::score_rows`], [`Scorer::score_columns`] | re-scoring history, shadow models |
+//! | the first three, counted | [`Counters`] | monitoring: what comes in, what comes out |
+//! | the first three, explained | [`Bound::explain`], [`Scorer::explain_record`], [`Scorer::explain`] | those that are refused: what each feature adds, and the reasons; allocates |
+//!
+//! A higher [`Score::margin`] is more suspicious: rank by it. [`Score::probability`] is calibrated: weigh
+//! costs by it; it ties where the calibration curve is flat. [`Score::band`] is the trainer's proposal
+//! of what to do, if it made one.
+//!
+//! # One scorer for all threads, replaced while they run
+//!
+//! A [`Scorer`] is immutable and `Send + Sync`. Keep what belongs to one model together in an [`Arc`],
+//! and replace that when a new model is promoted: requests under way end with the model they began
+//! with.
+//!
+//! ```
+//! use std::sync::{Arc, RwLock};
+//! use shroff_serve::{Bound, Counters, Scorer};
+//!
+//! #[derive(serde::Serialize, Default)]
+//! struct Payment { amount: f64, country: String, balance: Option<i64> }
+//!
+//! struct Current { bound: Bound<'static, Payment>, counters: Counters }
+//!
+//! fn open(path: &str) -> Result<Arc<Current>, Box<dyn std::error::Error>> {
+//!     let scorer = Arc::new(Scorer::open(path)?);
+//!     // A model that wants an input this backend does not have is refused here, not at night.
+//!     let bound = scorer.bind_shared(&Payment { balance: Some(0), ..Payment::default() })?;
+//!     let counters = Counters::new(&scorer);
+//!     Ok(Arc::new(Current { bound, counters }))
+//! }
+//!
+//! # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/v1/linear.shroff");
+//! let current = RwLock::new(open(path)?);
+//! // A request takes the model that is current now; the lock is held for that only.
+//! let model = Arc::clone(&current.read().unwrap());
+//! let payment = Payment { amount: 191.75, country: "FR".to_owned(), balance: Some(250) };
+//! let score = model.counters.score_bound(&model.bound, &payment)?;
+//! assert!((score.margin + 1.25).abs() < 1e-12);
+//! // Elsewhere, when the alias moved: open first, then replace. What fails leaves the old one.
+//! let next = open(path)?;
+//! *current.write().unwrap() = next;
+//! assert_eq!(model.counters.snapshot().scored(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! With the feature `registry`, `registry::Registry::load` opens what an alias such as `champion`
+//! names now, and `alias` tells whether it moved.
 //!
 //! # The contract
 //!
@@ -45,9 +97,9 @@
 //! model checked, and 64 or more golden records must score the very bits they scored where the model
 //! was made. Whatever is wrong is an [`Error`], and nothing of the file has been used.
 //!
-//! **Scoring never does I/O, takes a lock, reads a clock, spawns, allocates or panics.** A
-//! [`Scorer`] is immutable and `Send + Sync`; what it needs besides itself lies on the stack. The same record
-//! should give the same bits on every machine, thread and day; golden records check it at load.
+//! **Scoring never does I/O, takes a lock, reads a clock, spawns, allocates or panics**, counted or
+//! not. What it needs besides the scorer lies on the stack. The same record should give the same bits
+//! on every machine, thread and day; golden records check it at load.
 //!
 //! **There is no made-up score.** A record of another length, a struct of another shape than the
 //! one bound, a value of another type, or a value that a feature's declared policy rejects is a
@@ -57,11 +109,35 @@
 //! **One definition, run twice.** The trainer makes its rows with the [feature program](features) of
 //! this crate, so that there is no second one to drift away from it.
 //!
-//! A higher margin is more suspicious; the probability is calibrated, and ties where the
-//! calibration curve is flat: rank by [`Score::margin`], weigh costs by [`Score::probability`].
+//! # Errors
+//!
+//! | error | when | what to do |
+//! |---|---|---|
+//! | [`Error`] | opening | keep the model that is loaded; alert whoever publishes |
+//! | [`BindError`] | binding | the program lacks an input of this model: mend it before the model goes out |
+//! | [`ScoreErrorKind::Rejected`] | scoring | the values of this transaction; decide without a score, as the business has it |
+//! | [`ScoreErrorKind::WrongType`] | scoring | the same, of text that is no time; else a fault of the program |
+//! | any other [`ScoreErrorKind`] | scoring | a fault of the program |
+//!
+//! # Engines
+//!
+//! The artifact holds what a model is, not how it runs. When it is opened, the ways to evaluate it that
+//! suit the model and the processor (AVX-512, AVX2, or what every processor has) are timed on its
+//! golden records, and the fastest stays. All give the same bits. [`Scorer::engine_name`] tells which.
+//!
+//! # Sizing
+//!
+//! A model of 100 trees with 31 leaves opens in some 2 ms and takes 2 MB, one of 500 in 7 ms and 10 MB;
+//! while it is opened, the file is in memory as well. A score of either takes 0.3 and 1.8 µs of one
+//! core with AVX-512, and threads do not slow each other down, so that a thousand a second are a few
+//! thousandths of a core. With up to 64 features 64 KiB of stack are plenty. `shroff bench MODEL` tells
+//! all of it for a model and a machine.
+//!
+//! [`Arc`]: std::sync::Arc
 #![deny(unsafe_code)]
 
 pub mod artifact;
+pub mod counters;
 mod engine;
 mod error;
 mod explain;
@@ -73,6 +149,7 @@ pub mod registry;
 pub mod schema;
 mod scorer;
 
+pub use counters::Counters;
 pub use error::{Error, ErrorKind, RejectReason, ScoreError, ScoreErrorKind};
 pub use record::{BindError, BindErrorKind, Record, Value};
 pub use schema::Schema;

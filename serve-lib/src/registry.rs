@@ -10,6 +10,30 @@
 //! A backend needs the alias and the blob only; the records are for people and for the trainer.
 //! Writers link and rename whole files into place, so a reader meets the old file or the new one.
 //! Nothing here writes, locks or waits.
+//!
+//! ```
+//! use shroff_serve::registry::Registry;
+//!
+//! # let artifact = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/v1/linear.shroff");
+//! # let id = shroff_serve::Scorer::open(artifact)?.id();
+//! # let folder = std::env::temp_dir().join(format!("shroff-registry-{}", std::process::id()));
+//! # let (blobs, aliases) = (folder.join(format!("blobs/b3/{}", &id.to_string()[..2])), folder.join("models/cards/aliases"));
+//! # std::fs::create_dir_all(&blobs)?;
+//! # std::fs::create_dir_all(&aliases)?;
+//! # std::fs::copy(artifact, blobs.join(format!("{id}.shroff")))?;
+//! # std::fs::write(aliases.join("champion"), format!("{id} 1\n"))?;
+//! let registry = Registry::open(&folder)?;
+//! let (scorer, champion) = registry.load("cards", "champion")?;
+//! assert_eq!(scorer.id(), champion.artifact);
+//!
+//! // Now and then, by a thread of the backend's own: has the alias moved?
+//! let now = registry.alias("cards", "champion")?;
+//! assert!(now.is_some_and(|now| now.artifact == scorer.id()), "no: nothing to load");
+//! # std::fs::remove_dir_all(&folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod error;
 
 use std::fmt;
 use std::fs::{self, File};
@@ -17,6 +41,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+pub use self::error::RegistryError;
+use self::error::io_error;
 use crate::Scorer;
 use crate::artifact::{ArtifactId, MAX_ARTIFACT_BYTES};
 
@@ -182,93 +208,6 @@ impl AliasTarget {
     }
 }
 
-/// Why a registry could not be read.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RegistryError {
-    /// The name of a model or an alias is not one.
-    #[error(
-        "{what} name should be 1 to 64 of a-z, 0-9, '.', '_' and '-', the first a letter or a \
-         digit, found {found:?}"
-    )]
-    Name {
-        /// Model or alias.
-        what: &'static str,
-        /// The name, cut to 80 characters.
-        found: String,
-    },
-    /// The registry's path is not a folder.
-    #[error("registry should be a folder, found a file at {}", path.display())]
-    NotAFolder {
-        /// The path.
-        path: PathBuf,
-    },
-    /// A folder or such, where an artifact's file should be.
-    #[error("artifact should be a plain file: {}", path.display())]
-    NotAFile {
-        /// The path.
-        path: PathBuf,
-    },
-    /// The alias is not set.
-    #[error(
-        "model {model:?} has no alias {alias:?}; publish and promote a version first, or check the \
-         names"
-    )]
-    AliasMissing {
-        /// The model.
-        model: String,
-        /// The alias.
-        alias: String,
-    },
-    /// An alias file holds something else.
-    #[error(
-        "alias {} should be one line of 64 lower-case hex digits, a space and an event number, \
-         found {found:?}; promote a version to write it again", path.display()
-    )]
-    MalformedAlias {
-        /// The file.
-        path: PathBuf,
-        /// Its first bytes, escaped.
-        found: String,
-    },
-    /// An artifact's file is too large.
-    #[error("{} should be at most {expected} bytes, found {found}", path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// The limit in bytes.
-        expected: u64,
-        /// Bytes found, perhaps more.
-        found: u64,
-    },
-    /// The artifact was refused.
-    #[error("{} cannot be used", path.display())]
-    Artifact {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: Box<crate::Error>,
-    },
-    /// The file holds another artifact than its name says.
-    #[error("{} should hold artifact {expected}, found {found}", path.display())]
-    WrongArtifact {
-        /// The file.
-        path: PathBuf,
-        /// The artifact asked for.
-        expected: ArtifactId,
-        /// The artifact in the file.
-        found: ArtifactId,
-    },
-    /// A file or folder could not be read.
-    #[error("could not read {}", path.display())]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-}
-
 /// Proves the name of a model or an alias (`what`). Nothing that passes can name a parent, a hidden
 /// file or another folder.
 ///
@@ -324,10 +263,6 @@ fn list_numbers(folder: &Path) -> Result<Vec<u64>, RegistryError> {
 
 fn excerpt(bytes: &[u8]) -> String {
     bytes.iter().take(24).flat_map(|byte| byte.escape_ascii()).map(char::from).collect()
-}
-
-fn io_error(path: &Path, source: io::Error) -> RegistryError {
-    RegistryError::Io { path: path.to_path_buf(), source }
 }
 
 const MAX_NAME_BYTES: usize = 64;

@@ -9,7 +9,7 @@ use super::source::{code_only, line_of, rust_files, words};
 /// `model ← engine, explain ← scorer`. What sits on top (registry, follow, shadow) calls artifact and scorer,
 /// and nothing below names it; artifact knows no scoring, so that the format outlives any engine.
 /// `error` is named by all, and wraps the causes that schema and model define.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     ("error", &["schema", "model"]),
     ("schema", &["error"]),
     ("record", &["error", "schema"]),
@@ -22,6 +22,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
         "scorer",
         &["error", "schema", "record", "features", "model", "engine", "explain", "artifact"],
     ),
+    ("counters", &["error", "schema", "record", "features", "artifact", "scorer"]),
     ("registry", &["error", "artifact", "scorer"]),
     ("shadow", &["error", "artifact", "scorer"]),
     ("follow", &["error", "artifact", "scorer", "registry"]),

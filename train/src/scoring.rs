@@ -15,6 +15,8 @@ use crate::matrix::Matrix;
 
 /// Rows a thread takes at a time.
 const CHUNK_ROWS: usize = 4_096;
+/// Rows scored by one call; their values stay near the core.
+const BATCH_ROWS: usize = 512;
 
 /// Encodes the given rows, in their order.
 ///
@@ -128,11 +130,9 @@ pub fn odd_values(
 /// A row that a policy rejects, an input that was not read.
 pub fn score(scorer: &Scorer, events: &Events, rows: &[usize]) -> Result<Vec<Score>, Error> {
     let columns = events.bind(&scorer.schema().inputs)?;
-    let score = |record: Record<'_>, row| {
-        let score = scorer.score_record(record);
-        score.map_err(|source| Error::Score { row: events.source_row(row), source })
-    };
-    in_chunks(&columns, rows, score)
+    let refuse = |row, source| Err(Error::Score { row: events.source_row(row), source });
+    let scores = in_batches(scorer, &columns, rows, refuse)?;
+    Ok(scores.into_iter().flatten().collect())
 }
 
 /// Scores rows of columns that stand in the order of the scorer's inputs; none for a row that a
@@ -145,28 +145,50 @@ pub fn score_columns(
     columns: &[&Column],
     rows: &[usize],
 ) -> Result<Vec<Option<Score>>, Error> {
-    in_chunks(columns, rows, |record, row| match scorer.score_record(record) {
-        Ok(score) => Ok(Some(score)),
-        Err(error) if is_rejection(&error) => Ok(None),
-        Err(source) => Err(Error::Score { row: row + 1, source }),
-    })
+    let refuse = |row, source| match is_rejection(&source) {
+        true => Ok(()),
+        false => Err(Error::Score { row: row + 1, source }),
+    };
+    in_batches(scorer, columns, rows, refuse)
 }
 
-fn in_chunks<T: Send + Clone>(
+/// Encodes and scores some rows at a time; none for a row that has no score, unless `refuse` makes
+/// an error of it.
+fn in_batches(
+    scorer: &Scorer,
     columns: &[&Column],
     rows: &[usize],
-    score: impl Fn(Record<'_>, usize) -> Result<T, Error> + Sync,
-) -> Result<Vec<T>, Error> {
+    refuse: impl Fn(usize, ScoreError) -> Result<(), Error> + Sync,
+) -> Result<Vec<Option<Score>>, Error> {
+    let n_features = scorer.schema().features.len();
     let chunk = |rows: &[usize]| {
         let mut record = Vec::with_capacity(columns.len());
+        let mut values = vec![0.0; BATCH_ROWS * n_features];
+        let mut batch = vec![Score::UNSET; BATCH_ROWS];
         let mut scores = Vec::with_capacity(rows.len());
-        for &row in rows {
-            fill(&mut record, columns, row);
-            scores.push(score(Record::new(&record), row)?);
+        for rows in rows.chunks(BATCH_ROWS) {
+            // Rows without a score leave no gap among the values.
+            let (mut n_encoded, mut is_encoded) = (0, Vec::with_capacity(rows.len()));
+            for &row in rows {
+                fill(&mut record, columns, row);
+                let slots = &mut values[n_encoded * n_features..][..n_features];
+                let encoded = scorer.encode(Record::new(&record), slots);
+                is_encoded.push(encoded.is_ok());
+                match encoded {
+                    Ok(()) => n_encoded += 1,
+                    Err(error) => refuse(row, error)?,
+                }
+            }
+            let batch = &mut batch[..n_encoded];
+            let scored = scorer.score_rows(&values[..n_encoded * n_features], batch);
+            scored.or_else(|error| refuse(rows[0], error))?;
+            let mut batch = batch.iter();
+            let score = |is_encoded| if is_encoded { batch.next().copied() } else { None };
+            scores.extend(is_encoded.into_iter().map(score));
         }
         Ok(scores)
     };
-    let chunks: Vec<Vec<T>> =
+    let chunks: Vec<Vec<Option<Score>>> =
         rows.par_chunks(CHUNK_ROWS).map(chunk).collect::<Result<_, Error>>()?;
     Ok(chunks.concat())
 }

@@ -5,7 +5,9 @@
 
 use std::arch::x86_64::*;
 
+use super::blocks::Blocks;
 use super::masks::Masks;
+use super::rows::Rows;
 use super::symmetric::Symmetric;
 
 /// Proof that this machine has AVX2 and the bit counting that came with it.
@@ -36,6 +38,11 @@ impl Avx2 {
         // SAFETY: a safe function but for its features, which `self` proves.
         unsafe { engine.margin_avx2(row) }
     }
+
+    pub(super) fn blocks(self, engine: &Blocks, rows: Rows<'_>, first: usize, out: &mut [f64]) {
+        // SAFETY: a safe function but for its features, which `self` proves.
+        unsafe { engine.margins_avx2(rows, first, out) }
+    }
 }
 
 impl Avx512 {
@@ -60,6 +67,11 @@ impl Avx512 {
     pub(super) fn masks(self, engine: &Masks, row: &[f32]) -> f64 {
         // SAFETY: a safe function but for its features, which `self` proves.
         unsafe { engine.margin_avx512(row) }
+    }
+
+    pub(super) fn blocks(self, engine: &Blocks, rows: Rows<'_>, first: usize, out: &mut [f64]) {
+        // SAFETY: a safe function but for its features, which `self` proves.
+        unsafe { engine.margins_avx512(rows, first, out) }
     }
 }
 
@@ -106,6 +118,20 @@ pub(super) fn load_16_u32(from: &[u32; 16]) -> __m512i {
 pub(super) fn store_16_u32(to: &mut [u32; 16], from: __m512i) {
     // SAFETY: see above.
     unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), from) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn load_8_f64(from: &[f64; 8]) -> __m512d {
+    // SAFETY: see above.
+    unsafe { _mm512_loadu_pd(from.as_ptr()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn store_8_f64(to: &mut [f64; 8], from: __m512d) {
+    // SAFETY: see above.
+    unsafe { _mm512_storeu_pd(to.as_mut_ptr(), from) }
 }
 
 // Loads of what a slice holds: the mask lets only bytes of the slice be read, the others are 0.

@@ -1,10 +1,16 @@
 //! How a model is evaluated: derived from the plain model at load, never stored. Every engine gives
 //! the bits of the model's own `margin`, which is the definition.
 
+mod batch;
+#[cfg(target_arch = "x86_64")]
+mod blocks;
 #[cfg(target_arch = "x86_64")]
 mod cpu;
 #[cfg(target_arch = "x86_64")]
 mod masks;
+#[cfg(target_arch = "x86_64")]
+mod order;
+mod rows;
 #[cfg(target_arch = "x86_64")]
 mod symmetric;
 #[cfg(test)]
@@ -16,6 +22,8 @@ use std::time::Instant;
 
 use crate::model::{Forest, Linear, Model};
 use crate::schema::RowType;
+use batch::BatchEngine;
+pub(crate) use rows::Rows;
 use walk::Walker;
 #[cfg(target_arch = "x86_64")]
 use {
@@ -29,7 +37,7 @@ use {
 #[derive(Debug)]
 pub(crate) enum Engine {
     Linear(Linear),
-    Forest(ForestEngine),
+    Forest { single: ForestEngine, batch: BatchEngine },
 }
 
 /// A way to evaluate a forest.
@@ -55,27 +63,56 @@ impl Engine {
             Model::Forest(forest) => {
                 let mut engines = ForestEngine::all(forest, row);
                 // There is at least the walker.
-                let fastest = fastest(&engines, sample);
-                Self::Forest(engines.swap_remove(fastest))
+                let single = engines.swap_remove(fastest(&engines, sample));
+                // Which is best for many rows differs less between machines than timing would cost.
+                let batch = BatchEngine::all(forest, row).swap_remove(0);
+                Self::Forest { single, batch }
             }
         }
     }
 
-    /// Every engine that takes the model on this machine, for tests and benches.
-    pub(crate) fn all(model: &Model, row: &[RowType]) -> Vec<Self> {
+    /// The names of all engines for one row, or else for many, that take the model on this machine;
+    /// for tests and benches.
+    pub(crate) fn names(model: &Model, row: &[RowType], batch: bool) -> Vec<&'static str> {
         match model {
-            Model::Linear(linear) => vec![Self::Linear(linear.clone())],
+            Model::Linear(_) => vec!["linear"],
+            Model::Forest(forest) if batch => {
+                BatchEngine::all(forest, row).iter().map(BatchEngine::name).collect()
+            }
             Model::Forest(forest) => {
-                ForestEngine::all(forest, row).into_iter().map(Self::Forest).collect()
+                ForestEngine::all(forest, row).iter().map(ForestEngine::name).collect()
             }
         }
+    }
+
+    /// Evaluates one row, or many, in the named way, if that takes the model; for tests and benches.
+    pub(crate) fn force(&mut self, model: &Model, row: &[RowType], name: &str) -> bool {
+        let (Self::Forest { single, batch }, Model::Forest(forest)) = (self, model) else {
+            return name == "linear";
+        };
+        let found = ForestEngine::all(forest, row).into_iter().find(|engine| engine.name() == name);
+        let many = BatchEngine::all(forest, row).into_iter().find(|engine| engine.name() == name);
+        match (found, many) {
+            (Some(found), _) => *single = found,
+            (None, Some(found)) => *batch = found,
+            (None, None) => return false,
+        }
+        true
     }
 
     /// The name in reports.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Linear(_) => "linear",
-            Self::Forest(forest) => forest.name(),
+            Self::Forest { single, .. } => single.name(),
+        }
+    }
+
+    /// The name of the engine for many rows.
+    pub(crate) fn batch_name(&self) -> &'static str {
+        match self {
+            Self::Linear(_) => "linear",
+            Self::Forest { batch, .. } => batch.name(),
         }
     }
 
@@ -84,7 +121,15 @@ impl Engine {
     pub(crate) fn margin(&self, row: &[f32]) -> f64 {
         match self {
             Self::Linear(linear) => linear.margin(row),
-            Self::Forest(forest) => forest.margin(row),
+            Self::Forest { single, .. } => single.margin(row),
+        }
+    }
+
+    /// The margins of the rows from `first` on, one for each place in `margins`.
+    pub(crate) fn margins(&self, rows: Rows<'_>, first: usize, margins: &mut [f64]) {
+        match self {
+            Self::Linear(linear) => rows.each(first, margins, |row| linear.margin(row)),
+            Self::Forest { single, batch } => batch.margins(single, rows, first, margins),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Every engine gives the bits of the definition, on forests and rows of all kinds.
 
-use super::Engine;
+use super::batch::BatchEngine;
+use super::{ForestEngine, Rows};
 use crate::model::{
     Aggregation, CategorySet, Forest, Model, Node, RowType, Split, SplitTest, Tree,
 };
@@ -110,25 +111,48 @@ fn row(shape: &Shape, dice: &mut Dice) -> Vec<f32> {
     shape.row.iter().map(&mut value).collect()
 }
 
+/// Rows of the longest batch: two blocks, a step of sixteen, and a few.
+const N_ROWS: usize = 150;
+
 fn all_engines_agree(shape: &Shape, dice: &mut Dice, seen: &mut Vec<&'static str>) {
     let forest = forest(shape, dice);
-    let engines = Engine::all(&Model::Forest(forest.clone()), &shape.row);
+    let rows: Vec<Vec<f32>> = (0..N_ROWS).map(|_| row(shape, dice)).collect();
+    let expected: Vec<u64> = rows.iter().map(|row| forest.margin(row).to_bits()).collect();
+    let engines = ForestEngine::all(&forest, &shape.row);
     assert!(engines.iter().any(|engine| engine.name() == "walk"), "it takes every forest");
-    for _ in 0..60 {
-        let row = row(shape, dice);
-        let expected = forest.margin(&row).to_bits();
-        for engine in &engines {
-            assert_eq!(engine.margin(&row).to_bits(), expected, "{} {row:?}", engine.name());
-        }
-    }
     for engine in &engines {
-        let row = row(shape, dice);
+        for (row, expected) in rows.iter().zip(&expected) {
+            assert_eq!(engine.margin(row).to_bits(), *expected, "{} {row:?}", engine.name());
+        }
         let allocated = allocation_counter::measure(|| {
-            std::hint::black_box(engine.margin(&row));
+            std::hint::black_box(engine.margin(&rows[0]));
         });
         assert_eq!(allocated.count_total, 0, "{}", engine.name());
+        seen.push(engine.name());
     }
-    seen.extend(engines.iter().map(Engine::name));
+
+    let flat = rows.concat();
+    let column = |feature| rows.iter().map(|row| row[feature]).collect();
+    let columns: Vec<Vec<f32>> = (0..shape.row.len()).map(column).collect();
+    let columns: Vec<&[f32]> = columns.iter().map(Vec::as_slice).collect();
+    let layouts = [Rows::ByRow(&flat, shape.row.len()), Rows::ByColumn(&columns)];
+    // Every size comes up, though not for every forest.
+    let sizes = [dice.below(41), dice.below(41), 64 + dice.below(17), N_ROWS];
+    for engine in BatchEngine::all(&forest, &shape.row) {
+        for (rows, n_rows) in layouts.iter().flat_map(|rows| sizes.map(|size| (*rows, size))) {
+            let first = dice.below(N_ROWS - n_rows + 1);
+            let mut margins = [f64::NAN; N_ROWS];
+            let margins = &mut margins[..n_rows];
+            let allocated = allocation_counter::measure(|| {
+                engine.margins(&engines[0], rows, first, margins);
+            });
+            assert_eq!(allocated.count_total, 0, "{}", engine.name());
+            for (margin, expected) in margins.iter().zip(&expected[first..]) {
+                assert_eq!(margin.to_bits(), *expected, "{} {n_rows} rows", engine.name());
+            }
+        }
+        seen.push(engine.name());
+    }
 }
 
 #[test]
@@ -166,7 +190,8 @@ fn every_engine_gives_the_bits_of_the_definition() {
     all_engines_agree(&shape, &mut dice, &mut seen);
     seen.sort_unstable();
     seen.dedup();
-    for engine in ["symmetric_avx512", "symmetric_avx2", "masks_avx512", "masks_avx2"] {
+    let single = ["symmetric_avx512", "symmetric_avx2", "masks_avx512", "masks_avx2"];
+    for engine in single.into_iter().chain(["blocks_avx512", "blocks_avx2"]) {
         if !seen.contains(&engine) {
             println!("{engine} not compared: this processor lacks what it needs");
         }

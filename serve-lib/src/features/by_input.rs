@@ -1,7 +1,7 @@
 //! The feature program one input at a time, for values that come in an order of their own and do not
 //! stay: text borrowed from a struct is gone when the next field comes.
 
-use super::outcome::Expected;
+use super::outcome::{Expected, Watch};
 use super::transform::number;
 use super::{Program, Step};
 use crate::error::{RejectReason, ScoreError};
@@ -80,7 +80,7 @@ impl ByInput {
 }
 
 /// A row in the making. It is whole when every input was fed once, in whatever order.
-pub(crate) struct RowFill<'a> {
+pub(crate) struct RowFill<'a, W> {
     targets: &'a [Target],
     by_input: &'a [Fed],
     steps: &'a [Step],
@@ -88,11 +88,12 @@ pub(crate) struct RowFill<'a> {
     utc_offset_secs: i32,
     row: &'a mut [f32],
     waiting: &'a mut [Waiting],
+    watch: &'a mut W,
     /// The first feature, in the schema's order, of which that is known.
     rejected: Option<(u32, RejectReason)>,
 }
 
-impl<'a> RowFill<'a> {
+impl<'a, W: Watch> RowFill<'a, W> {
     /// A row of as many values as the schema has features, and [`ByInput::n_pairs`] times nothing
     /// that waits.
     #[inline]
@@ -102,6 +103,7 @@ impl<'a> RowFill<'a> {
         program: &'a Program,
         row: &'a mut [f32],
         waiting: &'a mut [Waiting],
+        watch: &'a mut W,
     ) -> Self {
         Self {
             targets: &by_input.targets,
@@ -111,6 +113,7 @@ impl<'a> RowFill<'a> {
             utc_offset_secs: schema.utc_offset_secs,
             row,
             waiting,
+            watch,
             rejected: None,
         }
     }
@@ -140,7 +143,8 @@ impl<'a> RowFill<'a> {
     #[inline]
     fn fill(&mut self, at: u32, value: Value<'_>) {
         let (step, feature) = (&self.steps[at as usize], &self.features[at as usize]);
-        match step.fill(feature, value, self.utc_offset_secs) {
+        let odd = |what| self.watch.odd(at as usize, what);
+        match step.fill(feature, value, self.utc_offset_secs, odd) {
             Ok(value) => self.row[at as usize] = value,
             Err(reason) => self.reject(at, reason),
         }
@@ -164,7 +168,9 @@ impl<'a> RowFill<'a> {
             return;
         };
         let (first, second) = if pair.is_second { (other, value) } else { (value, other) };
-        match self.steps[at as usize].fill_pair(&self.features[at as usize], first, second) {
+        let (step, feature) = (&self.steps[at as usize], &self.features[at as usize]);
+        let odd = |what| self.watch.odd(at as usize, what);
+        match step.fill_pair(feature, first, second, odd) {
             Ok(value) => self.row[at as usize] = value,
             Err(reason) => self.reject(at, reason),
         }

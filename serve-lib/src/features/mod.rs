@@ -13,6 +13,7 @@ mod vocabulary;
 
 pub(crate) use by_input::{ByInput, RowFill, Waiting};
 pub use civil::TimePart;
+pub(crate) use outcome::{Unwatched, Watch};
 pub use program::{Program, Step};
 pub use rate::{RateCounts, RateTable};
 pub use transform::{TimeUnit, Transform};

@@ -3,6 +3,21 @@
 use crate::error::RejectReason;
 use crate::schema::{Feature, Policy};
 
+/// Whoever wants to know of the odd values on the way from a record to a row: those that a policy
+/// decides on, whatever it decides.
+pub(crate) trait Watch {
+    /// The feature at this position has such a value.
+    fn odd(&mut self, feature: usize, what: RejectReason);
+}
+
+/// Nobody does, which costs nothing.
+pub(crate) struct Unwatched;
+
+impl Watch for Unwatched {
+    #[inline(always)]
+    fn odd(&mut self, _: usize, _: RejectReason) {}
+}
+
 /// What a step makes of its inputs before policies apply.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Outcome {
@@ -13,19 +28,50 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
+    /// The value, or what is odd about it.
+    #[inline]
+    pub(super) fn sound(self) -> Result<f32, RejectReason> {
+        match self {
+            Self::Value(value) => Ok(value),
+            Self::Missing => Err(RejectReason::Missing),
+            Self::Unseen { .. } => Err(RejectReason::Unseen),
+            Self::OutOfRange { .. } => Err(RejectReason::OutOfRange),
+        }
+    }
+
+    /// The value, or what the feature's policies make of an odd one after `odd` was told of it.
+    // The call of `odd` stands where it is inlined: whoever does not watch passes nothing on.
+    #[inline(always)]
+    pub(super) fn settle(
+        self,
+        feature: &Feature,
+        odd: impl FnOnce(RejectReason),
+    ) -> Result<f32, RejectReason> {
+        match self.sound() {
+            Ok(value) => Ok(value),
+            Err(what) => {
+                odd(what);
+                self.decide(feature)
+            }
+        }
+    }
+
     /// What the feature's policies make of it.
     #[inline(never)]
     pub(super) fn decide(self, feature: &Feature) -> Result<f32, RejectReason> {
-        let (reason, policy) = match self {
-            Self::Value(value) => return Ok(value),
-            Self::Missing => (RejectReason::Missing, feature.on_missing),
-            Self::Unseen { .. } => (RejectReason::Unseen, feature.on_unseen),
-            Self::OutOfRange { .. } => (RejectReason::OutOfRange, feature.on_out_of_range),
+        let what = match self.sound() {
+            Ok(value) => return Ok(value),
+            Err(what) => what,
+        };
+        let policy = match what {
+            RejectReason::Missing => feature.on_missing,
+            RejectReason::Unseen => feature.on_unseen,
+            RejectReason::OutOfRange => feature.on_out_of_range,
         };
         let (reason, policy) = if policy == Policy::AsMissing {
             (RejectReason::Missing, feature.on_missing)
         } else {
-            (reason, policy)
+            (what, policy)
         };
         match (policy, reason, self) {
             (Policy::Reject, ..) => Err(reason),

@@ -1,6 +1,6 @@
 //! One step per feature: read an input, turn it into a number, apply the feature's policies.
 
-use super::outcome::{Outcome, number};
+use super::outcome::{Outcome, Unwatched, Watch, number};
 use super::{RateTable, TimePart, Transform, Vocabulary};
 use crate::error::{RejectReason, ScoreError};
 use crate::record::{Record, Value};
@@ -73,13 +73,26 @@ impl Program {
         record: Record<'_>,
         row: &mut [f32],
     ) -> Result<(), ScoreError> {
+        self.encode_watched(schema, record, row, &mut Unwatched)
+    }
+
+    /// As [`Program::encode`]; `watch` is told of the odd values, up to one that is rejected.
+    pub(crate) fn encode_watched(
+        &self,
+        schema: &Schema,
+        record: Record<'_>,
+        row: &mut [f32],
+        watch: &mut impl Watch,
+    ) -> Result<(), ScoreError> {
         check_record(schema, record)?;
         if row.len() != self.steps.len() {
             return Err(ScoreError::row_length(self.steps.len(), row.len()));
         }
-        for ((step, feature), slot) in self.steps.iter().zip(&schema.features).zip(row) {
+        let steps = self.steps.iter().zip(&schema.features).zip(row).enumerate();
+        for (position, ((step, feature), slot)) in steps {
+            let odd = |what| watch.odd(position, what);
             *slot = step
-                .fill_record(feature, record.values(), schema.utc_offset_secs)
+                .fill_record(feature, record.values(), schema.utc_offset_secs, odd)
                 .map_err(|reason| ScoreError::rejected(feature.name.clone(), reason))?;
         }
         Ok(())
@@ -98,11 +111,9 @@ impl Program {
     ) -> Result<(), ScoreError> {
         check_record(schema, record)?;
         for (position, step) in self.steps.iter().enumerate() {
-            match step.evaluate_record(record.values(), schema.utc_offset_secs) {
-                Outcome::Value(_) => {}
-                Outcome::Missing => odd(position, RejectReason::Missing),
-                Outcome::Unseen { .. } => odd(position, RejectReason::Unseen),
-                Outcome::OutOfRange { .. } => odd(position, RejectReason::OutOfRange),
+            let outcome = step.evaluate_record(record.values(), schema.utc_offset_secs);
+            if let Err(what) = outcome.sound() {
+                odd(position, what);
             }
         }
         Ok(())
@@ -222,17 +233,29 @@ impl Step {
         }
     }
 
-    /// The feature's value in a record, its policies applied.
+    /// Whether its values may be odd in this way.
+    pub(crate) fn can_be(&self, what: RejectReason) -> bool {
+        match what {
+            RejectReason::Missing => true,
+            RejectReason::Unseen => matches!(self, Self::Category { .. } | Self::Rate { .. }),
+            RejectReason::OutOfRange => {
+                matches!(self, Self::Number { .. } | Self::Transform { .. })
+            }
+        }
+    }
+
+    /// The feature's value in a record, its policies applied; `odd` is told when they are.
     #[inline]
     fn fill_record(
         &self,
         feature: &Feature,
         values: &[Value<'_>],
         utc_offset_secs: i32,
+        odd: impl FnOnce(RejectReason),
     ) -> Result<f32, RejectReason> {
         match self.operands(values) {
-            (value, None) => self.fill(feature, value, utc_offset_secs),
-            (first, Some(second)) => self.fill_pair(feature, first, second),
+            (value, None) => self.fill(feature, value, utc_offset_secs, odd),
+            (first, Some(second)) => self.fill_pair(feature, first, second, odd),
         }
     }
 
@@ -249,25 +272,24 @@ impl Step {
         feature: &Feature,
         value: Value<'_>,
         utc_offset_secs: i32,
+        odd: impl FnOnce(RejectReason),
     ) -> Result<f32, RejectReason> {
-        match self.evaluate(value, utc_offset_secs) {
-            Outcome::Value(value) => Ok(value),
-            odd => odd.decide(feature),
-        }
+        self.evaluate(value, utc_offset_secs).settle(feature, odd)
     }
 
     /// The value of a feature of two inputs, its policies applied. The types were proved before.
     ///
     /// # Errors
     /// Why a policy rejects the value.
-    #[inline(never)]
+    #[inline]
     pub(super) fn fill_pair(
         &self,
         feature: &Feature,
         first: Value<'_>,
         second: Value<'_>,
+        odd: impl FnOnce(RejectReason),
     ) -> Result<f32, RejectReason> {
-        self.evaluate_pair(first, second).decide(feature)
+        self.evaluate_pair(first, second).settle(feature, odd)
     }
 
     fn evaluate_record(&self, values: &[Value<'_>], utc_offset_secs: i32) -> Outcome {
@@ -284,6 +306,7 @@ impl Step {
         (value(self.input()), self.second_input().map(value))
     }
 
+    #[inline(never)]
     fn evaluate_pair(&self, first: Value<'_>, second: Value<'_>) -> Outcome {
         match self {
             Self::Transform { transform, range } => number(transform.of(first, second), *range),

@@ -122,9 +122,15 @@ impl Aggregation {
                 lanes[lane] += lanes[lane + half];
             }
         }
+        self.margin_of_sum(lanes[0], n_trees)
+    }
+
+    /// The margin of leaves whose canonical sum this is.
+    #[inline]
+    pub(crate) fn margin_of_sum(self, sum: f64, n_trees: usize) -> f64 {
         match self {
-            Self::Additive { start } => start + lanes[0],
-            Self::Averaged => lanes[0] / n_trees as f64,
+            Self::Additive { start } => start + sum,
+            Self::Averaged => sum / n_trees as f64,
         }
     }
 }

@@ -6,6 +6,16 @@ use serde::{Serialize, Serializer};
 ///
 /// A bare integer says nothing of its unit, so that an input of type time does not take one. In
 /// every other format this serialises as the integer it holds.
+///
+/// ```
+/// use shroff_serve::record::Timestamp;
+/// use std::time::{Duration, UNIX_EPOCH};
+///
+/// let received = UNIX_EPOCH + Duration::from_secs(1_532_204_100);
+/// let micros = received.duration_since(UNIX_EPOCH)?.as_micros();
+/// assert_eq!(Timestamp(micros.try_into()?), Timestamp(1_532_204_100_000_000)); // 2018-07-21T20:15:00Z
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
 

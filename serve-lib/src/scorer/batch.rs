@@ -1,8 +1,11 @@
 //! Many dense rows at once, into the caller's buffer.
 
 use super::{Score, Scorer};
+use crate::engine::Rows;
 use crate::error::ScoreError;
-use crate::schema::MAX_FEATURES;
+
+/// Margins that lie on the stack between the model and the calibration.
+const AT_ONCE: usize = 512;
 
 impl Scorer {
     /// Scores `n_rows x n_features` values, row after row, each as [`Scorer::score`] does, into
@@ -27,13 +30,22 @@ impl Scorer {
         let n_features = self.n_features();
         let what = "values, a row of all features for each score";
         check_length(what, scores.len().saturating_mul(n_features), rows.len())?;
-        for (score, row) in scores.iter_mut().zip(rows.chunks_exact(n_features)) {
-            *score = self.score_whole(row);
-        }
+        self.score_all(Rows::ByRow(rows, n_features), scores);
         Ok(())
     }
 
     /// As [`Scorer::score_rows`], for a column per feature in the schema's order.
+    ///
+    /// ```
+    /// # use shroff_serve::{Score, Scorer};
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/v1/linear.shroff");
+    /// # let scorer = Scorer::open(path)?;
+    /// let (amounts, countries, balances) = ([191.75, 20.0], [1.0, f32::NAN], [250.0, 0.0]);
+    /// let mut scores = [Score::UNSET; 2];
+    /// scorer.score_columns(&[&amounts, &countries, &balances], &mut scores)?;
+    /// assert!((scores[0].margin + 1.25).abs() < 1e-12);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// Another number of columns than the schema has features, or a column of another length than
@@ -48,25 +60,18 @@ impl Scorer {
             let what = "values in each column, one for each score";
             check_length(what, scores.len(), column.len())?;
         }
-        // A row on the stack, of the smallest size that holds it.
-        match columns.len() {
-            0..=64 => self.score_columns_by::<64>(columns, scores),
-            65..=512 => self.score_columns_by::<512>(columns, scores),
-            _ => self.score_columns_by::<MAX_FEATURES>(columns, scores),
-        }
+        self.score_all(Rows::ByColumn(columns), scores);
         Ok(())
     }
 
-    // Not inlined: within one function each call would take the stack of all sizes together.
-    #[inline(never)]
-    fn score_columns_by<const N: usize>(&self, columns: &[&[f32]], scores: &mut [Score]) {
-        let mut row = [0.0; N];
-        let row = &mut row[..columns.len()];
-        for (position, score) in scores.iter_mut().enumerate() {
-            for (value, column) in row.iter_mut().zip(columns) {
-                *value = column[position];
+    fn score_all(&self, rows: Rows<'_>, scores: &mut [Score]) {
+        let mut margins = [0.0; AT_ONCE];
+        for (part, scores) in scores.chunks_mut(AT_ONCE).enumerate() {
+            let margins = &mut margins[..scores.len()];
+            self.engine.margins(rows, part * AT_ONCE, margins);
+            for (score, margin) in scores.iter_mut().zip(margins) {
+                *score = self.score_of(*margin);
             }
-            *score = self.score_whole(row);
         }
     }
 

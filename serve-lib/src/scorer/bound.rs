@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Explanation, Score, Scorer};
 use crate::error::ScoreError;
-use crate::features::{ByInput, RowFill, Waiting};
+use crate::features::{ByInput, RowFill, Unwatched, Waiting, Watch};
 use crate::record::{BindError, Plan, Sink, Value};
 use crate::schema::MAX_FEATURES;
 
@@ -70,44 +70,74 @@ impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
     /// As [`Bound::score`], for any type whose fields have the names of the sample's, in its order:
     /// the same type borrowing for a shorter time, where a binding of `Request<'static>` is kept.
     ///
+    /// ```
+    /// use shroff_serve::{Bound, Scorer};
+    ///
+    /// #[derive(serde::Serialize)]
+    /// struct Payment<'a> { amount: f64, country: &'a str, balance: Option<i64> }
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/v1/linear.shroff");
+    /// # let scorer = std::sync::Arc::new(Scorer::open(path)?);
+    /// let sample = Payment { amount: 1.0, country: "", balance: Some(1) };
+    /// let bound: Bound<'static, Payment<'static>> = scorer.bind_shared(&sample)?;
+    ///
+    /// let request = String::from("FR 191.75");
+    /// let (country, amount) = request.split_once(' ').ok_or("two words")?;
+    /// let payment = Payment { amount: amount.parse()?, country, balance: Some(250) };
+    /// assert!((bound.score_like(&payment)?.margin + 1.25).abs() < 1e-12);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Bound::score`].
     pub fn score_like<U: Serialize + ?Sized>(&self, value: &U) -> Result<Score, ScoreError> {
+        self.score_watched(value, &mut Unwatched)
+    }
+
+    /// As [`Bound::score_like`]; `watch` is told of every odd value, whether one is rejected or not.
+    #[inline]
+    pub(crate) fn score_watched<U: Serialize + ?Sized, W: Watch>(
+        &self,
+        value: &U,
+        watch: &mut W,
+    ) -> Result<Score, ScoreError> {
         // Few models have features of two inputs, and none has more of them than features.
         match (self.scorer().schema().features.len(), self.by_input.n_pairs()) {
-            (0..=64, 0) => self.score_on_stack::<64, 0, U>(value),
-            (65..=512, 0) => self.score_on_stack::<512, 0, U>(value),
-            (_, 0) => self.score_on_stack::<MAX_FEATURES, 0, U>(value),
-            (0..=64, 1..=16) => self.score_on_stack::<64, 16, U>(value),
-            (0..=512, 1..=512) => self.score_on_stack::<512, 512, U>(value),
-            _ => self.score_on_stack::<MAX_FEATURES, MAX_FEATURES, U>(value),
+            (0..=64, 0) => self.score_on_stack::<64, 0, U, W>(value, watch),
+            (65..=512, 0) => self.score_on_stack::<512, 0, U, W>(value, watch),
+            (_, 0) => self.score_on_stack::<MAX_FEATURES, 0, U, W>(value, watch),
+            (0..=64, 1..=16) => self.score_on_stack::<64, 16, U, W>(value, watch),
+            (0..=512, 1..=512) => self.score_on_stack::<512, 512, U, W>(value, watch),
+            _ => self.score_on_stack::<MAX_FEATURES, MAX_FEATURES, U, W>(value, watch),
         }
     }
 
     // Not inlined: within one function each call would take the stack of all sizes together.
     #[inline(never)]
-    fn score_on_stack<const N: usize, const PAIRS: usize, U: Serialize + ?Sized>(
+    fn score_on_stack<const N: usize, const PAIRS: usize, U: Serialize + ?Sized, W: Watch>(
         &self,
         value: &U,
+        watch: &mut W,
     ) -> Result<Score, ScoreError> {
         let scorer = self.scorer();
         let (mut row, mut waiting) = ([0.0; N], [None; PAIRS]);
         let row = &mut row[..scorer.schema().features.len()];
-        self.encode(value, row, &mut waiting)?;
+        self.encode(value, row, &mut waiting, watch)?;
         scorer.score(row)
     }
 
     /// Fills a row of as many values as the schema has features, with room for operands to wait.
     #[inline]
-    fn encode<U: Serialize + ?Sized>(
+    fn encode<U: Serialize + ?Sized, W: Watch>(
         &self,
         value: &U,
         row: &mut [f32],
         waiting: &mut [Waiting],
+        watch: &mut W,
     ) -> Result<(), ScoreError> {
         let contents = self.scorer().contents();
         let (schema, program) = (&contents.schema, &contents.program);
-        let mut fill = RowFill::new(&self.by_input, schema, program, row, waiting);
+        let mut fill = RowFill::new(&self.by_input, schema, program, row, waiting, watch);
         self.plan.walk(&schema.inputs, value, &mut fill)?;
         fill.finish()
     }
@@ -131,7 +161,8 @@ impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
         top: usize,
     ) -> Result<Explanation<'_>, ScoreError> {
         let mut row = vec![0.0; self.scorer().schema().features.len()];
-        self.encode(value, &mut row, &mut vec![None; self.by_input.n_pairs()])?;
+        let mut waiting = vec![None; self.by_input.n_pairs()];
+        self.encode(value, &mut row, &mut waiting, &mut Unwatched)?;
         self.scorer().explain(&row, top)
     }
 
@@ -157,7 +188,7 @@ impl Holder<'_> {
     }
 }
 
-impl Sink for RowFill<'_> {
+impl<W: Watch> Sink for RowFill<'_, W> {
     #[inline(always)]
     fn feed(&mut self, input: u32, value: Value<'_>) {
         RowFill::feed(self, input, value);

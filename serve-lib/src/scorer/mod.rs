@@ -22,6 +22,7 @@ use crate::artifact::{
 };
 use crate::engine::{Engine, N_TIMED};
 use crate::error::{Error, ErrorKind, ScoreError, ScoreErrorKind};
+use crate::features::{Unwatched, Watch};
 use crate::record::{BindError, Record, Value};
 use crate::schema::{MAX_FEATURES, Schema};
 
@@ -55,6 +56,21 @@ impl Score {
 
 impl Scorer {
     /// Reads an artifact file, proves it whole and scores its golden records.
+    ///
+    /// ```
+    /// use shroff_serve::{ErrorKind, Scorer};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/v1/linear.shroff");
+    /// let scorer = Scorer::open(path)?;
+    /// assert_eq!((scorer.schema().features.len(), scorer.engine_name()), (3, "linear"));
+    ///
+    /// // One flipped bit, wherever it is.
+    /// let mut bytes = std::fs::read(path)?;
+    /// bytes[5_000] ^= 1;
+    /// let error = Scorer::from_bytes(&bytes).unwrap_err();
+    /// assert!(matches!(error.kind(), ErrorKind::Checksum { .. }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// A file that cannot be read, or anything in it that is not as it should be.
@@ -108,6 +124,18 @@ impl Scorer {
     /// codes as numbers. A category code that does not exist counts as missing, an infinite number
     /// as the greatest finite one.
     ///
+    /// ```
+    /// # use shroff_serve::Scorer;
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/v1/linear.shroff");
+    /// # let scorer = Scorer::open(path)?;
+    /// // amount, country 1 of the vocabulary (FR), balance: the margin of the front page.
+    /// let score = scorer.score(&[191.75, 1.0, 250.0])?;
+    /// assert!((score.margin + 1.25).abs() < 1e-12);
+    /// let error = scorer.score(&[191.75]).unwrap_err();
+    /// assert_eq!(error.to_string(), "expected a row of 3 values, found 1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// A row of another length than the schema has features.
     #[inline]
@@ -116,13 +144,11 @@ impl Scorer {
         if row.len() != expected {
             return Err(ScoreError::row_length(expected, row.len()));
         }
-        Ok(self.score_whole(row))
+        Ok(self.score_of(self.engine.margin(row)))
     }
 
-    /// The score of a row of the right length.
     #[inline]
-    fn score_whole(&self, row: &[f32]) -> Score {
-        let margin = self.engine.margin(row);
+    fn score_of(&self, margin: f64) -> Score {
         let probability = self.contents.calibration.probability(margin);
         // At most 64 edges: the position fits.
         let band = self.contents.bands.as_ref().map(|bands| bands.index(margin) as u8);
@@ -131,15 +157,42 @@ impl Scorer {
 
     /// Scores a raw record: one value per input in the schema's order.
     ///
+    /// ```
+    /// # use shroff_serve::Scorer;
+    /// use shroff_serve::{Record, Value};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/v1/linear.shroff");
+    /// # let scorer = Scorer::open(path)?;
+    /// // By name, for values that come as a map.
+    /// let mut values = vec![Value::Null; scorer.schema().inputs.len()];
+    /// for (name, value) in [("country", Value::Text("FR")), ("amount", Value::Number(191.75))] {
+    ///     values[scorer.schema().input_index(name).ok_or("not an input")?] = value;
+    /// }
+    /// // The balance is null, for which this model's policy puts in 0.5:
+    /// // −2.5 + 0.75 + 0.1 − 0.4 · (0.5 − 1200)/950
+    /// let score = scorer.score_record(Record::new(&values))?;
+    /// assert!((score.margin + 1.144_947_368).abs() < 1e-9);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// A record of another length, a value of another type than its input, or a value that a
     /// feature's policy rejects.
     pub fn score_record(&self, record: Record<'_>) -> Result<Score, ScoreError> {
+        self.score_record_watched(record, &mut Unwatched)
+    }
+
+    /// As [`Scorer::score_record`]; `watch` is told of the odd values, up to one that is rejected.
+    pub(crate) fn score_record_watched<W: Watch>(
+        &self,
+        record: Record<'_>,
+        watch: &mut W,
+    ) -> Result<Score, ScoreError> {
         // A row on the stack, of the smallest size that holds it, spares the caller a scratch object.
         match self.contents.schema.features.len() {
-            0..=64 => self.score_on_stack::<64>(record),
-            65..=512 => self.score_on_stack::<512>(record),
-            _ => self.score_on_stack::<MAX_FEATURES>(record),
+            0..=64 => self.score_on_stack::<64, W>(record, watch),
+            65..=512 => self.score_on_stack::<512, W>(record, watch),
+            _ => self.score_on_stack::<MAX_FEATURES, W>(record, watch),
         }
     }
 
@@ -152,7 +205,7 @@ impl Scorer {
         Bound::new(Holder::Borrowed(self), sample)
     }
 
-    /// As [`Scorer::bind`], for a binding that lives as long as it likes.
+    /// As [`Scorer::bind`], for a binding that lives as long as it likes: it keeps the scorer.
     ///
     /// # Errors
     /// As [`Scorer::bind`].
@@ -165,14 +218,31 @@ impl Scorer {
 
     // Not inlined: within one function each call would take the stack of all sizes together.
     #[inline(never)]
-    fn score_on_stack<const N: usize>(&self, record: Record<'_>) -> Result<Score, ScoreError> {
+    fn score_on_stack<const N: usize, W: Watch>(
+        &self,
+        record: Record<'_>,
+        watch: &mut W,
+    ) -> Result<Score, ScoreError> {
         let mut row = [0.0; N];
         let row = &mut row[..self.contents.schema.features.len()];
-        self.encode(record, row)?;
+        let (schema, program) = (&self.contents.schema, &self.contents.program);
+        program.encode_watched(schema, record, row, watch)?;
         self.score(row)
     }
 
-    /// Turns a record into the dense row that [`Scorer::score`] takes, in the caller's buffer.
+    /// Turns a record into the dense row that [`Scorer::score`] takes, in the caller's buffer: to keep
+    /// what a score was made of, or to score models of one [`Scorer::schema_hash`] from one row.
+    ///
+    /// ```
+    /// # use shroff_serve::{Record, Scorer, Value};
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/v1/linear.shroff");
+    /// # let scorer = Scorer::open(path)?;
+    /// let mut row = [0.0; 3];
+    /// let values = [Value::Integer(20), Value::Text("FR"), Value::Null];
+    /// scorer.encode(Record::new(&values), &mut row)?;
+    /// assert_eq!(row, [20.0, 1.0, 0.5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Scorer::score_record`], and for a buffer of another length than the schema has features.
@@ -207,19 +277,21 @@ impl Scorer {
         self.engine.name()
     }
 
-    /// The names that [`Self::force_engine`] takes; for benches.
+    /// As [`Self::engine_name`], for many rows in one call; chosen by what the processor can do.
+    pub fn batch_engine_name(&self) -> &'static str {
+        self.engine.batch_name()
+    }
+
+    /// The names that [`Self::force_engine`] takes, for one row or else for many; for benches.
     #[doc(hidden)]
-    pub fn engine_names(&self) -> Vec<&'static str> {
-        let engines = Engine::all(&self.contents.model, &self.contents.schema.row_types());
-        engines.iter().map(Engine::name).collect()
+    pub fn engine_names(&self, batch: bool) -> Vec<&'static str> {
+        Engine::names(&self.contents.model, &self.contents.schema.row_types(), batch)
     }
 
     /// Evaluates the model in the named way, if that is one; for benches.
     #[doc(hidden)]
     pub fn force_engine(&mut self, name: &str) -> bool {
-        let engines = Engine::all(&self.contents.model, &self.contents.schema.row_types());
-        let found = engines.into_iter().find(|engine| engine.name() == name);
-        found.map(|engine| self.engine = engine).is_some()
+        self.engine.force(&self.contents.model, &self.contents.schema.row_types(), name)
     }
 
     /// The bands, from the lowest up.

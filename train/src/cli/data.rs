@@ -4,11 +4,12 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use shroff_datasets::{Dataset, Source};
+use shroff_datasets::{ColumnRequest, Dataset, Source};
 use shroff_serve::Scorer;
 
 use crate::Error;
 use crate::config::Config;
+use crate::events::column_kind;
 use crate::registry::Registry;
 
 /// A model's data: where it is and which columns play which role.
@@ -35,6 +36,12 @@ impl Data {
             };
         Ok(Self { source: Source { options, ..Source::new(data) }.into(), config })
     }
+}
+
+/// The columns that a model's records are made of, in the order of its inputs.
+pub(super) fn inputs(scorer: &Scorer) -> Vec<ColumnRequest> {
+    let inputs = scorer.schema().inputs.iter();
+    inputs.map(|input| ColumnRequest::new(&*input.name, column_kind(input.input_type))).collect()
 }
 
 /// The configuration that the model was trained with; `instead` of it one may be given.

@@ -6,8 +6,7 @@ use shroff_datasets::{Column, ColumnKind, ColumnRequest, JoinCount};
 use shroff_serve::{Explanation, Record, ScoreErrorKind, Scorer};
 
 use super::Ending;
-use super::data::{Data, ModelArgs};
-use super::predict::requests;
+use super::data::{self, Data, ModelArgs};
 use super::progress::Terminal;
 use crate::Error;
 use crate::events::{self, value};
@@ -57,7 +56,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
 fn explain(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Vec<Value>, Error> {
     progress.step("reading");
     let data = Data::new(&args.data, scorer)?;
-    let (table, joined) = data.source.read_counted(&requests(scorer), None)?;
+    let (table, joined) = data.source.read_counted(&data::inputs(scorer), None)?;
     for JoinCount { source, report, .. } in &joined {
         let skipped = events::skipped(report);
         skipped.iter().for_each(|note| progress.note(&format!("{source}: {note}")));

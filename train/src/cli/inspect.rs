@@ -48,6 +48,7 @@ pub(super) fn inspect(args: &Args) -> anyhow::Result<Ending> {
     report["schema_hash"] = json!(digits.collect::<String>());
     report["bytes"] = json!(bytes.len());
     report["engine"] = json!(scorer.engine_name());
+    report["batch_engine"] = json!(scorer.batch_engine_name());
     let section = |info: &artifact::SectionInfo| json!({ "name": info.name, "version": info.version, "required": info.required, "bytes": info.length });
     report["sections"] = sections.iter().map(section).collect();
     if args.json {
@@ -190,6 +191,7 @@ fn text(report: &Value) -> String {
         "learner",
         "kind",
         "engine",
+        "batch_engine",
         "calibration",
         "as_of",
         "bytes",

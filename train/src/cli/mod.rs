@@ -1,5 +1,6 @@
 //! The command line: flags as typed, one file per verb, exit codes decided here and nowhere else.
 
+mod bench;
 mod data;
 mod evaluate;
 mod explain;
@@ -49,6 +50,8 @@ enum Verb {
     Inspect(inspect::Args),
     /// Prove an artifact whole: hashes, structure, golden records
     Verify(inspect::Args),
+    /// Time a model on this machine: a call, a batch, loading, memory
+    Bench(bench::Args),
     /// Look at a registry, promote or roll back
     #[command(subcommand)]
     Registry(registry::Verb),
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
         Verb::Explain(args) => explain::run(&args),
         Verb::Inspect(args) => inspect::inspect(&args),
         Verb::Verify(args) => inspect::verify(&args),
+        Verb::Bench(args) => bench::run(&args),
         Verb::Registry(verb) => registry::run(&verb),
     };
     match ending {

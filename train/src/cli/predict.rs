@@ -4,16 +4,14 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use serde_json::json;
-use shroff_datasets::{
-    Column, ColumnRequest, Frame, FrameWriter, JoinCount, ReadReport, Table, Text, Values,
-};
+use shroff_datasets::{Column, Frame, FrameWriter, JoinCount, ReadReport, Table, Text, Values};
 use shroff_serve::{Score, Scorer};
 
 use super::Ending;
-use super::data::{Data, ModelArgs};
+use super::data::{Data, ModelArgs, inputs};
 use super::progress::Terminal;
 use crate::Error;
-use crate::events::{self, column_kind};
+use crate::events;
 use crate::pipeline::Reporter;
 use crate::scoring;
 
@@ -95,7 +93,7 @@ fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Counts, 
         for frame in data.fact_source()?.batches(BATCH_ROWS)? {
             let mut frame = frame?;
             refuse_added(args, &frame)?;
-            let table = frame.take_readable(&requests(scorer))?;
+            let table = frame.take_readable(&inputs(scorer))?;
             counts.rows += table.n_rows();
             counts.rejected_rows += add_scores(scorer, &mut frame, &table)?;
             counts.skipped.merge(frame.report().clone());
@@ -104,7 +102,7 @@ fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Counts, 
     } else {
         let mut frame = Frame::read(data.fact_source()?)?;
         refuse_added(args, &frame)?;
-        let (table, joined) = data.read_counted(&requests(scorer), None)?;
+        let (table, joined) = data.read_counted(&inputs(scorer), None)?;
         for JoinCount { source, report, .. } in &joined {
             events::skipped(report)
                 .iter()
@@ -131,12 +129,6 @@ fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Counts, 
 
 /// Rows held at a time.
 const BATCH_ROWS: usize = 131_072;
-
-/// The columns of the inputs.
-pub(super) fn requests(scorer: &Scorer) -> Vec<ColumnRequest> {
-    let inputs = scorer.schema().inputs.iter();
-    inputs.map(|input| ColumnRequest::new(&*input.name, column_kind(input.input_type))).collect()
-}
 
 fn refuse_added(args: &Args, frame: &Frame) -> Result<(), Error> {
     match frame.column_names().into_iter().find(|name| ADDED.contains(&&**name)) {

@@ -1,7 +1,8 @@
 //! Makes the tables of [`Masks`] of a forest.
 
+use super::super::order::{Strike, strikes};
 use super::{Block, Coded, MAX_GROUPS, MAX_LEAVES, Masks, Ranked};
-use crate::model::{Forest, Node, SplitTest, Tree};
+use crate::model::{Forest, SplitTest, Tree};
 use crate::schema::RowType;
 
 /// Beyond this the tables lie too far from the core, and loading them takes too long.
@@ -147,27 +148,13 @@ fn number_leaves<'f>(
     leaves: &mut [f64; MAX_LEAVES],
     by_feature: &mut [Vec<Question<'f>>],
 ) {
-    // Children stand after their parents: backwards, each node knows how many leaves lie below it.
-    let mut n_below = vec![1; tree.nodes.len()];
-    for (index, node) in tree.nodes.iter().enumerate().rev() {
-        if let Node::Split(split) = node {
-            n_below[index] = n_below[split.left as usize] + n_below[split.right as usize];
-        }
-    }
-    let mut first = vec![0; tree.nodes.len()];
-    for (index, node) in tree.nodes.iter().enumerate() {
-        match node {
-            Node::Leaf { value, .. } => leaves[first[index]] = *value,
-            Node::Split(split) => {
-                let (from, to) = (first[index], first[index] + n_below[split.left as usize]);
-                first[split.left as usize] = from;
-                first[split.right as usize] = to;
-                // There is a leaf on the right, so `to` is at most 31.
-                let kept = !((u32::MAX >> from) & !(u32::MAX >> to));
-                let (test, default_left) = (&split.test, split.default_left);
-                let question = Question { test, default_left, place, kept };
-                by_feature[split.feature_index as usize].push(question);
-            }
-        }
+    let (values, strikes) = strikes(tree);
+    leaves[..values.len()].copy_from_slice(&values);
+    for Strike { split, leaves } in strikes {
+        // There is a leaf on the right, so `end` is at most 31.
+        let kept = !((u32::MAX >> leaves.start) & !(u32::MAX >> leaves.end));
+        let (test, default_left) = (&split.test, split.default_left);
+        let question = Question { test, default_left, place, kept };
+        by_feature[split.feature_index as usize].push(question);
     }
 }

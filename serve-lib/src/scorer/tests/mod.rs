@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Bound, Score, Scorer};
 use crate::artifact::{Contents, Provenance, write_draft};
+use crate::counters::Counters;
 use crate::error::ScoreError;
 use crate::features::{Program, Step, TimePart, Transform, Vocabulary};
 use crate::model::{Calibration, Calibrator, Linear, Model, PriorCorrection, Term};
@@ -367,11 +368,15 @@ fn scoring_allocates_nothing() {
     let as_text = with!(at: format_args!("2018-07-21T20:15:00Z"));
     let count = |run: &dyn Fn()| allocation_counter::measure(run).count_total;
     assert_eq!(count(&|| drop(std::hint::black_box(vec![1_u8]))), 1, "allocations are counted");
+    let counters = Counters::new(&scorer);
     for payment in payments().take(500) {
         let values = payment.values();
         let record = || drop(scorer.score_record(Record::new(&values)));
         assert_eq!(count(&record), 0, "{values:?}");
         assert_eq!(count(&|| drop(bound.score(&payment))), 0, "{payment:?}");
+        let counted = || drop(counters.score_record(&scorer, Record::new(&values)));
+        assert_eq!(count(&counted), 0, "{values:?}");
+        assert_eq!(count(&|| drop(counters.score_bound(&bound, &payment))), 0, "{payment:?}");
     }
     let row = vec![0.5; scorer.schema().features.len()];
     assert_eq!(count(&|| assert!(scorer.score(&row).is_ok())), 0);

@@ -7,8 +7,8 @@ use super::super::Progress;
 use super::super::sample::{Choice, FitRows, mix};
 use super::bins::FeatureBins;
 use super::grow::{Grower, Size};
-use super::objective::{Bag, Targets};
-use super::part::{Layout, PART_ROWS, Part};
+use super::objective::Bag;
+use super::part::{Layout, Part};
 use super::split::Rules;
 use super::stop::Stopping;
 use super::tree::BinnedTree;
@@ -20,7 +20,6 @@ pub(super) struct Boosting<'a> {
     bins: &'a [FeatureBins],
     grower: Grower,
     parts: Vec<Part>,
-    targets: Vec<Targets>,
 }
 
 impl<'a> Boosting<'a> {
@@ -34,16 +33,9 @@ impl<'a> Boosting<'a> {
     ) -> Self {
         let size = Size { num_leaves: config.num_leaves, max_depth: config.depth() };
         let layout = Layout::new(bins);
-        let parts = Part::bin_all(rows, bins, &layout);
+        let parts = Part::bin_all(rows, bins, &layout, start);
         let grower = Grower::new(bins, layout, rules, size);
-        let targets = rows.labels.chunks(PART_ROWS).zip(rows.weights.chunks(PART_ROWS));
-        let targets = targets.map(|(labels, weights)| Targets {
-            labels: labels.to_vec(),
-            weights: rows.weighted.then(|| weights.iter().map(|weight| *weight as f32).collect()),
-            margins: vec![start; labels.len()],
-        });
-        let targets = targets.collect();
-        Self { config, bins, grower, parts, targets }
+        Self { config, bins, grower, parts }
     }
 
     /// Runs all rounds, or until `stopping` ends them; the trees up to the best round.
@@ -53,22 +45,31 @@ impl<'a> Boosting<'a> {
         progress: &dyn Progress,
     ) -> Vec<Tree> {
         let mut trees = Vec::new();
+        // The margins take in a tree when the next one begins, while a part is at hand for both.
+        let mut last: Option<(BinnedTree, Bag)> = None;
         for round in 0..self.config.num_iterations {
             let bag = Bag {
                 seed: mix(self.config.seed, round as u64),
                 fractions: self.config.bag_fractions(),
             };
-            let tree = self.tree(bag);
-            let covers = self.add(&tree, bag);
-            trees.push(tree.to_tree(self.bins, &covers));
-            progress.advance(1);
-            if let Some(stopping) = &mut stopping {
-                let is_over = stopping.is_over(&tree);
-                stopping.tell(progress);
-                if is_over {
-                    break;
-                }
+            let tree = self.tree(last.as_ref(), bag);
+            if let Some((last, _)) = &last {
+                trees.push(last.to_tree(self.bins, &self.covers(last)));
             }
+            progress.advance(1);
+            let mut is_over = false;
+            if let Some(stopping) = &mut stopping {
+                is_over = stopping.is_over(&tree);
+                stopping.tell(progress);
+            }
+            last = Some((tree, bag));
+            if is_over {
+                break;
+            }
+        }
+        if let Some((last, bag)) = last {
+            self.parts.par_iter_mut().for_each(|part| part.add(&last, bag));
+            trees.push(last.to_tree(self.bins, &self.covers(&last)));
         }
         if let Some(stopping) = stopping {
             trees.truncate(stopping.best_round());
@@ -76,19 +77,16 @@ impl<'a> Boosting<'a> {
         trees
     }
 
-    fn tree(&mut self, bag: Bag) -> BinnedTree {
+    /// Adds the last tree to the margins and grows another.
+    fn tree(&mut self, last: Option<&(BinnedTree, Bag)>, bag: Bag) -> BinnedTree {
         let scale = self.grower.rules.scale;
-        self.parts.par_iter_mut().zip(&self.targets).for_each(|(part, targets)| {
-            let first_row = part.first_row;
-            targets.gradients(scale, bag, first_row, &mut part.pairs, &mut part.words);
-            if bag.is_all() {
-                part.begin();
-            } else {
-                part.begin_with(|row| bag.holds(first_row + row, targets.labels[row]));
-            }
-        });
         let in_use = self.features_in_use(bag.seed);
-        let growth = self.grower.begin(&mut self.parts, &in_use);
+        let growth = self.grower.begin(&mut self.parts, &in_use, |part| {
+            if let Some((tree, of_bag)) = last {
+                part.add(tree, *of_bag);
+            }
+            part.begin(scale, bag);
+        });
         let mut tree = match self.config.grow_policy {
             GrowPolicy::Leafwise => growth.leafwise(),
             GrowPolicy::Symmetric => growth.symmetric(),
@@ -97,38 +95,19 @@ impl<'a> Boosting<'a> {
         tree
     }
 
+    /// The weight of all rows in each leaf of the tree that was added last.
+    fn covers(&self, tree: &BinnedTree) -> Vec<f64> {
+        let mut covers = vec![0.0; tree.outputs.len()];
+        for part in &self.parts {
+            covers.iter_mut().zip(&part.covers).for_each(|(sum, cover)| *sum += cover);
+        }
+        covers
+    }
+
     fn features_in_use(&self, seed: u64) -> Vec<bool> {
         let n_features = self.grower.layout.n_features();
         let wanted = (n_features as f64 * self.config.feature_fraction).round().max(1.0);
         let mut choice = Choice::new(wanted as usize, n_features, seed);
         (0..n_features).map(|_| choice.take()).collect()
-    }
-
-    /// Adds the tree to the margins; gives the weight of all rows in each leaf.
-    fn add(&mut self, tree: &BinnedTree, bag: Bag) -> Vec<f64> {
-        let of_parts = self.parts.par_iter().zip(&mut self.targets).map(|(part, targets)| {
-            let mut covers = vec![0.0; tree.outputs.len()];
-            for (leaf, output) in tree.outputs.iter().enumerate() {
-                let rows = part.leaf(leaf).iter().map(|row| usize::from(*row));
-                covers[leaf] = targets.weight(rows.clone());
-                rows.for_each(|row| targets.margins[row] += output);
-            }
-            if !bag.is_all() {
-                for row in 0..part.n_rows() {
-                    if !bag.holds(part.first_row + row, targets.labels[row]) {
-                        let leaf = tree.leaf(|feature| part.bin_at(feature, row));
-                        covers[leaf] += targets.weight(std::iter::once(row));
-                        targets.margins[row] += tree.outputs[leaf];
-                    }
-                }
-            }
-            covers
-        });
-        let of_parts: Vec<Vec<f64>> = of_parts.collect();
-        let mut covers = vec![0.0; tree.outputs.len()];
-        for part in of_parts {
-            covers.iter_mut().zip(part).for_each(|(sum, cover)| *sum += cover);
-        }
-        covers
     }
 }

@@ -95,10 +95,17 @@ impl Grower {
         }
     }
 
-    /// A tree of one leaf, which holds the rows of leaf 0 of the parts.
-    pub(super) fn begin<'a>(&'a self, parts: &'a mut [Part], in_use: &'a [bool]) -> Growth<'a> {
-        let n_rows = parts.iter().map(|part| part.leaf(0).len()).sum();
-        let root = self.collect(parts, n_rows, &[Some(0)], |_, _, _| {}).swap_remove(0);
+    /// A tree of one leaf, which holds the rows of leaf 0 of the parts once `prepare` was called for
+    /// each: then is when the rows of a part are in the cache.
+    pub(super) fn begin<'a>(
+        &'a self,
+        parts: &'a mut [Part],
+        in_use: &'a [bool],
+        prepare: impl Fn(&mut Part) + Sync,
+    ) -> Growth<'a> {
+        let n_rows = parts.iter().map(|part| part.n_rows()).sum();
+        let root = self.collect(parts, n_rows, &[Some(0)], |part, _, _| prepare(part));
+        let root = root.into_iter().flatten().next();
         let sums = root.as_ref().map_or_else(Sums::default, |root| root.total(&self.layout));
         let (bounds, inherited) = (Bounds::NONE, 0.0);
         let root = Leaf { node: 0, depth: 0, sums, bounds, inherited, histogram: root };

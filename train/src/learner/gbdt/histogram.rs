@@ -72,12 +72,18 @@ impl Accumulator {
             let (block, rest) = rows.split_at(rows.len().min(BLOCK_ROWS - self.n_packed));
             rows = rest;
             self.n_packed += block.len();
-            self.words.clear();
-            self.words.extend(block.iter().map(|row| part.words[usize::from(*row)]));
+            let words = match part.words_in_a_row(block) {
+                Some(words) => words,
+                None => {
+                    self.words.clear();
+                    self.words.extend(block.iter().map(|row| part.words[usize::from(*row)]));
+                    &self.words
+                }
+            };
             for ((packed, group), features) in
                 self.packed.iter_mut().zip(&part.groups).zip(&layout.groups)
             {
-                add_group(packed, group, features.len(), block, &self.words);
+                add_group(packed, group, features.len(), block, words);
             }
         }
     }
@@ -114,11 +120,11 @@ fn add_group(
         ($($n:literal)*) => {
             match n_features {
                 $($n => count::<$n>(packed, group, rows, words),)*
-                _ => unreachable!("a group has 1 to 16 features"),
+                _ => unreachable!("a group has 1 to 8 features"),
             }
         };
     }
-    by_number!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
+    by_number!(1 2 3 4 5 6 7 8);
 }
 
 #[inline(never)]

@@ -7,12 +7,15 @@ use rayon::prelude::*;
 
 use super::super::sample::FitRows;
 use super::bins::{FeatureBins, MAX_BINS};
-use super::sums::{Pair, Sums};
+use super::objective::{Bag, Targets};
+use super::sums::{Pair, Scale, Sums};
+use super::tree::BinnedTree;
 
 /// Rows of a part: a place in it fits 16 bits, and a column of it the first-level cache.
 pub(super) const PART_ROWS: usize = 1 << 15;
-/// Features whose histograms of packed words fit the first-level cache together.
-pub(super) const GROUP_FEATURES: usize = 16;
+/// Features whose histograms of packed words fit half the first-level cache together, so that the
+/// rows pass through the other half; their bins fit one register.
+pub(super) const GROUP_FEATURES: usize = 8;
 
 /// Where the features stand in histograms and in the rows of parts.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub(super) struct Part {
     pub(super) groups: Vec<Vec<[u8; GROUP_FEATURES]>>,
     /// Per feature, the bins of every row.
     columns: Vec<Vec<u8>>,
+    /// Empty where nothing is fitted to the rows.
+    pub(super) targets: Targets,
     /// The gradients of every row in this round, and the same packed.
     pub(super) pairs: Vec<Pair>,
     pub(super) words: Vec<u64>,
@@ -39,6 +44,8 @@ pub(super) struct Part {
     rows: Vec<u16>,
     /// Per leaf, where its rows stand in `rows`.
     leaves: Vec<Range<usize>>,
+    /// The weight of all rows in each leaf of the tree that was added last.
+    pub(super) covers: Vec<f64>,
 }
 
 impl Layout {
@@ -70,13 +77,26 @@ impl Layout {
 }
 
 impl Part {
-    /// All rows of the fit, binned.
-    pub(super) fn bin_all(rows: &FitRows<'_>, bins: &[FeatureBins], layout: &Layout) -> Vec<Self> {
+    /// All rows of the fit, binned, with `start` for their margin.
+    pub(super) fn bin_all(
+        rows: &FitRows<'_>,
+        bins: &[FeatureBins],
+        layout: &Layout,
+        start: f64,
+    ) -> Vec<Self> {
         let n_parts = rows.n_rows().div_ceil(PART_ROWS);
         let part = |part: usize| {
             let first_row = part * PART_ROWS;
             let end = rows.n_rows().min(first_row + PART_ROWS);
-            Self::bin(first_row, (first_row..end).map(|row| rows.row(row)), bins, layout)
+            let mut part =
+                Self::bin(first_row, (first_row..end).map(|row| rows.row(row)), bins, layout);
+            let weights = || rows.weights[first_row..end].iter().map(|weight| *weight as f32);
+            part.targets = Targets {
+                labels: rows.labels[first_row..end].to_vec(),
+                weights: rows.weighted.then(|| weights().collect()),
+                margins: vec![start; end - first_row],
+            };
+            part
         };
         (0..n_parts).into_par_iter().map(part).collect()
     }
@@ -109,10 +129,12 @@ impl Part {
             first_row,
             groups,
             columns,
+            targets: Targets::default(),
             pairs: vec![Pair::default(); n_rows],
             words: vec![0; n_rows],
             rows: Vec::new(),
             leaves: Vec::new(),
+            covers: Vec::new(),
         }
     }
 
@@ -125,25 +147,56 @@ impl Part {
         self.columns[feature][row]
     }
 
-    /// Begins a tree on all rows, which are those of leaf 0.
-    pub(super) fn begin(&mut self) {
-        let n_rows = self.n_rows();
-        self.rows.clear();
-        self.rows.extend((0..n_rows).map(|row| row as u16));
-        self.leaves.clear();
-        self.leaves.push(0..n_rows);
+    /// Begins a tree on the gradients of the margins so far: the rows of the bag are those of leaf 0.
+    pub(super) fn begin(&mut self, scale: Scale, bag: Bag) {
+        let Self { first_row, targets, pairs, words, rows, leaves, .. } = self;
+        targets.gradients(scale, bag, *first_row, pairs, words);
+        rows.clear();
+        rows.extend((0..pairs.len()).map(|row| row as u16));
+        if !bag.is_all() {
+            let is_in = |row: usize| bag.holds(*first_row + row, targets.labels[row]);
+            rows.retain(|row| is_in(usize::from(*row)));
+        }
+        leaves.clear();
+        leaves.push(0..rows.len());
     }
 
-    /// Begins a tree on the rows for which that holds.
-    pub(super) fn begin_with(&mut self, is_in: impl Fn(usize) -> bool) {
-        self.begin();
-        self.rows.retain(|row| is_in(usize::from(*row)));
-        self.leaves[0] = 0..self.rows.len();
+    /// Adds to the margins the tree that was grown last, on the rows of this bag.
+    pub(super) fn add(&mut self, tree: &BinnedTree, bag: Bag) {
+        let mut covers = std::mem::take(&mut self.covers);
+        covers.clear();
+        covers.resize(tree.outputs.len(), 0.0);
+        let Targets { labels, weights, margins } = &mut self.targets;
+        let weight = |row: usize| weights.as_ref().map_or(1.0, |weights| f64::from(weights[row]));
+        for (leaf, (output, cover)) in tree.outputs.iter().zip(&mut covers).enumerate() {
+            let rows = self.rows[self.leaves[leaf].clone()].iter().map(|row| usize::from(*row));
+            *cover = match weights {
+                None => rows.len() as f64,
+                Some(_) => rows.clone().map(weight).sum(),
+            };
+            rows.for_each(|row| margins[row] += output);
+        }
+        if !bag.is_all() {
+            for row in 0..labels.len() {
+                if !bag.holds(self.first_row + row, labels[row]) {
+                    let leaf = tree.leaf(|feature| self.columns[feature][row]);
+                    covers[leaf] += weight(row);
+                    margins[row] += tree.outputs[leaf];
+                }
+            }
+        }
+        self.covers = covers;
     }
 
     /// The rows of a leaf, ascending.
     pub(super) fn leaf(&self, leaf: usize) -> &[u16] {
         &self.rows[self.leaves[leaf].clone()]
+    }
+
+    /// The packed words of these ascending rows, if none is missing between the first and the last.
+    pub(super) fn words_in_a_row(&self, rows: &[u16]) -> Option<&[u64]> {
+        let (first, last) = (usize::from(*rows.first()?), usize::from(*rows.last()?));
+        (last - first + 1 == rows.len()).then(|| &self.words[first..=last])
     }
 
     /// The sums over the rows of a leaf, in full.

@@ -72,13 +72,12 @@ fn histogram(rare: &Rare, part_rows: usize) -> (Sums, Histogram, Layout) {
     for first in (0..matrix.n_rows()).step_by(part_rows) {
         let range = first..matrix.n_rows().min(first + part_rows);
         let mut part = Part::bin(first, range.clone().map(|row| matrix.row(row)), &bins, &layout);
-        let targets = Targets {
+        part.targets = Targets {
             labels: labels[range.clone()].to_vec(),
             weights: weights.as_ref().map(|weights| weights[range.clone()].to_vec()),
             margins: margins[range].to_vec(),
         };
-        targets.gradients(scale, ALL, first, &mut part.pairs, &mut part.words);
-        part.begin();
+        part.begin(scale, ALL);
         let mut accumulator = Accumulator::new(&layout);
         accumulator.begin(&layout, Histogram::default());
         accumulator.add(&layout, &part, part.leaf(0));
