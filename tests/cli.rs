@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use crate::project::{CONFIG, Finished, Project, assert_says, blob, edited};
 
-const VERBS: [&str; 10] = [
-    "init", "simulate", "retrain", "train", "evaluate", "predict", "inspect", "verify", "bench",
-    "registry",
+const VERBS: [&str; 11] = [
+    "init", "simulate", "retrain", "train", "evaluate", "predict", "explain", "inspect", "verify",
+    "bench", "registry",
 ];
 
 #[test]
@@ -59,6 +59,11 @@ fn wrong_usage_is_exit_2_on_standard_error() {
             vec!["--window", "--from"],
         ),
         ("predict ARTIFACT transactions.csv", vec!["--out"]),
+        ("explain ARTIFACT transactions.csv", vec!["at most 100 rows", "--row or --id"]),
+        ("explain ARTIFACT transactions.csv --row 0", vec!["--row: expected 1 to", "found 0"]),
+        ("explain ARTIFACT transactions.csv --id -7", vec!["\"-7\", which no row has"]),
+        ("explain ARTIFACT transactions.csv --id none", vec!["\"TRANSACTION_ID\"", "no row has"]),
+        ("explain ARTIFACT transactions.csv --id 7 --row 7", vec!["--id", "--row"]),
         (
             "predict ARTIFACT transactions.csv --out scored.txt",
             vec!["scored.txt", ".csv", ".parquet"],
@@ -92,6 +97,7 @@ fn standard_output_holds_the_result_alone() {
         format!("verify {artifact}"),
         format!("bench {artifact} --rounds 1"),
         format!("predict {artifact} transactions.csv --out scored.csv"),
+        format!("explain {artifact} transactions.csv --row 7"),
         "simulate --days 9 --customers 9 --terminals 9 --out small".to_owned(),
         "registry list --registry registry".to_owned(),
         "registry show cards --registry registry".to_owned(),

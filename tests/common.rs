@@ -14,6 +14,13 @@ use shroff_serve::model::{
 use shroff_serve::schema::{Feature, Input, InputType, Policy, Schema};
 use shroff_serve::{Record, Scorer, Value};
 
+// An example takes this file too, by its path: without one of its own the module would be elsewhere.
+#[path = "common/inputs.rs"]
+mod inputs;
+
+pub(crate) use inputs::AMOUNTS;
+use inputs::{BALANCES, COUNTRIES, INSTANTS, ONLINE, SIGNUPS, VISITS};
+
 /// The models by the name of their golden file.
 pub(crate) fn models() -> [(&'static str, Contents); 5] {
     [
@@ -283,68 +290,15 @@ pub(crate) fn reasons() -> Contents {
     contents
 }
 
-/// What an input may meet: null, zeros, split values and their upper neighbours, numbers
-/// no `f32` holds, what no model has seen. Lists that turn together have lengths without a common
-/// divisor, so that they meet in every combination.
-pub(crate) const AMOUNTS: [Value<'_>; 13] = [
-    Value::Null,
-    Value::Number(-0.0),
-    Value::Number(0.0),
-    Value::Number(99.5),
-    Value::Number(99.500_01),
-    Value::Number(102.5),
-    Value::Number(f64::INFINITY),
-    Value::Number(f64::NEG_INFINITY),
-    Value::Number(f64::NAN),
-    Value::Number(1e300),
-    Value::Number(1e-300),
-    Value::Integer(250),
-    Value::Integer(i64::MIN),
-];
-const COUNTRIES: [Value<'_>; 5] =
-    [Value::Null, Value::Text("DE"), Value::Text("FR"), Value::Text("\u{1f4b6}"), Value::Text("")];
-const BALANCES: [Value<'_>; 4] = [
-    Value::Null,
-    Value::Number(f64::INFINITY),
-    Value::Number(f64::NEG_INFINITY),
-    Value::Number(1_234.56),
-];
-/// 1970, Friday 16 May 2025 20:30, the night before (in UTC), and the ends of time.
-const INSTANTS: [Value<'_>; 6] = [
-    Value::Null,
-    Value::Time(0),
-    Value::Time(1_747_427_400_000_000),
-    Value::Time(1_747_360_800_000_000),
-    Value::Time(i64::MIN),
-    Value::Time(i64::MAX),
-];
-const SIGNUPS: [Value<'_>; 7] = [
-    Value::Time(0),
-    Value::Time(1_747_427_399_999_999),
-    Value::Time(1_747_300_000_000_000),
-    Value::Null,
-    Value::Time(i64::MAX),
-    Value::Time(1_747_360_800_000_000),
-    Value::Time(-1),
-];
-const ONLINE: [Value<'_>; 3] = [Value::Null, Value::Bool(false), Value::Bool(true)];
-const VISITS: [Value<'_>; 5] = [
-    Value::Null,
-    Value::Integer(0),
-    Value::Number(1.0),
-    Value::Number(100.0),
-    Value::Number(100.000_000_1),
-];
-
 fn countries() -> Vocabulary {
     Vocabulary::new(vec!["DE".to_owned(), "FR".to_owned()])
 }
 
-fn input(name: &str, input_type: InputType, required: bool) -> Input {
+pub(crate) fn input(name: &str, input_type: InputType, required: bool) -> Input {
     Input { name: name.into(), input_type, required }
 }
 
-fn feature(name: &str, kind: RowType) -> Feature {
+pub(crate) fn feature(name: &str, kind: RowType) -> Feature {
     let (on_missing, on_unseen, on_out_of_range) =
         (Policy::Learned, Policy::Learned, Policy::Learned);
     Feature { name: name.into(), kind, on_missing, on_unseen, on_out_of_range }
@@ -369,7 +323,7 @@ fn symmetric_tree(questions: [(u32, f32); 2], default_left: bool, size: f64) -> 
     Tree { nodes }
 }
 
-fn contents(
+pub(crate) fn contents(
     schema: Schema,
     program: Program,
     model: Model,

@@ -2,6 +2,7 @@
 //! byte comparison, counts and measures computed naively from the CSV files.
 
 mod encoders;
+mod explain;
 mod gate;
 mod label;
 mod naive;

@@ -7,6 +7,7 @@ mod checks;
 mod cli;
 mod common;
 mod compat;
+mod contributions;
 mod end_to_end;
 mod hostile;
 mod init;

@@ -45,6 +45,7 @@
 //! | a row, one `f32` a feature | [`Scorer::score`] | rows made before, by [`Scorer::encode`] |
 //! | many rows, or columns | [`Scorer::score_rows`], [`Scorer::score_columns`] | re-scoring history, shadow models |
 //! | the first three, counted | [`Counters`] | monitoring: what comes in, what comes out |
+//! | the first three, explained | [`Bound::explain`], [`Scorer::explain_record`], [`Scorer::explain`] | those that are refused: what each feature adds, and the reasons; allocates |
 //!
 //! A higher [`Score::margin`] is more suspicious: rank by it. [`Score::probability`] is calibrated: weigh
 //! costs by it; it ties where the calibration curve is flat. [`Score::band`] is the trainer's proposal

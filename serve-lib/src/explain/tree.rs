@@ -108,13 +108,13 @@ impl<'a, const N: usize> Walk<'a, N> {
             match tree.nodes.get(child as usize) {
                 Some(Node::Leaf { value, .. }) => {
                     self.base += value * open.cover * share;
-                    open.add_leaf(*value, &mut feature.found);
+                    open.add_leaf(*value, feature);
                 }
                 // Where nothing would be carried down, nothing comes back.
                 Some(Node::Split(split)) if open.factor.at + open.factor.rest > 0.0 => {
                     let cover = open.cover * share;
-                    let mut product = open.factors;
-                    product.iter_mut().zip(&open.others).for_each(|(all, others)| *all *= others);
+                    let product =
+                        each(open.others, &open.factors, |others, factor| others * factor);
                     self.enter(tree, split, row, cover, product);
                 }
                 _ => {}
@@ -126,14 +126,11 @@ impl<'a, const N: usize> Walk<'a, N> {
     fn enter(&mut self, tree: &Tree, split: &'a Split, row: &[f32], cover: f64, product: [f64; N]) {
         let feature = split.feature_index as usize;
         let above = self.features.get(feature).map_or(Factor::ONE, |feature| feature.factor);
-        let mut others = product;
-        if !above.is_one() {
-            let factors = above.over(&self.points);
-            others
-                .iter_mut()
-                .zip(&factors)
-                .for_each(|(others, factor)| *others /= divisor(*factor));
-        }
+        let others = if above.is_one() {
+            product
+        } else {
+            each(product, &above.over(&self.points), |all, factor| all / divisor(factor))
+        };
         let value = row.get(feature).copied().unwrap_or(f32::NAN);
         self.open.push(Open {
             split,
@@ -157,13 +154,13 @@ impl<'a, const N: usize> Walk<'a, N> {
             feature.factor = above;
             if !above.is_one() {
                 // The splits above on this feature shall not count for these leaves: those below did.
-                take_out(-above.gain(), &above.over(&self.points), &below, &mut feature.found);
+                feature.add(-above.gain(), &below, &above.over(&self.points));
             }
         }
         let Some(parent) = self.open.last_mut() else { return };
-        parent.below.iter_mut().zip(&below).for_each(|(sum, below)| *sum += below);
+        parent.below = each(parent.below, &below, |sum, below| sum + below);
         if let Some(feature) = self.features.get_mut(parent.feature) {
-            take_out(parent.factor.gain(), &parent.factors, &below, &mut feature.found);
+            feature.add(parent.factor.gain(), &below, &parent.factors);
         }
     }
 
@@ -189,13 +186,19 @@ impl<const N: usize> Open<'_, N> {
         Some(child)
     }
 
-    fn add_leaf(&mut self, value: f64, found: &mut [f64; N]) {
-        let size = value * self.factor.gain();
-        found.iter_mut().zip(&self.others).for_each(|(found, others)| *found += size * others);
-        for ((below, others), factor) in self.below.iter_mut().zip(&self.others).zip(&self.factors)
-        {
-            *below += value * others * factor;
-        }
+    fn add_leaf(&mut self, value: f64, feature: &mut Feature<N>) {
+        let values = each(self.others, &self.factors, |others, factor| value * others * factor);
+        self.below = each(self.below, &values, |sum, value| sum + value);
+        let gain = value * self.factor.gain();
+        feature.found = each(feature.found, &self.others, |found, others| found + gain * others);
+    }
+}
+
+impl<const N: usize> Feature<N> {
+    /// Adds what it adds to leaves, given as their value times all factors.
+    fn add(&mut self, gain: f64, products: &[f64; N], factors: &[f64; N]) {
+        let others = each(*products, factors, |product, factor| product / divisor(factor));
+        self.found = each(self.found, &others, |found, others| found + gain * others);
     }
 }
 
@@ -214,24 +217,15 @@ impl Factor {
 
     /// Its value at each point.
     fn over<const N: usize>(self, points: &Points<N>) -> [f64; N] {
-        let mut factors = points.at;
-        for (factor, rest) in factors.iter_mut().zip(&points.rest) {
-            *factor = self.at * *factor + self.rest * rest;
-        }
-        factors
+        each(points.at, &points.rest, |t, rest| self.at * t + self.rest * rest)
     }
 }
 
-/// Adds what the feature of these factors adds to leaves, whose value times all factors these are.
-fn take_out<const N: usize>(
-    gain: f64,
-    factors: &[f64; N],
-    products: &[f64; N],
-    found: &mut [f64; N],
-) {
-    for ((found, product), factor) in found.iter_mut().zip(products).zip(factors) {
-        *found += gain * product / divisor(*factor);
-    }
+/// By value, so that the compiler sees that nothing overlaps, and makes vectors of it.
+#[inline(always)]
+fn each<const N: usize>(mut a: [f64; N], b: &[f64; N], f: impl Fn(f64, f64) -> f64) -> [f64; N] {
+    a.iter_mut().zip(b).for_each(|(a, b)| *a = f(*a, *b));
+    a
 }
 
 /// Where a factor is 0, so are the products that hold it, and shall stay it.

@@ -3,6 +3,7 @@
 mod bench;
 mod data;
 mod evaluate;
+mod explain;
 mod init;
 mod inspect;
 mod predict;
@@ -43,6 +44,8 @@ enum Verb {
     Evaluate(evaluate::Args),
     /// Add margin, probability and band to data
     Predict(predict::Args),
+    /// Show what each feature adds to a score, and the reasons for fraud
+    Explain(explain::Args),
     /// Show what an artifact holds
     Inspect(inspect::Args),
     /// Prove an artifact whole: hashes, structure, golden records
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
         Verb::Train(args) => train::run(&args),
         Verb::Evaluate(args) => evaluate::run(&args),
         Verb::Predict(args) => predict::run(&args),
+        Verb::Explain(args) => explain::run(&args),
         Verb::Inspect(args) => inspect::inspect(&args),
         Verb::Verify(args) => inspect::verify(&args),
         Verb::Bench(args) => bench::run(&args),
