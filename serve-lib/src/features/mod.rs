@@ -10,6 +10,7 @@ mod rate;
 mod tests;
 mod transform;
 mod vocabulary;
+pub mod window;
 
 pub(crate) use by_input::{ByInput, RowFill};
 pub use civil::TimePart;
