@@ -6,6 +6,7 @@ mod civil;
 mod outcome;
 mod program;
 mod rate;
+pub mod state;
 #[cfg(test)]
 mod tests;
 mod transform;

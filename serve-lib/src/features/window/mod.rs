@@ -35,6 +35,10 @@
 //! # Privacy
 //!
 //! States hold times, amounts and hashes, never a raw id. A hash hides no id that can be guessed.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::arithmetic_side_effects)
+)]
 
 mod canonical;
 mod check;
@@ -48,7 +52,9 @@ use std::sync::Arc;
 pub use event::{EntityKey, Event, EventError};
 pub(in crate::features) use event::{MAX_TIME, MIN_TIME};
 pub use layout::{ColumnKind, WindowColumn, Windows};
-pub(in crate::features) use plan::{FeaturePlan, KeyPlan, PlannedMeasure, StreamPlan};
+pub(in crate::features) use plan::{
+    AmountPlan, FeaturePlan, LabelPlan, MAX_EDGES, PlannedMeasure, StreamPlan,
+};
 
 /// Most features of a window program.
 pub const MAX_WINDOW_FEATURES: usize = 512;

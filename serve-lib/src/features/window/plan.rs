@@ -13,7 +13,7 @@ use crate::schema::SchemaError;
 pub(super) const FINEST: u32 = 64;
 const COARSEST: u32 = 4;
 /// Most edges of a stream.
-pub(in crate::features) const MAX_EDGES: usize = 128;
+pub(in crate::features) const MAX_EDGES: usize = 64;
 
 /// What is kept of the entities of one key.
 #[derive(Debug, Clone)]
@@ -40,7 +40,9 @@ pub(in crate::features) struct StreamPlan {
     pub(in crate::features) amounts: Vec<AmountPlan>,
     pub(in crate::features) distinct: Vec<DistinctPlan>,
     pub(in crate::features) labels: Option<LabelPlan>,
-    pub(in crate::features) has_id: bool,
+    /// Words of a row of its log, and which of them is the id.
+    pub(in crate::features) row_words: usize,
+    pub(in crate::features) id_word: Option<usize>,
     pub(in crate::features) features: Vec<FeaturePlan>,
 }
 
@@ -63,6 +65,8 @@ pub(in crate::features) struct Edge {
 pub(in crate::features) struct AmountPlan {
     /// Which amount of an event.
     pub(in crate::features) slot: usize,
+    /// Its first word in a row of the log.
+    pub(in crate::features) word: usize,
     /// Minor units in a major one.
     pub(in crate::features) scale: f64,
     pub(in crate::features) squares: bool,
@@ -158,7 +162,7 @@ fn stream(
     let max_events = context.program.max_events as usize;
     let edges = edges(features);
     if edges.len() > MAX_EDGES {
-        return fail("the windows of one key and filter begin and end at more than 128 distances");
+        return fail("the windows of one key and filter begin and end at more than 64 distances");
     }
     let distances: BTreeSet<i64> =
         edges.iter().map(|edge| edge.distance).filter(|distance| *distance > 0).collect();
@@ -172,7 +176,10 @@ fn stream(
             "max_events is too small for so many windows: take more events or fewer windows",
         );
     };
-    let amounts = amounts(context.program, features);
+    // A row begins with the count of events.
+    let has_id = context.program.event_id.is_some();
+    let first_amount = 1_usize.saturating_add(usize::from(has_id));
+    let amounts = amounts(context.program, features, first_amount);
     let distinct = distinct(context, features);
     let edge = |distance, closed| edges.iter().position(|edge| *edge == Edge { distance, closed });
     let features = features.iter().filter_map(|(position, feature)| {
@@ -221,12 +228,13 @@ fn stream(
         horizon: distances.last().copied().unwrap_or(0),
         zones,
         resolution,
-        amounts,
         distinct,
         labels: labels.map(|ever| LabelPlan { ever }),
-        has_id: context.program.event_id.is_some(),
+        row_words: amounts.last().map_or(first_amount, |amount| amount.end_word()),
+        id_word: has_id.then_some(1),
         features,
         edges,
+        amounts,
     })
 }
 
@@ -250,7 +258,7 @@ fn edges(features: &[(usize, &WindowFeature)]) -> Vec<Edge> {
 fn zones(distances: &BTreeSet<i64>, resolution: u32) -> Vec<Zone> {
     let mut width = 1_i64;
     let zones = distances.iter().map(|&distance| {
-        let allowed = distance / i64::from(resolution).max(1);
+        let allowed = distance.checked_div(resolution.into()).unwrap_or(distance);
         let times = allowed.checked_div(width).unwrap_or(1).max(1);
         width = width.saturating_mul(times);
         Zone { distance, width }
@@ -272,19 +280,29 @@ fn n_cells(zones: &[Zone]) -> usize {
     cells.fold(2, usize::saturating_add)
 }
 
-fn amounts(program: &WindowProgram, features: &[(usize, &WindowFeature)]) -> Vec<AmountPlan> {
+fn amounts(
+    program: &WindowProgram,
+    features: &[(usize, &WindowFeature)],
+    mut word: usize,
+) -> Vec<AmountPlan> {
     let plan = |(slot, column): (usize, &super::AmountColumn)| {
         let of_it = features.iter().filter(|(_, feature)| {
             super::check::summed(feature).is_some_and(|name| *name == column.name)
         });
         let measures: Vec<&Measure> = of_it.map(|(_, feature)| &feature.measure).collect();
         let any = |is: fn(&Measure) -> bool| measures.iter().any(|measure| is(measure));
-        (!measures.is_empty()).then(|| AmountPlan {
+        if measures.is_empty() {
+            return None;
+        }
+        let plan = AmountPlan {
             slot,
+            word,
             scale: 10_u64.saturating_pow(column.decimals.into()) as f64,
             squares: any(|measure| matches!(measure, Measure::Std(_))),
             extremes: any(|measure| matches!(measure, Measure::Max(_) | Measure::Min(_))),
-        })
+        };
+        word = plan.end_word();
+        Some(plan)
     };
     let mut columns: Vec<_> = program.amounts.iter().enumerate().collect();
     columns.sort_unstable_by_key(|(_, column)| &column.name);
@@ -305,6 +323,15 @@ fn distinct(context: &Context<'_>, features: &[(usize, &WindowFeature)]) -> Vec<
         })
     };
     context.distinct.iter().enumerate().filter_map(plan).collect()
+}
+
+impl AmountPlan {
+    /// The word after its own: a number, a sum of two words, squares of two, the extremes.
+    fn end_word(&self) -> usize {
+        let words = |is_kept| if is_kept { 2 } else { 0 };
+        let of_sum = self.word.saturating_add(3);
+        of_sum.saturating_add(words(self.squares)).saturating_add(words(self.extremes))
+    }
 }
 
 impl StreamPlan {
