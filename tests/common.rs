@@ -55,6 +55,7 @@ pub(crate) fn linear() -> Contents {
             Step::Category { input: 1, vocabulary: countries() },
             Step::Number { input: 2, range: None },
         ],
+        windows: None,
     };
     let number = |weight, mean, scale, missing_weight| Term::Numeric {
         weight,
@@ -109,6 +110,7 @@ pub(crate) fn averaged() -> Contents {
             Step::TimePart { input: 2, part: TimePart::Hour },
             Step::TimePart { input: 2, part: TimePart::Night },
         ],
+        windows: None,
     };
     let by_amount = SplitTest::AtMost(99.5);
     let by_country = SplitTest::OneOf(CategorySet::new(3, [0, 2]));
@@ -153,6 +155,7 @@ pub(crate) fn boosted() -> Contents {
             Step::Boolean { input: 1 },
             Step::Number { input: 2, range: Some((0.0, 100.0)) },
         ],
+        windows: None,
     };
     let trees = (0_u8..18)
         .map(|round| {
@@ -237,6 +240,7 @@ pub(crate) fn computed() -> Contents {
             Step::TimePart { input: 4, part: TimePart::DayPart },
             Step::Rate { input: 2, table: counts.table() },
         ],
+        windows: None,
     };
     let number = |weight, mean, scale| Term::Numeric {
         weight,
@@ -390,9 +394,9 @@ pub(crate) fn with_golden(mut contents: Contents, inputs: &[&[Value<'_>]]) -> Co
         .map(|position| {
             let values: Vec<Value<'_>> =
                 inputs.iter().map(|values| values[position % values.len()]).collect();
-            let expected = scorer.golden_outcome(Record::new(&values)).expect("the types fit");
+            let expected = scorer.golden_outcome(Record::new(&values), &[]).expect("the types fit");
             let values = values.into_iter().map(OwnedValue::from).collect();
-            GoldenRecord { values, expected }
+            GoldenRecord { values, states: Vec::new(), expected }
         })
         .collect();
     contents

@@ -104,8 +104,9 @@ pub fn artifact(kind: Kind) -> Vec<u8> {
         .into_iter()
         .map(|values| {
             let borrowed: Vec<Value<'_>> = values.iter().map(OwnedValue::as_value).collect();
-            let expected = scorer.golden_outcome(Record::new(&borrowed)).expect("the types fit");
-            GoldenRecord { values, expected }
+            let expected =
+                scorer.golden_outcome(Record::new(&borrowed), &[]).expect("the types fit");
+            GoldenRecord { values, states: Vec::new(), expected }
         })
         .collect();
     write(&contents).expect("the synthetic model is valid")
@@ -197,7 +198,7 @@ fn contents(kind: Kind, dice: &mut Dice) -> Contents {
     let calibrator = Calibrator::Platt(Platt { slope: 1.1, intercept: -0.1 });
     Contents {
         schema: Schema { inputs, features, utc_offset_secs: 0 },
-        program: Program { steps },
+        program: Program { steps, windows: None },
         model,
         calibration: Calibration { prior, calibrator },
         bands: None,

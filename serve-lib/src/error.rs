@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::features::state::StateError;
+use crate::features::window::EventError;
 use crate::model::ModelError;
 use crate::schema::SchemaError;
 
@@ -154,6 +156,9 @@ pub enum ErrorKind {
     /// The model or its calibration is not sound.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The state of an entity is not sound.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// A golden record does not score as it did where the model was made.
     #[error("golden record {row} should give {expected} but gives {found}")]
     Golden {
@@ -226,6 +231,22 @@ pub enum ScoreErrorKind {
         /// What the value has: a shape, or the name of another field.
         found: &'static str,
     },
+    /// Another number of velocity features than the model has, or none where it has some.
+    #[error(
+        "expected the values of {expected} velocity features, found {found}; `Scorer::windows` gives them for an `event` and the states of its entities, and `score_record_with`, `Bound::score_with` and `Store::score` take them"
+    )]
+    VelocityLength {
+        /// Velocity features of the model.
+        expected: usize,
+        /// Values given.
+        found: usize,
+    },
+    /// An event was asked for by a model without velocity features.
+    #[error("the model has no velocity features, so that there is no event to observe")]
+    NoWindows,
+    /// The values make no event, such as a time that is null.
+    #[error(transparent)]
+    Event(EventError),
     /// The feature's policy rejects such a value.
     #[error("feature {feature:?}: its policy rejects {reason}")]
     Rejected {
@@ -258,6 +279,12 @@ impl std::fmt::Display for RejectReason {
     }
 }
 
+impl From<EventError> for ScoreError {
+    fn from(error: EventError) -> Self {
+        Self(ScoreErrorKind::Event(error))
+    }
+}
+
 impl ScoreError {
     /// What went wrong.
     pub fn kind(&self) -> &ScoreErrorKind {
@@ -270,6 +297,14 @@ impl ScoreError {
 
     pub(crate) fn batch_length(what: &'static str, expected: usize, found: usize) -> Self {
         Self(ScoreErrorKind::BatchLength { what, expected, found })
+    }
+
+    pub(crate) fn velocity(expected: usize, found: usize) -> Self {
+        Self(ScoreErrorKind::VelocityLength { expected, found })
+    }
+
+    pub(crate) fn no_windows() -> Self {
+        Self(ScoreErrorKind::NoWindows)
     }
 
     pub(crate) fn row_length(expected: usize, found: usize) -> Self {

@@ -10,6 +10,7 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 mod transform;
+mod velocity;
 mod vocabulary;
 pub mod window;
 

@@ -67,20 +67,43 @@ impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
         self.score_like(value)
     }
 
+    /// As [`Bound::score`], with the values of the velocity features, as [`Scorer::score_record_with`]
+    /// takes them.
+    ///
+    /// # Errors
+    /// As [`Bound::score`], and for another number of velocity features.
+    #[inline]
+    pub fn score_with(&self, value: &T, velocity: &[f32]) -> Result<Score, ScoreError> {
+        self.score_like_with(value, velocity)
+    }
+
     /// As [`Bound::score`], for any type whose fields have the names of the sample's, in its order:
     /// the same type borrowing for a shorter time, where a binding of `Request<'static>` is kept.
     ///
     /// # Errors
     /// As [`Bound::score`].
+    #[inline]
     pub fn score_like<U: Serialize + ?Sized>(&self, value: &U) -> Result<Score, ScoreError> {
+        self.score_like_with(value, &[])
+    }
+
+    /// As [`Bound::score_with`], for the types that [`Bound::score_like`] takes.
+    ///
+    /// # Errors
+    /// As [`Bound::score_with`].
+    pub fn score_like_with<U: Serialize + ?Sized>(
+        &self,
+        value: &U,
+        velocity: &[f32],
+    ) -> Result<Score, ScoreError> {
         // Few models have features of two inputs, and none has more of them than features.
         match (self.scorer().schema().features.len(), self.by_input.n_pairs()) {
-            (0..=64, 0) => self.score_on_stack::<64, 0, U>(value),
-            (65..=512, 0) => self.score_on_stack::<512, 0, U>(value),
-            (_, 0) => self.score_on_stack::<MAX_FEATURES, 0, U>(value),
-            (0..=64, 1..=16) => self.score_on_stack::<64, 16, U>(value),
-            (0..=512, 1..=512) => self.score_on_stack::<512, 512, U>(value),
-            _ => self.score_on_stack::<MAX_FEATURES, MAX_FEATURES, U>(value),
+            (0..=64, 0) => self.score_on_stack::<64, 0, U>(value, velocity),
+            (65..=512, 0) => self.score_on_stack::<512, 0, U>(value, velocity),
+            (_, 0) => self.score_on_stack::<MAX_FEATURES, 0, U>(value, velocity),
+            (0..=64, 1..=16) => self.score_on_stack::<64, 16, U>(value, velocity),
+            (0..=512, 1..=512) => self.score_on_stack::<512, 512, U>(value, velocity),
+            _ => self.score_on_stack::<MAX_FEATURES, MAX_FEATURES, U>(value, velocity),
         }
     }
 
@@ -89,13 +112,16 @@ impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
     fn score_on_stack<const N: usize, const PAIRS: usize, U: Serialize + ?Sized>(
         &self,
         value: &U,
+        velocity: &[f32],
     ) -> Result<Score, ScoreError> {
         let scorer = self.scorer();
         let contents = scorer.contents();
+        contents.program.check_velocity(velocity)?;
         let (mut row, mut waiting) = ([0.0; N], [None; PAIRS]);
         let row = &mut row[..contents.schema.features.len()];
         let (schema, program) = (&contents.schema, &contents.program);
         let mut fill = RowFill::new(&self.by_input, schema, program, row, &mut waiting);
+        fill.feed_velocity(velocity);
         self.plan.walk(&contents.schema.inputs, value, &mut fill)?;
         fill.finish()?;
         scorer.score(row)

@@ -143,7 +143,8 @@ impl Body for GoldenV1 {
                 found => return Err(ErrorKind::Code { what: "a rejection", found: found.into() }),
             };
             let values = record.values.into_iter().map(OwnedValue::try_from);
-            Ok(GoldenRecord { values: values.collect::<Result<_, _>>()?, expected })
+            let values = values.collect::<Result<_, _>>()?;
+            Ok(GoldenRecord { values, states: Vec::new(), expected })
         };
         self.records.into_iter().map(record).collect()
     }

@@ -170,6 +170,9 @@ impl Body for ProgramV1 {
                     rates: table.rates().to_vec(),
                     ..plain(9, input)
                 },
+                Step::Window { feature, range } => {
+                    StepV1 { range: range_v1(range), ..plain(10, feature) }
+                }
             }
         };
         Self { steps: program.steps.iter().map(step).collect() }
@@ -205,7 +208,8 @@ impl Body for ProgramV1 {
                 found => return Err(ErrorKind::Code { what: "a step", found: found.into() }),
             })
         };
-        Ok(Program { steps: self.steps.into_iter().map(step).collect::<Result<_, ErrorKind>>()? })
+        let steps = self.steps.into_iter().map(step).collect::<Result<_, ErrorKind>>()?;
+        Ok(Program { steps, windows: None })
     }
 }
 

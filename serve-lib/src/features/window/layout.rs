@@ -8,7 +8,7 @@ use super::{
     AmountColumn, Filter, FilterTest, FilterValue, MAX_DISTINCT, MAX_FILTERS, MAX_KEYS, Measure,
     WindowFeature, WindowProgram, canonical, check,
 };
-use crate::schema::SchemaError;
+use crate::schema::{InputType, SchemaError};
 
 /// A proved [`WindowProgram`] that is ready to run. Immutable and `Send + Sync`.
 #[derive(Debug, Clone)]
@@ -24,6 +24,13 @@ pub struct Windows {
     pub(super) distinct: Vec<HashedColumn>,
     pub(super) filters: Vec<FilterSlot>,
     keys: Vec<KeyPlan>,
+}
+
+/// Programs that declare the same in the same order; see [`Windows::hash`] for the same meaning.
+impl PartialEq for Windows {
+    fn eq(&self, other: &Self) -> bool {
+        self.program == other.program
+    }
 }
 
 /// A raw field that a program reads.
@@ -47,6 +54,18 @@ pub enum ColumnKind {
     Boolean,
     /// An id: `Value::Text`, `Value::Integer`, `Value::Number` or `Value::Bool`.
     Identifier,
+}
+
+impl ColumnKind {
+    /// Whether an input of this type may serve as such a column.
+    pub fn suits(self, input_type: InputType) -> bool {
+        match self {
+            Self::Time => input_type == InputType::Time,
+            Self::Number => input_type == InputType::Number,
+            Self::Boolean => input_type == InputType::Boolean,
+            Self::Identifier => input_type != InputType::Time,
+        }
+    }
 }
 
 /// A column whose values are kept as hashes under a key of its own.

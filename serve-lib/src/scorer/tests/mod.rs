@@ -46,7 +46,7 @@ fn scorer_of(country: &str, n_features: usize) -> Scorer {
     steps.truncate(n_features);
     let names = ["amount", "online", country, "at", "visits", "channel"];
     let input = |(at, name): (usize, &str)| {
-        let step = steps.iter().find(|(_, step)| step.input() == at);
+        let step = steps.iter().find(|(_, step)| step.input() == Some(at));
         let input_type = step.expect("every input is read").1.input_type();
         Input { name: name.into(), input_type, required: [country, "visits"].contains(&name) }
     };
@@ -85,7 +85,10 @@ fn scorer_of(country: &str, n_features: usize) -> Scorer {
             bias: -1.0,
             terms: steps.iter().enumerate().map(term).collect(),
         }),
-        program: Program { steps: steps.into_iter().map(|(_, step)| step).collect() },
+        program: Program {
+            steps: steps.into_iter().map(|(_, step)| step).collect(),
+            windows: None,
+        },
         calibration: Calibration {
             prior: PriorCorrection::LogOdds { shift: 0.0 },
             calibrator: Calibrator::None,
