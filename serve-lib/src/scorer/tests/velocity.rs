@@ -13,7 +13,9 @@ use crate::artifact::{Contents, write_draft};
 use crate::error::{ScoreError, ScoreErrorKind};
 use crate::features::Step;
 use crate::features::state::{EntityState, Label, Replay};
-use crate::features::window::Event;
+use crate::features::window::{
+    AmountColumn, Closed, Event, Measure, WindowFeature, WindowProgram, Windows,
+};
 use crate::record::{Record, Timestamp, Value};
 use crate::schema::{Input, InputType, RowType};
 use crate::{Score, Scorer};
@@ -272,4 +274,57 @@ fn programs_and_schemas_that_do_not_suit_are_refused() {
     let mut shared = contents();
     shared.schema.inputs[5].input_type = InputType::Key;
     assert!(write_draft(&shared).is_ok(), "a filter's column may be an id");
+}
+
+#[test]
+fn programs_of_one_hash_share_events_and_states() {
+    let declared = |in_reverse: bool| {
+        let amount = |name: &str| AmountColumn { name: name.into(), decimals: 2 };
+        let feature = |key: &[&str], measure| WindowFeature {
+            key: key.iter().map(|name| (*name).into()).collect(),
+            filter: None,
+            measure,
+            window_micros: None,
+            delay_micros: 0,
+            closed: Closed::Left,
+        };
+        let mut amounts = vec![amount("paid"), amount("cash")];
+        let mut features = vec![
+            feature(if in_reverse { &["shop", "card"] } else { &["card", "shop"] }, Measure::Count),
+            feature(&["card"], Measure::Sum("cash".into())),
+            feature(&["card"], Measure::Sum("paid".into())),
+        ];
+        if in_reverse {
+            amounts.reverse();
+            features.reverse();
+        }
+        let (time, event_id) = ("at".into(), None);
+        let program = WindowProgram { time, event_id, amounts, max_events: 64, features };
+        Windows::new(program).expect("the program is sound")
+    };
+    let [one, other] = [false, true].map(declared);
+    assert_eq!(one.hash(), other.hash());
+    let event = |windows: &Windows, at| {
+        let value = |column: usize| match &*windows.columns()[column].name {
+            "at" => Value::Time(at),
+            "paid" => Value::Integer(7),
+            "cash" => Value::Number(1.25),
+            name => Value::Text(["a shop", "a card"][usize::from(name == "card")]),
+        };
+        windows.event(value).expect("an event")
+    };
+    assert_eq!(event(&one, 1), event(&other, 1));
+    // What one has observed the other answers for, in its own order.
+    let states: Vec<EntityState> = (0..2)
+        .map(|key| {
+            let mut state = EntityState::new(&one, key);
+            state.observe(&one, &event(&one, 1));
+            let mut bytes = Vec::new();
+            state.encode(&one, &mut bytes);
+            EntityState::decode(&other, key, &bytes).expect("the same program")
+        })
+        .collect();
+    let mut values = [0.0; 3];
+    other.features(&event(&other, 2), &[states.first(), states.get(1)], &mut values);
+    assert_eq!(values, [7.0, 1.25, 1.0]);
 }
