@@ -71,6 +71,8 @@ pub mod record;
 pub mod registry;
 pub mod schema;
 mod scorer;
+#[cfg(feature = "store")]
+pub mod store;
 
 pub use error::{Error, ErrorKind, RejectReason, ScoreError, ScoreErrorKind};
 pub use record::{BindError, BindErrorKind, Record, Value};

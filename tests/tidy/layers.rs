@@ -9,11 +9,12 @@ use super::source::{code_only, line_of, rust_files, words};
 /// `model ← engine ← scorer`. What sits on top (registry, follow, shadow) calls artifact and scorer,
 /// and nothing below names it; artifact knows no scoring, so that the format outlives any engine.
 /// `error` is named by all, and wraps the causes that schema and model define.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("error", &["schema", "model"]),
     ("schema", &["error"]),
     ("record", &["error", "schema"]),
     ("features", &["error", "schema", "record"]),
+    ("store", &["features"]),
     ("model", &["error", "schema", "record", "features"]),
     ("engine", &["error", "schema", "record", "features", "model"]),
     ("artifact", &["error", "schema", "record", "features", "model"]),
