@@ -82,7 +82,7 @@ pub fn fit(config: &Config, events: &Events, rows: &[usize]) -> Result<(Schema, 
     };
     let inputs = inputs.into_iter().enumerate().map(input).collect();
     let schema = Schema { inputs, features, utc_offset_secs: config.columns.utc_offset.secs };
-    let program = Program { steps };
+    let program = Program { steps, windows: None };
     let sound = schema.check().and_then(|()| program.check(&schema));
     sound.map_err(|error| Error::config(format!("[[feature]] {error}")))?;
     Ok((schema, program))

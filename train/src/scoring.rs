@@ -37,7 +37,7 @@ pub fn encode(
             for (slots, &row) in values.chunks_mut(n_features).zip(rows) {
                 fill(&mut record, &columns, row);
                 program
-                    .encode(schema, Record::new(&record), slots)
+                    .encode(schema, Record::new(&record), &[], slots)
                     .map_err(|source| Error::Score { row: events.source_row(row), source })?;
             }
             Ok::<(), Error>(())
@@ -69,7 +69,7 @@ pub fn accepted(
         let mut accepted = Vec::with_capacity(rows.len());
         for &row in rows {
             fill(&mut record, &columns, row);
-            match program.encode(schema, Record::new(&record), &mut slots) {
+            match program.encode(schema, Record::new(&record), &[], &mut slots) {
                 Ok(()) => accepted.push(row),
                 Err(error) if is_rejection(&error) => {}
                 Err(source) => return Err(Error::Score { row: events.source_row(row), source }),
@@ -118,7 +118,7 @@ pub fn odd_values(
             }
         };
         program
-            .odd_values(schema, Record::new(&record), count)
+            .odd_values(schema, Record::new(&record), &[], count)
             .map_err(|source| Error::Score { row: events.source_row(row), source })?;
     }
     Ok(counts)

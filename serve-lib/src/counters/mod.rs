@@ -116,13 +116,13 @@ impl Counters {
     pub fn score_record(&self, scorer: &Scorer, record: Record<'_>) -> Result<Score, ScoreError> {
         self.check(scorer)?;
         self.watched(|odd| {
-            let result = scorer.score_record_watched(record, odd);
+            let result = scorer.score_record_watched(record, &[], odd);
             if let Some(Reason::Policy(_)) = Reason::of(&result) {
                 // Encoding ended at the value that is rejected: look at all of them.
                 odd.n_found = 0;
                 let contents = scorer.contents();
                 let tell = |feature, what| odd.odd(feature, what);
-                contents.program.odd_values(&contents.schema, record, tell)?;
+                contents.program.odd_values(&contents.schema, record, &[], tell)?;
             }
             result
         })
@@ -138,7 +138,7 @@ impl Counters {
         U: Serialize + ?Sized,
     {
         self.check(bound.scorer())?;
-        self.watched(|odd| bound.score_watched(value, odd))
+        self.watched(|odd| bound.score_watched(value, &[], odd))
     }
 
     /// The counts so far. Scoring goes on meanwhile: of transactions just being counted some numbers

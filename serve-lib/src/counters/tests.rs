@@ -77,7 +77,7 @@ fn recounted(scorer: &Scorer, records: &[Vec<Value<'_>>], times: u64) -> Counts 
                 RejectReason::OutOfRange => feature.out_of_range.as_mut().expect("a number"),
             } += times;
         };
-        program.odd_values(scorer.schema(), record, odd).expect("the types fit");
+        program.odd_values(scorer.schema(), record, &[], odd).expect("the types fit");
         match scorer.score_record(record) {
             Ok(score) => {
                 let bin = PROBABILITY_EDGES.iter().position(|edge| score.probability <= *edge);

@@ -61,16 +61,16 @@ pub(super) fn golden(
     }
     let golden = |values: Vec<OwnedValue>| {
         let borrowed: Vec<Value<'_>> = values.iter().map(OwnedValue::as_value).collect();
-        let outcome = scorer.golden_outcome(Record::new(&borrowed));
+        let outcome = scorer.golden_outcome(Record::new(&borrowed), &[]);
         let expected = outcome.map_err(|source| Error::Score { row: 0, source })?;
-        Ok(GoldenRecord { values, expected })
+        Ok(GoldenRecord { values, states: Vec::new(), expected })
     };
     records.into_iter().map(golden).collect()
 }
 
 /// Whether the text is a category of a feature that reads this input, or empty.
 fn is_known(scorer: &Scorer, input: usize, text: &str) -> bool {
-    let reads = scorer.contents().program.steps.iter().filter(|step| step.input() == input);
+    let reads = scorer.contents().program.steps.iter().filter(|step| step.input() == Some(input));
     text.is_empty() || reads.filter_map(vocabulary).any(|known| known.code(text).is_some())
 }
 
