@@ -7,7 +7,7 @@ use crate::features::window::{Event, LabelPlan, StreamPlan};
 #[derive(Debug, Clone, Default)]
 pub(super) struct FraudLog {
     entries: Vec<Fraud>,
-    /// Those that all-history rates count and that were dropped.
+    /// The total before the first entry: those that were dropped, which no rate asks for.
     base: u64,
     /// The latest of the times since when a fraud is known, or later.
     latest_known: i64,
@@ -19,7 +19,7 @@ pub(super) struct Fraud {
     pub(super) known_at: i64,
     /// 0 where it has none, [`Fraud::SEVERAL`] where frauds are put together.
     pub(super) id: u64,
-    /// All frauds up to and with this one, the base included.
+    /// All frauds up to and with this one and the base.
     pub(super) total: u64,
 }
 
@@ -33,24 +33,20 @@ impl FraudLog {
         (self.base, &self.entries)
     }
 
-    pub(super) fn from_parts(base: u64, entries: Vec<Fraud>) -> Self {
+    pub(super) fn from_entries(entries: Vec<Fraud>) -> Self {
         let latest_known = entries.iter().map(|fraud| fraud.known_at).max().unwrap_or(NEVER);
-        Self { entries, base, latest_known }
+        Self { entries, base: 0, latest_known }
     }
 
     /// Frauds at times `from..to` that are known before `known`; without `from` all before `to`.
     pub(super) fn count(&self, from: Option<i64>, to: i64, known: i64) -> u64 {
         let until = self.entries.partition_point(|fraud| fraud.time < to);
-        let begin = from.map(|from| self.entries.partition_point(|fraud| fraud.time < from));
-        let earlier = match begin {
-            Some(begin) => self.total_before(begin),
-            None => 0,
-        };
-        let n_frauds = self.total_before(until).saturating_sub(earlier);
+        let begin =
+            self.entries.partition_point(|fraud| from.is_some_and(|from| fraud.time < from));
+        let n_frauds = self.total_before(until).saturating_sub(self.total_before(begin));
         if self.latest_known < known {
             return n_frauds;
         }
-        let begin = begin.unwrap_or(0);
         let within = self.entries.get(begin..until).unwrap_or_default();
         let mut before = self.total_before(begin);
         within.iter().fold(n_frauds, |n_frauds, fraud| {
@@ -111,12 +107,11 @@ impl FraudLog {
         of_time.by_ref().take_while(is_it).find(|(_, f)| f.id == event.id()).map(|(at, _)| at)
     }
 
-    /// Drops what no rate can ask for one by one any more.
+    /// Drops what lies below the horizon, unless a rate is over all history.
     pub(super) fn expire(&mut self, plan: &StreamPlan, labels: LabelPlan, newest: i64) {
         let floor = newest.saturating_sub(plan.horizon);
-        let gone = |fraud: &Fraud| fraud.time < floor && (!labels.ever || fraud.known_at < floor);
-        let n_gone = self.entries.iter().take_while(|fraud| gone(fraud)).count();
-        if n_gone > 0 {
+        let n_gone = self.entries.iter().take_while(|fraud| fraud.time < floor).count();
+        if n_gone > 0 && !labels.ever {
             self.base = self.total_before(n_gone);
             self.entries.drain(..n_gone);
         }

@@ -47,9 +47,11 @@ impl EventLog {
         self.rows.get(at(from)..at(to)).unwrap_or_default()
     }
 
-    /// The events kept that have this very time and id.
-    pub(super) fn has(&self, time: i64, id: u64, plan: &StreamPlan) -> bool {
-        let Some(word) = plan.id_word.filter(|_| id != 0) else { return false };
+    /// Whether an event of this very time and id is kept.
+    pub(super) fn has(&self, plan: &StreamPlan, event: &Event) -> bool {
+        let (time, id) = (event.time(), event.id());
+        let is_new = self.newest().is_none_or(|newest| newest < time);
+        let Some(word) = plan.id_word.filter(|_| id != 0 && !is_new) else { return false };
         let (_, times) = self.base_and_times();
         let to = times.partition_point(|other| *other <= time);
         let from = times.partition_point(|other| *other < time);
@@ -68,9 +70,6 @@ impl EventLog {
             self.append(plan, event);
             self.expire(plan, time.saturating_sub(plan.horizon));
         } else {
-            if self.has(time, event.id(), plan) {
-                return Observed::Duplicate;
-            }
             if time < newest.saturating_sub(plan.horizon) {
                 self.add_to_base(plan, event);
                 return Observed::TooOld;

@@ -15,6 +15,8 @@ mod frauds;
 mod log;
 mod occurrences;
 mod replay;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use super::window::{Event, MAX_TIME, MIN_TIME, StreamPlan, Windows};
@@ -56,7 +58,7 @@ struct Distinct {
 pub enum Observed {
     /// No feature of the key counts such an event.
     Outside,
-    /// It had been observed before: same id, same time, still kept one by one. Nothing changed.
+    /// It had been observed before: an event of its id and time is still kept by itself. Nothing changed.
     Duplicate,
     /// It is older than the horizon before the newest: it adds to all-history counts alone.
     TooOld,
@@ -88,15 +90,20 @@ impl EntityState {
     /// one it was made for.
     pub fn observe(&mut self, windows: &Windows, event: &Event) -> Observed {
         let plans = windows.keys().get(self.key).map_or(&[][..], |key| &key.streams);
-        let streams = plans.iter().zip(&mut self.streams);
-        let observed = streams.map(|(plan, stream)| {
+        let is_kept = |(plan, stream): (&StreamPlan, &Stream)| {
+            plan.takes(event.filters()) && stream.events.has(plan, event)
+        };
+        if plans.iter().zip(&self.streams).any(is_kept) {
+            return Observed::Duplicate;
+        }
+        let observe = |(plan, stream): (&StreamPlan, &mut Stream)| {
             if plan.takes(event.filters()) {
                 stream.observe(plan, event)
             } else {
                 Observed::Outside
             }
-        });
-        observed.max().unwrap_or(Observed::Outside)
+        };
+        plans.iter().zip(&mut self.streams).map(observe).max().unwrap_or(Observed::Outside)
     }
 
     /// Learns whether an event was fraud, and since when that is known. Tells whether it made a
@@ -142,9 +149,6 @@ impl Stream {
 
     fn observe(&mut self, plan: &StreamPlan, event: &Event) -> Observed {
         let observed = self.events.observe(plan, event);
-        if observed == Observed::Duplicate {
-            return observed;
-        }
         let newest = self.events.newest().unwrap_or(event.time());
         for (plan_of_it, distinct) in plan.distinct.iter().zip(&mut self.distinct) {
             let value = event.value(plan_of_it.slot);

@@ -83,7 +83,7 @@ impl Stream {
         }
         let is_own = plan.takes(event.filters())
             && plan.features.iter().any(|feature| feature.sees_itself)
-            && !self.events.has(event.time(), event.id(), plan);
+            && !self.events.has(plan, event);
         for feature in &plan.features {
             let at = |edge: usize| positions.get(edge).copied().unwrap_or(0);
             let bound = |edge: usize| bounds.get(edge).copied().unwrap_or(floor);

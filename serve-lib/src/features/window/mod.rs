@@ -29,8 +29,8 @@
 //! are many. Sums over all history stay exact.
 //!
 //! An event that comes late is put in its place. One older than the horizon adds to all-history
-//! counts alone. Asked about an event older than the horizon before the newest, an entity answers as
-//! of that time.
+//! counts alone. Nothing is asked of the time further back than the horizon before the newest event: an event
+//! older than that, and the end of an interval that would lie there, are moved up to it.
 //!
 //! # Privacy
 //!

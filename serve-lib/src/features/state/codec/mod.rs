@@ -172,7 +172,6 @@ fn write_stream(plan: &StreamPlan, stream: &Stream, out: &mut Vec<u8>) {
         }
     }
     if plan.labels.is_some() {
-        put_number(out, fraud_base);
         values::write_frauds(plan, fraud_base, frauds, &clock, out);
     }
 }
@@ -194,16 +193,8 @@ fn read_stream(plan: &StreamPlan, reader: &mut Reader<'_>) -> Result<Stream, Uns
         Ok(distinct)
     });
     let distinct = distinct.collect::<Result<_, Unsound>>()?;
-    let frauds = match plan.labels {
-        Some(labels) => {
-            let base = reader.number()?;
-            if base > 0 && !labels.ever {
-                return Err("frauds that no rate counts");
-            }
-            values::read_frauds(plan, base, &clock, reader)?
-        }
-        None => None,
-    };
+    let frauds =
+        if plan.labels.is_some() { values::read_frauds(plan, &clock, reader)? } else { None };
     Ok(Stream { events, distinct, frauds })
 }
 

@@ -118,12 +118,11 @@ pub(super) fn write_frauds(
 
 pub(super) fn read_frauds(
     plan: &StreamPlan,
-    base: u64,
     clock: &Clock,
     reader: &mut Reader<'_>,
 ) -> Result<Option<Box<FraudLog>>, Unsound> {
     let n_entries = reader.length(plan.max_events)?;
-    let (mut last, mut total) = (clock.newest, base);
+    let (mut last, mut total) = (clock.newest, 0_u64);
     let mut entries: Vec<Fraud> = Vec::with_capacity(n_entries);
     for _ in 0..n_entries {
         let units = reader.signed()?;
@@ -147,6 +146,5 @@ pub(super) fn read_frauds(
         entries.push(Fraud { time, known_at, id, total });
         last = time;
     }
-    let is_empty = base == 0 && entries.is_empty();
-    Ok((!is_empty).then(|| Box::new(FraudLog::from_parts(base, entries))))
+    Ok((!entries.is_empty()).then(|| Box::new(FraudLog::from_entries(entries))))
 }
