@@ -12,6 +12,7 @@ use shroff_serve::{
 use crate::error::Error;
 use crate::events::{Events, value};
 use crate::matrix::Matrix;
+use crate::replay::Velocity;
 
 /// Rows a thread takes at a time.
 const CHUNK_ROWS: usize = 4_096;
@@ -35,7 +36,7 @@ pub fn encode(
             for (slots, &row) in values.chunks_mut(n_features).zip(rows) {
                 fill(&mut record, &columns, row);
                 program
-                    .encode(schema, Record::new(&record), &[], slots)
+                    .encode(schema, Record::new(&record), events.velocity.row(row), slots)
                     .map_err(|source| Error::Score { row: events.source_row(row), source })?;
             }
             Ok::<(), Error>(())
@@ -67,7 +68,8 @@ pub fn accepted(
         let mut accepted = Vec::with_capacity(rows.len());
         for &row in rows {
             fill(&mut record, &columns, row);
-            match program.encode(schema, Record::new(&record), &[], &mut slots) {
+            let velocity = events.velocity.row(row);
+            match program.encode(schema, Record::new(&record), velocity, &mut slots) {
                 Ok(()) => accepted.push(row),
                 Err(error) if is_rejection(&error) => {}
                 Err(source) => return Err(Error::Score { row: events.source_row(row), source }),
@@ -116,7 +118,7 @@ pub fn odd_values(
             }
         };
         program
-            .odd_values(schema, Record::new(&record), &[], count)
+            .odd_values(schema, Record::new(&record), events.velocity.row(row), count)
             .map_err(|source| Error::Score { row: events.source_row(row), source })?;
     }
     Ok(counts)
@@ -129,27 +131,30 @@ pub fn odd_values(
 pub fn score(scorer: &Scorer, events: &Events, rows: &[usize]) -> Result<Vec<Score>, Error> {
     let columns = events.bind(&scorer.schema().inputs)?;
     let score = |record: Record<'_>, row| {
-        let score = scorer.score_record(record);
+        let score = scorer.score_record_with(record, events.velocity.row(row));
         score.map_err(|source| Error::Score { row: events.source_row(row), source })
     };
     in_chunks(&columns, rows, score)
 }
 
-/// Scores rows of columns that stand in the order of the scorer's inputs; none for a row that a
-/// policy rejects.
+/// Scores rows of columns that stand in the order of the scorer's inputs, with their velocity
+/// features; none for a row that a policy rejects.
 ///
 /// # Errors
 /// A column of another type than its input.
 pub fn score_columns(
     scorer: &Scorer,
     columns: &[&Column],
+    velocity: &Velocity,
     rows: &[usize],
 ) -> Result<Vec<Option<Score>>, Error> {
-    in_chunks(columns, rows, |record, row| match scorer.score_record(record) {
+    let score = |record: Record<'_>, row| match scorer.score_record_with(record, velocity.row(row))
+    {
         Ok(score) => Ok(Some(score)),
         Err(error) if is_rejection(&error) => Ok(None),
         Err(source) => Err(Error::Score { row: row + 1, source }),
-    })
+    };
+    in_chunks(columns, rows, score)
 }
 
 fn in_chunks<T: Send + Clone>(

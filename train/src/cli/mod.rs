@@ -2,6 +2,7 @@
 
 mod data;
 mod evaluate;
+mod features;
 mod init;
 mod inspect;
 mod predict;
@@ -34,6 +35,8 @@ enum Verb {
     Init(init::Args),
     /// Simulate card transactions to try things on
     Simulate(simulate::Args),
+    /// Write the computed features of every event, for a look
+    Features(features::Args),
     /// The weekly job: fit, judge, publish, promote or not
     Retrain(retrain::Args),
     /// Fit one learner and write its artifact, without a registry
@@ -71,6 +74,7 @@ pub fn main() -> ExitCode {
     let ending = match verb {
         Verb::Init(args) => init::run(&args),
         Verb::Simulate(args) => simulate::run(&args),
+        Verb::Features(args) => features::run(&args),
         Verb::Retrain(args) => retrain::run(&args),
         Verb::Train(args) => train::run(&args),
         Verb::Evaluate(args) => evaluate::run(&args),

@@ -15,6 +15,7 @@ use super::progress::Terminal;
 use crate::Error;
 use crate::events::{self, column_kind};
 use crate::pipeline::Reporter;
+use crate::replay::Velocity;
 use crate::scoring;
 
 /// Flags of `predict`.
@@ -152,7 +153,7 @@ fn refuse_added(args: &Args, frame: &Frame) -> Result<(), Error> {
 fn add_scores(scorer: &Scorer, frame: &mut Frame, table: &Table) -> Result<usize, Error> {
     let columns: Vec<&Column> = table.columns().map(|(_, column)| column).collect();
     let rows: Vec<usize> = (0..table.n_rows()).collect();
-    let scores = scoring::score_columns(scorer, &columns, &rows)?;
+    let scores = scoring::score_columns(scorer, &columns, &Velocity::default(), &rows)?;
     let number = |of: fn(&Score) -> f64| {
         Values::Number(scores.iter().map(|score| score.as_ref().map_or(0.0, of)).collect())
     };
