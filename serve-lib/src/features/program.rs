@@ -186,7 +186,7 @@ pub(super) fn check_record(schema: &Schema, record: Record<'_>) -> Result<(), Sc
     }
     for (input, value) in schema.inputs.iter().zip(values) {
         if !value.fits(input.input_type) {
-            let (name, found) = (input.name.clone(), value.type_name());
+            let (name, found) = (input.name.clone(), value.misfit(input.input_type));
             return Err(ScoreError::wrong_type(name, input.input_type.name(), found));
         }
     }

@@ -66,6 +66,14 @@ impl Value<'_> {
         ) || matches!((self, input_type), (Self::Number(id), InputType::Key) if is_id(*id))
     }
 
+    /// What a value that does not fit an input is, as messages say it.
+    pub(crate) fn misfit(&self, input_type: InputType) -> &'static str {
+        match (self, input_type) {
+            (Self::Number(_), InputType::Key) => "a number that is not whole or beyond 2^53",
+            _ => self.type_name(),
+        }
+    }
+
     /// The type's name as messages use it.
     pub fn type_name(&self) -> &'static str {
         match self {

@@ -22,6 +22,7 @@ use crate::schema::MAX_FEATURES;
 /// |---|---|
 /// | number | integers and floats of any width |
 /// | boolean | `bool` |
+/// | id | integers of at most 64 bits with a sign, floats that are whole, and what feeds text |
 /// | text | strings, `char`, enums of unit variants, whatever serialises as a string |
 /// | time | [`Timestamp`](crate::record::Timestamp); text such as `2018-07-21T20:15:00Z`, with a space for the T, a fraction, `±HH:MM` for the Z or nothing, which is UTC: what date crates write |
 ///
@@ -125,6 +126,10 @@ impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
         self.plan.walk(&contents.schema.inputs, value, &mut fill)?;
         fill.finish()?;
         scorer.score(row)
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// The scorer that the type is bound to.

@@ -2,6 +2,7 @@
 
 mod batch;
 mod bound;
+mod event;
 #[cfg(test)]
 mod tests;
 mod velocity;
