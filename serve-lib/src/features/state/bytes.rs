@@ -19,10 +19,15 @@ impl<'a> Reader<'a> {
         self.array().map(|[byte]| byte)
     }
 
-    /// A 48-bit fingerprint.
+    /// The hash of a value.
     pub(super) fn fingerprint(&mut self) -> Result<u64, Unsound> {
         let [a, b, c, d, e, f] = self.array()?;
         Ok(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
+    }
+
+    /// The hash of an event's id.
+    pub(super) fn id(&mut self) -> Result<u64, Unsound> {
+        self.array().map(|bytes| u64::from(u32::from_le_bytes(bytes)))
     }
 
     pub(super) fn wide(&mut self) -> Result<u128, Unsound> {
@@ -74,6 +79,10 @@ impl<'a> Reader<'a> {
 pub(super) fn put_fingerprint(out: &mut Vec<u8>, fingerprint: u64) {
     let [a, b, c, d, e, f, _, _] = fingerprint.to_le_bytes();
     out.extend([a, b, c, d, e, f]);
+}
+
+pub(super) fn put_id(out: &mut Vec<u8>, id: u64) {
+    out.extend((id as u32).to_le_bytes());
 }
 
 pub(super) fn put_wide(out: &mut Vec<u8>, mut wide: u128) {

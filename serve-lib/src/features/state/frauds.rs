@@ -56,6 +56,12 @@ impl FraudLog {
         })
     }
 
+    /// Whether the event is a fraud that is known before `known`.
+    pub(super) fn knows(&self, event: &Event, known: i64) -> bool {
+        let found = self.find(event).and_then(|at| self.entries.get(at));
+        found.is_some_and(|fraud| fraud.known_at < known)
+    }
+
     fn total_before(&self, n_before: usize) -> u64 {
         let last = n_before.checked_sub(1).and_then(|last| self.entries.get(last));
         last.map_or(self.base, |fraud| fraud.total)

@@ -1,6 +1,7 @@
 //! The values of features for one event, read off the states of its entities.
 
 use super::amounts::AmountSums;
+use super::frauds::FraudLog;
 use super::log::NEVER;
 use super::{EntityState, Stream};
 use crate::features::window::{
@@ -217,7 +218,13 @@ impl Interval<'_> {
     fn fraud_rate(&self) -> Option<f64> {
         let n_events = self.count();
         let frauds = self.stream.frauds.as_ref();
-        let n_frauds = frauds.map_or(0, |frauds| frauds.count(self.from, self.to, self.known));
+        let count = |frauds: &FraudLog| {
+            let n_frauds = frauds.count(self.from, self.to, self.known);
+            // No event sees its own label, if it should be known already.
+            let knows_own = self.own.is_some_and(|event| frauds.knows(event, self.known));
+            n_frauds.saturating_sub(u64::from(knows_own))
+        };
+        let n_frauds = frauds.map_or(0, |frauds| count(frauds));
         // More frauds than events: labels of events that were not observed, or a blurred edge.
         (n_events > 0).then(|| n_frauds.min(n_events) as f64 / n_events as f64)
     }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU128;
 
 use super::identity::{self, Identity};
-use super::layout::{AmountSlot, FilterSlot, Windows};
+use super::layout::{AmountSlot, FilterSlot, HashedColumn, Windows};
 use super::{FilterTest, MAX_AMOUNT, MAX_AMOUNTS, MAX_DISTINCT, MAX_KEYS};
 use crate::record::Value;
 
@@ -114,16 +114,16 @@ impl Windows {
             values: [0; MAX_DISTINCT],
             entities: [None; MAX_KEYS],
         };
-        let fingerprint = |column: usize, hash_key: &[u8; 32]| {
-            let identity = self.identity(column, value(column))?;
-            let hash = |identity| identity::fingerprint(&identity::hash(hash_key, &[identity]));
+        let hashed = |from: &HashedColumn, fingerprint: fn(&blake3::Hash) -> u64| {
+            let identity = self.identity(from.column, value(from.column))?;
+            let hash = |identity| fingerprint(&identity::hash(&from.hash_key, &[identity]));
             Ok(identity.map_or(0, hash))
         };
         if let Some(id) = &self.id_column {
-            event.id = fingerprint(id.column, &id.hash_key)?;
+            event.id = hashed(id, identity::id_fingerprint)?;
         }
         for (distinct, slot) in self.distinct.iter().zip(&mut event.values) {
-            *slot = fingerprint(distinct.column, &distinct.hash_key)?;
+            *slot = hashed(distinct, identity::value_fingerprint)?;
         }
         for (amount, slot) in self.amounts.iter().zip(&mut event.amounts) {
             let found = self.amount(amount, value(amount.column))?;

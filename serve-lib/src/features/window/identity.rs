@@ -110,12 +110,18 @@ fn hash_long(key: &[u8; 32], identities: &[Identity<'_>]) -> blake3::Hash {
     hasher.finalize()
 }
 
-/// 48 bits of a hash, never 0: enough to tell apart the few values one entity holds, and a fifth of
-/// the bytes of its state.
-pub(super) fn fingerprint(hash: &blake3::Hash) -> u64 {
-    let low = hash.as_bytes().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    (low & FINGERPRINT_MASK).max(1)
+/// 48 bits of a value's hash, never 0: enough to tell apart the few values that one entity holds.
+pub(super) fn value_fingerprint(hash: &blake3::Hash) -> u64 {
+    fingerprint(hash, (1 << 48) - 1)
 }
 
-/// The bits of a fingerprint.
-pub(super) const FINGERPRINT_MASK: u64 = (1 << 48) - 1;
+/// 32 bits of an event's id, never 0: it is only ever compared with those of the same entity and the same
+/// microsecond.
+pub(super) fn id_fingerprint(hash: &blake3::Hash) -> u64 {
+    fingerprint(hash, u32::MAX.into())
+}
+
+fn fingerprint(hash: &blake3::Hash, bits: u64) -> u64 {
+    let low = hash.as_bytes().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    (low & bits).max(1)
+}

@@ -3,7 +3,7 @@
 use super::{Clock, MAX_COUNT};
 use crate::features::state::amounts::AmountSums;
 use crate::features::state::bytes::{
-    Reader, Unsound, put_fingerprint, put_number, put_signed, put_wide, put_wide_signed,
+    Reader, Unsound, put_id, put_number, put_signed, put_wide, put_wide_signed,
 };
 use crate::features::state::log::EventLog;
 use crate::features::window::{AmountPlan, MAX_AMOUNT, StreamPlan};
@@ -42,7 +42,7 @@ pub(super) fn write(plan: &StreamPlan, log: &EventLog, clock: &Clock, out: &mut 
         if !is_plain {
             put_number(out, n_events);
         }
-        id.inspect(|id| put_fingerprint(out, *id));
+        id.inspect(|id| put_id(out, *id));
         for amount in &plan.amounts {
             if is_plain {
                 put_wide_signed(out, sums(amount).sum);
@@ -91,7 +91,7 @@ pub(super) fn read(
         let is_plain = head & 1 == 0;
         last = clock.time(last, (head >> 1).cast_signed())?;
         let n_of_row = if is_plain { 1 } else { reader.number()? };
-        let id = if plan.id_word.is_some() { reader.fingerprint()? } else { 0 };
+        let id = if plan.id_word.is_some() { reader.id()? } else { 0 };
         n_events = n_events.saturating_add(n_of_row);
         if n_of_row == 0 || n_events > MAX_COUNT {
             return Err("a number of events that cannot be");

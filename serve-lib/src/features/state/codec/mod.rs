@@ -165,7 +165,7 @@ fn write_stream(plan: &StreamPlan, stream: &Stream, out: &mut Vec<u8>) {
     events::write(plan, &stream.events, &clock, out);
     for (plan, distinct) in plan.distinct.iter().zip(&stream.distinct) {
         if plan.windowed {
-            values::write_occurrences(distinct.windowed.kept(), &clock, out);
+            values::write_occurrences(distinct.windowed.kept(), times, &clock, out);
         }
         if plan.ever {
             values::write_first_seen(&distinct.ever, &clock, out);
@@ -180,21 +180,26 @@ fn read_stream(plan: &StreamPlan, reader: &mut Reader<'_>) -> Result<Stream, Uns
     let unit = UNITS.get(usize::from(reader.byte()?)).ok_or("an unknown unit of time")?;
     let mut clock = Clock { unit: *unit, newest: 0 };
     let events = events::read(plan, &mut clock, reader)?;
-    let oldest = events.newest().map(|newest| newest.saturating_sub(plan.horizon));
-    let max_values = if events.newest().is_some() { plan.max_events } else { 0 };
+    let (_, times) = events.base_and_times();
     let distinct = plan.distinct.iter().map(|plan_of_it| {
         let mut distinct = Distinct::default();
         if plan_of_it.windowed {
-            distinct.windowed = values::read_occurrences(max_values, oldest, &clock, reader)?;
+            distinct.windowed = values::read_occurrences(plan, times, &clock, reader)?;
         }
         if plan_of_it.ever {
-            distinct.ever = values::read_first_seen(max_values, &clock, reader)?;
+            distinct.ever = values::read_first_seen(plan.max_events, &clock, reader)?;
         }
         Ok(distinct)
     });
-    let distinct = distinct.collect::<Result<_, Unsound>>()?;
+    let distinct = distinct.collect::<Result<Box<[Distinct]>, Unsound>>()?;
     let frauds =
         if plan.labels.is_some() { values::read_frauds(plan, &clock, reader)? } else { None };
+    let has_values = |distinct: &Distinct| {
+        !distinct.windowed.kept().is_empty() || !distinct.ever.times().is_empty()
+    };
+    if times.is_empty() && distinct.iter().any(has_values) {
+        return Err("values without an event");
+    }
     Ok(Stream { events, distinct, frauds })
 }
 
@@ -222,11 +227,6 @@ impl Clock {
     fn time(&self, from: i64, units: i64) -> Result<i64, Unsound> {
         let time = units.checked_mul(self.unit).and_then(|micros| micros.checked_add(from));
         time.filter(|time| (MIN_TIME..=MAX_TIME).contains(time)).ok_or("a time cannot be meant")
-    }
-
-    fn time_ahead(&self, from: i64, reader: &mut Reader<'_>) -> Result<i64, Unsound> {
-        let units = i64::try_from(reader.number()?).map_err(|_| "a time cannot be meant")?;
-        self.time(from, units)
     }
 
     fn time_before(&self, reader: &mut Reader<'_>) -> Result<i64, Unsound> {

@@ -3,23 +3,33 @@
 use std::collections::BTreeMap;
 
 use super::{Clock, MAX_COUNT};
-use crate::features::state::bytes::{Reader, Unsound, put_fingerprint, put_number, put_signed};
+use crate::features::state::bytes::{
+    Reader, Unsound, put_fingerprint, put_id, put_number, put_signed,
+};
 use crate::features::state::frauds::{Fraud, FraudLog};
 use crate::features::state::log::NEVER;
 use crate::features::state::occurrences::{FirstSeen, Occurrence, Occurrences};
 use crate::features::window::{MAX_TIME, MIN_TIME, StreamPlan};
 
-/// How long before the newest event the first one is, then differences; and for each how many occurrences back
-/// its value occurred last, or 0 and the value.
-pub(super) fn write_occurrences(kept: &[Occurrence], clock: &Clock, out: &mut Vec<u8>) {
+/// For each occurrence where it is: twice the number of events passed since the occurrence before, or where there
+/// is no event of its time any more, 1 more than twice its age; then how many occurrences back its value was
+/// last, or 0 and the value.
+pub(super) fn write_occurrences(
+    kept: &[Occurrence],
+    times: &[i64],
+    clock: &Clock,
+    out: &mut Vec<u8>,
+) {
     put_number(out, kept.len() as u64);
-    let Some(first) = kept.first() else { return };
-    put_number(out, clock.before(first.time));
-    let mut last = first.time;
-    let mut seen = BTreeMap::new();
+    let (mut at, mut seen) = (0_usize, BTreeMap::new());
     for (number, entry) in (0_u64..).zip(kept) {
-        put_number(out, clock.ahead(last, entry.time));
-        last = entry.time;
+        let place = times.partition_point(|time| *time < entry.time);
+        if times.get(place) == Some(&entry.time) {
+            put_number(out, (place.wrapping_sub(at) as u64) << 1);
+            at = place;
+        } else {
+            put_number(out, clock.before(entry.time) << 1 | 1);
+        }
         match seen.insert(entry.value, number) {
             Some(earlier) => put_number(out, number.wrapping_sub(earlier)),
             None => {
@@ -31,22 +41,25 @@ pub(super) fn write_occurrences(kept: &[Occurrence], clock: &Clock, out: &mut Ve
 }
 
 pub(super) fn read_occurrences(
-    max_events: usize,
-    oldest: Option<i64>,
+    plan: &StreamPlan,
+    times: &[i64],
     clock: &Clock,
     reader: &mut Reader<'_>,
 ) -> Result<Occurrences, Unsound> {
-    let n_entries = reader.length(max_events)?;
-    if n_entries == 0 {
-        return Ok(Occurrences::default());
-    }
-    let mut time = clock.time_before(reader)?;
-    if oldest.is_none_or(|oldest| time < oldest) {
-        return Err("a value is older than the horizon");
-    }
+    let n_entries = reader.length(plan.max_events)?;
+    let (mut at, mut last) = (0_usize, clock.newest.saturating_sub(plan.horizon));
     let mut entries: Vec<Occurrence> = Vec::with_capacity(n_entries);
     for number in 0..n_entries {
-        time = clock.time_ahead(time, reader)?;
+        let code = reader.number()?;
+        let time = if code & 1 == 0 {
+            at = usize::try_from(code >> 1)
+                .ok()
+                .and_then(|n| at.checked_add(n))
+                .unwrap_or(usize::MAX);
+            *times.get(at).ok_or("a value after the last event")?
+        } else {
+            clock.time(clock.newest, (code >> 1).cast_signed().wrapping_neg())?
+        };
         let entry = match usize::try_from(reader.number()?).unwrap_or(usize::MAX) {
             0 => Occurrence { time, value: value(reader)?, previous: NEVER },
             back => {
@@ -55,9 +68,10 @@ pub(super) fn read_occurrences(
                 Occurrence { time, value: earlier.value, previous: earlier.time }
             }
         };
-        if entry.previous == time || time > clock.newest {
+        if time < last || entry.previous == time {
             return Err("a value's times are out of order");
         }
+        last = time;
         entries.push(entry);
     }
     Ok(Occurrences::from_kept(entries))
@@ -110,7 +124,7 @@ pub(super) fn write_frauds(
         put_signed(out, fraud.known_at.wrapping_sub(fraud.time));
         put_number(out, n_frauds);
         if n_frauds == 1 && plan.id_word.is_some() {
-            put_fingerprint(out, fraud.id);
+            put_id(out, fraud.id);
         }
         (last, total) = (fraud.time, fraud.total);
     }
@@ -135,7 +149,7 @@ pub(super) fn read_frauds(
         let known_at = known_at.ok_or("a time cannot be meant")?;
         let n_frauds = reader.number()?;
         let id = match n_frauds {
-            1 if plan.id_word.is_some() => reader.fingerprint()?,
+            1 if plan.id_word.is_some() => reader.id()?,
             1 => 0,
             _ => Fraud::SEVERAL,
         };
