@@ -195,12 +195,14 @@ fn rows_in_range(request: &EventsRequest<'_>, range: &TimeRange) -> Result<Vec<u
     Ok(rows)
 }
 
-/// The columns of all roles and inputs, in that order, with what they hold; one may come twice.
+/// The columns of all roles and inputs, in that order, with what they hold; one may come twice. A label
+/// without a name is not read.
 pub(crate) fn wanted(
     columns: &ColumnsConfig,
     inputs: &[(String, InputType)],
 ) -> Vec<ColumnRequest> {
-    let mut wanted = vec![(&columns.label, ColumnKind::Boolean)];
+    let label = Some(&columns.label).filter(|label| !label.is_empty());
+    let mut wanted: Vec<_> = label.map(|label| (label, ColumnKind::Boolean)).into_iter().collect();
     wanted.extend(columns.time.iter().map(|name| (name, ColumnKind::Time)));
     wanted.extend(columns.label_time.iter().map(|name| (name, ColumnKind::Time)));
     wanted.extend(columns.id.iter().map(|name| (name, ColumnKind::Key)));
