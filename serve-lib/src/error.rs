@@ -8,10 +8,11 @@ use crate::features::window::EventError;
 use crate::model::ModelError;
 use crate::schema::SchemaError;
 
-/// Why an artifact was refused. Nothing of it has been used.
+/// Why an artifact, or a snapshot, was refused. Nothing of it has been used.
 #[derive(Debug, thiserror::Error)]
-#[error("artifact refused{}: {kind}", Place(*section, *offset))]
+#[error("{file} refused{}: {kind}", Place(*section, *offset))]
 pub struct Error {
+    file: &'static str,
     kind: ErrorKind,
     section: Option<&'static str>,
     offset: Option<u64>,
@@ -34,17 +35,42 @@ impl Error {
     }
 
     pub(crate) fn at(kind: ErrorKind, offset: u64) -> Self {
-        Self { kind, section: None, offset: Some(offset) }
+        Self { offset: Some(offset), ..kind.into() }
     }
 
     pub(crate) fn within(kind: ErrorKind, section: &'static str) -> Self {
-        Self { kind, section: Some(section), offset: None }
+        Self { section: Some(section), ..kind.into() }
+    }
+
+    /// The same, with the byte at which it was found.
+    pub(crate) fn and_at(self, offset: u64) -> Self {
+        Self { offset: Some(offset), ..self }
+    }
+
+    /// The same, of a snapshot.
+    pub(crate) fn of_snapshot(self) -> Self {
+        let kind = match self.kind {
+            ErrorKind::Magic => ErrorKind::Header {
+                what: "not a shroff snapshot: the first bytes are not its signature",
+            },
+            kind => kind,
+        };
+        Self { file: "snapshot", kind, ..self }
     }
 }
 
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
-        Self { kind, section: None, offset: None }
+        Self { file: "artifact", kind, section: None, offset: None }
+    }
+}
+
+/// A hash as people compare it.
+struct Hex<'a>(&'a [u8; 32]);
+
+impl std::fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -53,7 +79,8 @@ struct Place(Option<&'static str>, Option<u64>);
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (self.0, self.1) {
-            (Some(section), _) => write!(f, " in section {section}"),
+            (Some(section), None) => write!(f, " in section {section}"),
+            (Some(section), Some(offset)) => write!(f, " in section {section} at byte {offset}"),
             (None, Some(offset)) => write!(f, " at byte {offset}"),
             (None, None) => Ok(()),
         }
@@ -71,6 +98,24 @@ pub enum ErrorKind {
         path: PathBuf,
         /// The system's reason.
         reason: std::io::Error,
+    },
+    /// The file could not be written.
+    #[error("cannot be written: {reason}")]
+    Write {
+        /// The system's reason.
+        reason: std::io::Error,
+    },
+    /// The states are those of other windows.
+    #[error(
+        "expected states of window program {}, found those of {}; publish a snapshot for this model's windows",
+        Hex(expected),
+        Hex(found)
+    )]
+    OtherWindows {
+        /// The hash of the program at hand.
+        expected: [u8; 32],
+        /// The hash of the program whose states they are.
+        found: [u8; 32],
     },
     /// The file is larger than any artifact may be.
     #[error("expected at most {limit} bytes, found {found}")]

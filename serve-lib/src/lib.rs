@@ -71,6 +71,7 @@ pub mod record;
 pub mod registry;
 pub mod schema;
 mod scorer;
+pub mod snapshot;
 
 pub use error::{Error, ErrorKind, RejectReason, ScoreError, ScoreErrorKind};
 pub use record::{BindError, BindErrorKind, Record, Value};

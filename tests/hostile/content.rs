@@ -118,7 +118,7 @@ fn contents_that_contradict_themselves_are_never_written() {
 const LIES: [u64; 3] = [1 << 40, u64::MAX, 500 << 20];
 
 /// A draft of each model, forests cut to three trees: these tests open them for every bit.
-fn small_drafts() -> [Assembly; 4] {
+fn small_drafts() -> [Assembly; 5] {
     models().map(|(_, mut contents)| {
         if let Model::Forest(forest) = &mut contents.model {
             forest.trees.truncate(3);

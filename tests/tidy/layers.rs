@@ -8,9 +8,10 @@ use super::source::{code_only, line_of, rust_files, words};
 /// Module → the modules it may name: `schema ← record ← features ← model ← artifact` and
 /// `model ← engine ← scorer`. What sits on top (registry, follow, shadow) calls artifact and scorer,
 /// and nothing below names it; artifact knows no scoring, so that the format outlives any engine.
-/// `error` is named by all, and wraps the causes that schema and model define.
-const LAYERS: [(&str, &[&str]); 11] = [
-    ("error", &["schema", "model"]),
+/// `error` is named by all, and wraps the causes that schema, features and model define. A snapshot is a file of
+/// states in the frame of an artifact.
+const LAYERS: [(&str, &[&str]); 12] = [
+    ("error", &["schema", "features", "model"]),
     ("schema", &["error"]),
     ("record", &["error", "schema"]),
     ("features", &["error", "schema", "record"]),
@@ -18,6 +19,7 @@ const LAYERS: [(&str, &[&str]); 11] = [
     ("engine", &["error", "schema", "record", "features", "model"]),
     ("artifact", &["error", "schema", "record", "features", "model"]),
     ("scorer", &["error", "schema", "record", "features", "model", "engine", "artifact"]),
+    ("snapshot", &["error", "features", "artifact"]),
     ("registry", &["error", "artifact", "scorer"]),
     ("shadow", &["error", "artifact", "scorer"]),
     ("follow", &["error", "artifact", "scorer", "registry"]),

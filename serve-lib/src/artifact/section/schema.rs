@@ -254,6 +254,7 @@ impl Body for ProgramV1 {
                     let values = Vocabulary::from_sorted(step.vocabulary);
                     Step::Rate { input, table: RateTable::from_parts(values, step.rates) }
                 }
+                10 => Step::Window { feature: input, range },
                 found => return Err(ErrorKind::Code { what: "a step", found: found.into() }),
             })
         };

@@ -10,8 +10,7 @@ pub(super) fn program_hash(program: &WindowProgram) -> [u8; 32] {
     bytes.text(&program.time);
     bytes.text(program.event_id.as_deref().unwrap_or_default());
     bytes.number(program.max_events.into());
-    let mut amounts: Vec<_> = program.amounts.iter().collect();
-    amounts.sort_unstable_by_key(|amount| &amount.name);
+    let amounts = program.sorted_amounts();
     bytes.number(amounts.len() as u64);
     for amount in amounts {
         bytes.text(&amount.name);

@@ -18,7 +18,7 @@ pub struct Windows {
     columns: Vec<WindowColumn>,
     pub(super) time_column: usize,
     pub(super) id_column: Option<HashedColumn>,
-    /// In the order of the program's amounts.
+    /// In the order of their names, so that programs of one hash make the same events.
     pub(super) amounts: Vec<AmountSlot>,
     /// Columns of which different values are counted.
     pub(super) distinct: Vec<HashedColumn>,
@@ -100,7 +100,7 @@ impl Windows {
             let hash_key = canonical::column_hash_key(name);
             at(name).map(|column| HashedColumn { column, hash_key })
         };
-        let amounts = program.amounts.iter().filter_map(|amount: &AmountColumn| {
+        let amounts = program.sorted_amounts().into_iter().filter_map(|amount: &AmountColumn| {
             Some(AmountSlot { column: at(&amount.name)?, decimals: amount.decimals.into() })
         });
         let distinct = distinct_columns(&program);

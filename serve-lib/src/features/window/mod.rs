@@ -209,6 +209,15 @@ impl Measure {
     }
 }
 
+impl WindowProgram {
+    /// The amounts in ascending order of their names, as events hold them.
+    pub(super) fn sorted_amounts(&self) -> Vec<&AmountColumn> {
+        let mut amounts: Vec<&AmountColumn> = self.amounts.iter().collect();
+        amounts.sort_unstable_by_key(|amount| &amount.name);
+        amounts
+    }
+}
+
 impl WindowFeature {
     /// The key's columns in ascending order, as they are hashed.
     pub(super) fn sorted_key(&self) -> Vec<&Arc<str>> {

@@ -180,11 +180,12 @@ fn stream(
     let has_id = context.program.event_id.is_some();
     let first_amount = 1_usize.saturating_add(usize::from(has_id));
     let amounts = amounts(context.program, features, first_amount);
+    let sorted = context.program.sorted_amounts();
     let distinct = distinct(context, features);
     let edge = |distance, closed| edges.iter().position(|edge| *edge == Edge { distance, closed });
     let features = features.iter().filter_map(|(position, feature)| {
         let at = |of: fn(usize) -> PlannedMeasure, name: &Arc<str>| {
-            let slot = context.program.amounts.iter().position(|amount| amount.name == *name);
+            let slot = sorted.iter().position(|amount| amount.name == *name);
             amounts.iter().position(|amount| Some(amount.slot) == slot).map(of)
         };
         let measure = match &feature.measure {
@@ -304,9 +305,7 @@ fn amounts(
         word = plan.end_word();
         Some(plan)
     };
-    let mut columns: Vec<_> = program.amounts.iter().enumerate().collect();
-    columns.sort_unstable_by_key(|(_, column)| &column.name);
-    columns.into_iter().filter_map(plan).collect()
+    program.sorted_amounts().into_iter().enumerate().filter_map(plan).collect()
 }
 
 fn distinct(context: &Context<'_>, features: &[(usize, &WindowFeature)]) -> Vec<DistinctPlan> {
