@@ -13,13 +13,36 @@
 #   benches/peers/run.sh train --scaling [--threads N] [--json]
 #       shroff alone on 0.1, 1 and 10 million rows.
 #
+#   benches/peers/run.sh score [--rounds N] [--models PART] [--avx2] [--record] [--json]
+#       Serves models that the other libraries trained, 200,000 payments of 30 values each, with
+#       shroff and with whoever can hold the same model: lleaves, tl2cgen and LightGBM its 100 and
+#       500 leaf-wise trees, CatBoost its 100 and 500 symmetric ones, tl2cgen scikit-learn's forest,
+#       XGBoost and tl2cgen 100 trees of XGBoost's; besides, ONNX Runtime what it can hold. Every
+#       driver is a process without Python in its loops (`score/drivers/`, `score/ours.rs`), takes
+#       the address of 30 f32 and gives a probability in f64: each call alone in random order (p50,
+#       p99, p99.9, the clock's own cost taken off), all rows by one thread, and loading. Nothing is
+#       compared that does not score alike: ours lies within 1e-12 of the library that trained, on
+#       every row. For XGBoost, which adds in f32, what counts is the sum of its leaves in f64.
+#       Reading a row in random order alone takes some 0.17 us, of theirs and of ours.
+#       Ratios are ours over theirs within a round, the median of the rounds. The four of the last
+#       line are the worst of the first five models, each against the best of its peers:
+#         p50_ratio           nanoseconds of a single row, ours over theirs: low is good
+#         batch_ratio         rows a second of one thread, ours over theirs: high is good
+#         two_thread_scaling  how much two threads of ours score in the time of one, over what the
+#                             same gives for arithmetic: 1 is as good as the machine
+#         load_ratio          milliseconds to load, ours over LightGBM's
+#       --avx2 keeps ours from AVX-512, --record writes benches/record/score-DATE.md, --models takes
+#       only models whose names hold PART. Five rounds by default: six minutes, and five more the
+#       first time, for training and compiling. Needs gcc and binutils besides.
+#
 # The table goes to stdout and progress to stderr; with --json the table goes to stderr too and the
 # last line of stdout is one JSON object. Needs Linux, the Rust toolchain, python3 from 3.11 on with
 # venv and, the first time, the network for pip. Everything is put below target/peers/ and used
-# again by the next run. On a machine that does other work believe no ratio of times: "others cores"
-# says how much there was.
+# again by the next run. On a machine that does other work believe no ratio of times: each run says
+# how many cores others kept busy.
 #
-# Each comparison is a folder here with a __main__.py, and an example NAME_ours of shroff-benches.
+# Each comparison is a folder here with a __main__.py and its requirements.txt, and an example
+# NAME_ours and a feature NAME of shroff-benches.
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -32,31 +55,33 @@ fail() {
     exit 1
 }
 
-# A Python environment with exactly the libraries of requirements.txt; a finished one holds a copy of it.
+# A Python environment with exactly the libraries of NAME/requirements.txt; a finished one holds a copy of it.
 environment() {
-    if cmp -s "$here/requirements.txt" "$work/venv/requirements.txt"; then
+    if cmp -s "$wanted" "$venv/requirements.txt"; then
         return
     fi
     python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' ||
         fail "expected python3 from 3.11 on with its venv module, found: $(python3 --version 2>&1 || true)"
-    echo "run.sh: installing the libraries into $work/venv" >&2
-    rm -rf "$work/venv"
-    python3 -m venv "$work/venv"
-    "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: \
-        --no-deps -r "$here/requirements.txt" >&2 ||
-        fail "pip could not install $here/requirements.txt: it needs the network, or PIP_INDEX_URL of a mirror"
-    cp "$here/requirements.txt" "$work/venv/requirements.txt"
+    echo "run.sh: installing the libraries into $venv" >&2
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: \
+        --no-deps -r "$wanted" >&2 ||
+        fail "pip could not install $wanted: it needs the network, or PIP_INDEX_URL of a mirror"
+    cp "$wanted" "$venv/requirements.txt"
 }
 
 [[ "$(uname -s)" == Linux ]] || fail "expected Linux, whose /proc tells memory and time, found $(uname -s)"
 name="${1:-}"
 [[ -n "$name" && -f "$here/$name/__main__.py" ]] ||
-    fail "expected a comparison: train; found '${name:-nothing}' (the head of $0 says more)"
+    fail "expected a comparison: train or score; found '${name:-nothing}' (the head of $0 says more)"
 shift
-mkdir -p "$work"
+wanted="$here/$name/requirements.txt" venv="$work/$name/venv"
+mkdir -p "$work/$name"
 environment
 cargo build --quiet --release --locked --manifest-path "$root/Cargo.toml" \
-    -p shroff-benches --features peers --example "${name}_ours" >&2
-export PYTHONDONTWRITEBYTECODE=1
-exec "$work/venv/bin/python" "$here/$name" \
+    -p shroff-benches --features "$name" --example "${name}_ours" >&2
+# What the comparisons share lies beside their folders.
+export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$here"
+exec "$venv/bin/python" "$here/$name" \
     --program "$target/release/examples/${name}_ours" --work "$work" "$@"

@@ -96,11 +96,17 @@ impl Dice {
 
 /// The bytes of an artifact of this kind, 64 golden records included; the same at every call.
 pub fn artifact(kind: Kind) -> Vec<u8> {
-    let mut dice = Dice::new(kind as u64 + 1);
-    let mut contents = contents(kind, &mut dice);
-    let draft = write_draft(&contents).expect("the synthetic model is valid");
+    artifact_of(contents(kind, &mut Dice::new(kind as u64 + 1)), |scorer| records(scorer, 64, 9))
+}
+
+/// The bytes of an artifact of these contents, the golden records made for its scorer included.
+pub fn artifact_of(
+    mut contents: Contents,
+    golden: impl FnOnce(&Scorer) -> Vec<Vec<OwnedValue>>,
+) -> Vec<u8> {
+    let draft = write_draft(&contents).expect("the contents are valid");
     let scorer = Scorer::from_draft(&draft).expect("the draft is valid");
-    contents.golden = records(&scorer, 64, 9)
+    contents.golden = golden(&scorer)
         .into_iter()
         .map(|values| {
             let borrowed: Vec<Value<'_>> = values.iter().map(OwnedValue::as_value).collect();
@@ -109,7 +115,7 @@ pub fn artifact(kind: Kind) -> Vec<u8> {
             GoldenRecord { values, states: Vec::new(), expected }
         })
         .collect();
-    write(&contents).expect("the synthetic model is valid")
+    write(&contents).expect("the contents are valid")
 }
 
 /// A scorer of this kind.
@@ -155,6 +161,38 @@ pub fn shuffled(n: usize, seed: u64) -> Vec<usize> {
 
 fn contents(kind: Kind, dice: &mut Dice) -> Contents {
     let n_categorical = if kind == Kind::Linear { N_CATEGORICAL } else { 0 };
+    let (model, prior) = match kind {
+        Kind::Linear => {
+            let is_category = |position| position >= N_FEATURES - n_categorical;
+            let terms = (0..N_FEATURES).map(|position| term(is_category(position), dice));
+            let model = Model::Linear(Linear { bias: -4.0, terms: terms.collect() });
+            (model, PriorCorrection::LogOdds { shift: -3.0 })
+        }
+        Kind::Averaged => {
+            let trees = (0..100).map(|_| leaf_wise_tree(250, 12, dice)).collect();
+            let aggregation = Aggregation::Averaged;
+            let forest = Forest { aggregation, symmetric: false, trees };
+            let (kept_share, fraud_weight, n_rows) = (0.05, 1.0, 100_000);
+            let prior = PriorCorrection::Averaged { kept_share, fraud_weight, n_rows };
+            (Model::Forest(forest), prior)
+        }
+        Kind::Boosted => additive(100, false, dice),
+        Kind::Boosted500 => additive(500, false, dice),
+        Kind::Symmetric => additive(100, true, dice),
+        Kind::Symmetric500 => additive(500, true, dice),
+    };
+    let calibrator = Calibrator::Platt(Platt { slope: 1.1, intercept: -0.1 });
+    contents_of(kind.name(), model, Calibration { prior, calibrator }, n_categorical)
+}
+
+/// A model of [`N_FEATURES`] features with all that belongs to it but golden records; the last
+/// `n_categorical` features are categories of [`N_CATEGORIES`] codes, the others numbers.
+pub fn contents_of(
+    name: &str,
+    model: Model,
+    calibration: Calibration,
+    n_categorical: usize,
+) -> Contents {
     let is_category = |position: usize| position >= N_FEATURES - n_categorical;
     let (mut inputs, mut features, mut steps) = (Vec::new(), Vec::new(), Vec::new());
     for position in 0..N_FEATURES {
@@ -176,36 +214,16 @@ fn contents(kind: Kind, dice: &mut Dice) -> Contents {
         let (on_missing, on_unseen, on_out_of_range) = (learned, learned, learned);
         features.push(Feature { name, kind: row_type, on_missing, on_unseen, on_out_of_range });
     }
-    let (model, prior) = match kind {
-        Kind::Linear => {
-            let terms = (0..N_FEATURES).map(|position| term(is_category(position), dice));
-            let model = Model::Linear(Linear { bias: -4.0, terms: terms.collect() });
-            (model, PriorCorrection::LogOdds { shift: -3.0 })
-        }
-        Kind::Averaged => {
-            let trees = (0..100).map(|_| leaf_wise_tree(250, 12, dice)).collect();
-            let aggregation = Aggregation::Averaged;
-            let forest = Forest { aggregation, symmetric: false, trees };
-            let (kept_share, fraud_weight, n_rows) = (0.05, 1.0, 100_000);
-            let prior = PriorCorrection::Averaged { kept_share, fraud_weight, n_rows };
-            (Model::Forest(forest), prior)
-        }
-        Kind::Boosted => additive(100, false, dice),
-        Kind::Boosted500 => additive(500, false, dice),
-        Kind::Symmetric => additive(100, true, dice),
-        Kind::Symmetric500 => additive(500, true, dice),
-    };
-    let calibrator = Calibrator::Platt(Platt { slope: 1.1, intercept: -0.1 });
     Contents {
         schema: Schema { inputs, features, utc_offset_secs: 0 },
         program: Program { steps, windows: None },
         model,
-        calibration: Calibration { prior, calibrator },
+        calibration,
         bands: None,
         golden: Vec::new(),
         reference: None,
         provenance: Provenance {
-            model_name: kind.name().to_owned(),
+            model_name: name.to_owned(),
             as_of: None,
             windows: Vec::new(),
             data_fingerprint: [0; 32],

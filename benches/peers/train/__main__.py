@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 import compare
 import handbook
+import machine
 import runs
 import scaling
 import table
@@ -36,7 +37,7 @@ def main():
     about = {
         "threads": options.threads,
         "cores": os.cpu_count(),
-        "processor": processor(),
+        "processor": machine.processor(),
         "load_at_start": os.getloadavg()[0],
         "versions": {name: version(name) for name in ("lightgbm", "xgboost", "catboost", "numpy")},
     }
@@ -70,16 +71,6 @@ def scaled(runner, folder, say):
     found = scaling.scaling(runner, table.ready(folder, scaling.ROWS[-1], 1))
     say(scaling.table(found))
     return {"scaling": found}
-
-
-def processor():
-    """As the machine names it; virtual ones give a vague name, hence family and model."""
-    with open("/proc/cpuinfo") as info:
-        pairs = [line.split(":", 1) for line in info if ":" in line]
-    known = {key.strip(): value.strip() for key, value in reversed(pairs)}
-    parts = [known.get("model name", os.uname().machine)]
-    parts += [f"{key} {known[key]}" for key in ("cpu family", "model") if key in known]
-    return ", ".join(parts)
 
 
 def as_list(figures):

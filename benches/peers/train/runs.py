@@ -9,6 +9,8 @@ import time
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from machine import busy_secs
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 SAME_AS_PEERS = {
     "kind": "gbdt", "num_iterations": 200, "learning_rate": 0.1, "max_bin": 255,
@@ -60,13 +62,6 @@ class Runner:
             f"AP {found['average_precision']:.4f}, others kept {found['others_cores']:.1f} cores busy"
         )
         return found
-
-
-def busy_secs():
-    """Seconds that all cores together have worked or been taken away, since the machine started."""
-    with open("/proc/stat") as stat:
-        user, nice, system, idle, wait, *interrupts_and_stolen = map(int, stat.readline().split()[1:9])
-    return (user + nice + system + sum(interrupts_and_stolen)) / os.sysconf("SC_CLK_TCK")
 
 
 def children_secs():
