@@ -138,8 +138,8 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn refuse_unknown(&self) -> Result<(), Error> {
         let unknown = self.frame.entries.iter().find(|entry| {
-            let known = Section::of(entry.kind).map_or(1..=0, |section| 1..=section.version());
-            entry.required && !known.contains(&entry.version)
+            let is_known = |section: Section| (1..=section.version()).contains(&entry.version);
+            entry.required && !Section::of(entry.kind).is_some_and(is_known)
         });
         match unknown {
             Some(entry) => {

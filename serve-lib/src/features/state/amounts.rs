@@ -97,6 +97,7 @@ fn wide(low: u64, high: u64) -> i128 {
 }
 
 #[inline]
+#[expect(clippy::cast_possible_truncation, reason = "a word takes its half of the bits")]
 fn words_of(wide: i128) -> [u64; 2] {
     let bits = wide.cast_unsigned();
     [bits as u64, (bits >> 64) as u64]

@@ -82,23 +82,24 @@ pub(super) fn put_fingerprint(out: &mut Vec<u8>, fingerprint: u64) {
 }
 
 pub(super) fn put_id(out: &mut Vec<u8>, id: u64) {
-    out.extend((id as u32).to_le_bytes());
+    let [a, b, c, d, ..] = id.to_le_bytes();
+    out.extend([a, b, c, d]);
 }
 
 pub(super) fn put_wide(out: &mut Vec<u8>, mut wide: u128) {
     while wide >= 0x80 {
-        out.push(wide as u8 | 0x80);
+        out.push(wide.to_le_bytes()[0] | 0x80);
         wide >>= 7;
     }
-    out.push(wide as u8);
+    out.push(wide.to_le_bytes()[0]);
 }
 
 pub(super) fn put_number(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
-        out.push(number as u8 | 0x80);
+        out.push(number.to_le_bytes()[0] | 0x80);
         number >>= 7;
     }
-    out.push(number as u8);
+    out.push(number.to_le_bytes()[0]);
 }
 
 pub(super) fn put_signed(out: &mut Vec<u8>, signed: i64) {

@@ -231,6 +231,10 @@ impl EventLog {
     }
 
     /// Where the edges of an event at this time lie.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "where a search begins: it is right from anywhere"
+    )]
     fn remember(&mut self, plan: &StreamPlan, time: i64) {
         let mut n_events = self.n_kept(plan);
         for (number, edge) in plan.edges.iter().take(N_HINTS).enumerate() {
@@ -247,6 +251,10 @@ impl EventLog {
         let is_full = self.words.len().saturating_add(plan.row_words) > self.words.capacity();
         if is_full && dropped >= (self.words.len() / 4).max(1) {
             self.words.drain(..dropped);
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "where a search begins: it is right from anywhere"
+            )]
             let head = self.head as u32;
             self.hints.iter_mut().for_each(|hint| *hint = hint.saturating_sub(head));
             self.head = 0;

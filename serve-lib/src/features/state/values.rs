@@ -121,8 +121,13 @@ impl Interval<'_> {
             PlannedMeasure::FraudRate => self.fraud_rate(),
             PlannedMeasure::SecondsSinceLast => self.seconds_since_last(),
         };
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the one rounding, to the precision of a row"
+        )]
         // One zero, whatever its sign.
-        value.map_or(f32::NAN, |value| value as f32 + 0.0)
+        let narrow = |value: f64| value as f32 + 0.0;
+        value.map_or(f32::NAN, narrow)
     }
 
     #[inline]

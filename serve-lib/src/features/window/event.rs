@@ -191,12 +191,15 @@ impl Windows {
     }
 
     /// Minor units, those of an absurd amount beyond [`MAX_AMOUNT`]; none where there is no amount.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the cast saturates, and that is absurd too"
+    )]
     fn amount(&self, slot: &AmountSlot, value: Value<'_>) -> Result<Option<i64>, EventError> {
         let scale = 10_i64.saturating_pow(slot.decimals);
         match value {
             Value::Null => Ok(None),
             Value::Number(number) if number.is_nan() => Ok(None),
-            // A cast saturates.
             Value::Number(number) => Ok(Some((number * scale as f64).round_ties_even() as i64)),
             Value::Integer(integer) => Ok(Some(integer.saturating_mul(scale))),
             other => Err(self.wrong_type(slot.column, "number", other)),

@@ -35,6 +35,7 @@ impl<'a> Identity<'a> {
         }))
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "the number is whole and within 2^53")]
     fn of_number(number: f64) -> Self {
         let whole = number.trunc().to_bits() == number.to_bits();
         if whole && number.abs() <= (1_u64 << 53) as f64 {

@@ -141,9 +141,9 @@ pub(super) fn key(
         by_filter.entry(filter).or_default().push((*position, feature));
     }
     let streams = by_filter.into_iter().map(|(filter, features)| {
-        let is_it = |other: &&Filter| canonical::filter(Some(other)) == filter;
-        let bit =
-            context.filters.iter().position(is_it).map_or(0, |bit| 1_u64.wrapping_shl(bit as u32));
+        let is_it = |(_, other): &(u32, &&Filter)| canonical::filter(Some(other)) == filter;
+        let bit = (0..).zip(context.filters).find(is_it);
+        let bit = bit.map_or(0, |(bit, _)| 1_u64.wrapping_shl(bit));
         stream(context, bit, &features)
     });
     Ok(KeyPlan {
