@@ -11,8 +11,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::features::state::{EntityState, Observed, StateError};
 use crate::features::window::{EntityKey, Event, MAX_KEYS, Windows};
 
+mod live;
+mod saved;
 #[cfg(test)]
 mod tests;
+
+pub use live::Scored;
 
 /// Shards, one for each first byte of an entity: enough that tens of threads seldom meet.
 const N_SHARDS: usize = 256;
@@ -88,9 +92,14 @@ impl StateStore {
     /// The values of all features for a live event, then the event observed: no other event of its entities
     /// comes in between.
     pub fn features_then_observe(&self, event: &Event, values: &mut [f32]) -> Observed {
+        self.ask_then_observe(&self.windows, event, values)
+    }
+
+    /// The values in the order of other windows of the same hash.
+    fn ask_then_observe(&self, windows: &Windows, event: &Event, values: &mut [f32]) -> Observed {
         self.live_from.fetch_min(event.time(), Ordering::Relaxed);
         let mut locked = self.lock(event);
-        locked.features(&self.windows, event, values);
+        locked.features(windows, event, values);
         self.observe_locked(&mut locked, event)
     }
 
@@ -142,17 +151,17 @@ impl StateStore {
         changed
     }
 
-    /// Counts events of the past, those between the snapshot and the first live one. Call it as often as need
-    /// be, in the order of their times, and before labels of these events. Events that had been observed already
-    /// are recognised by their ids.
-    pub fn catch_up<'e>(&self, events: impl IntoIterator<Item = &'e Event>) {
+    /// Counts events of the past, after which history is complete up to `as_of`: from the snapshot's time to the first
+    /// live event in the end. Call it as often as need be, in the order of their times, and before labels of
+    /// these events. Events that had been observed already are recognised by their ids.
+    pub fn catch_up<'e>(&self, events: impl IntoIterator<Item = &'e Event>, as_of: i64) {
         for event in events {
             self.observe_locked(&mut self.lock(event), event);
-            self.as_of.fetch_max(event.time(), Ordering::Relaxed);
         }
+        self.as_of.fetch_max(as_of, Ordering::Relaxed);
     }
 
-    /// History is complete up to here: the snapshot's time, or that of the last event caught up.
+    /// History is complete up to here: the time of the snapshot, or that of the last catching up.
     pub fn as_of(&self) -> i64 {
         self.as_of.load(Ordering::Relaxed)
     }

@@ -5,7 +5,7 @@ mod bound;
 mod event;
 mod explain;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod velocity;
 
 use std::fs::File;

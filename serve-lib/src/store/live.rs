@@ -32,11 +32,7 @@ impl StateStore {
     ///
     /// # Errors
     /// As [`Scorer::event`] and [`Scorer::score_record`], and for a model of other windows than the store's.
-    pub fn score_record(
-        &self,
-        scorer: &Scorer,
-        record: Record<'_>,
-    ) -> Result<Scored, ScoreError> {
+    pub fn score_record(&self, scorer: &Scorer, record: Record<'_>) -> Result<Scored, ScoreError> {
         let event = scorer.event(record)?;
         self.score_event(scorer, event, |velocity| scorer.score_record_with(record, velocity))
     }

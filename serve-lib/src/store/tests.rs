@@ -1,5 +1,7 @@
 //! The store next to states kept by hand.
 
+mod live;
+
 use std::collections::BTreeMap;
 
 use super::StateStore;
@@ -91,10 +93,10 @@ fn staleness_is_the_history_between_the_snapshot_and_the_first_live_event() {
     assert_eq!(store.staleness(START + 50 * SECOND), 50 * SECOND);
     store.observe(&at(60));
     assert_eq!(store.staleness(START + 90 * SECOND), 60 * SECOND);
-    store.catch_up(&[at(10), at(20)]);
+    store.catch_up(&[at(10), at(20)], START + 20 * SECOND);
     assert_eq!(store.staleness(START + 90 * SECOND), 40 * SECOND);
     // Up to the first live event, which is recognised.
-    store.catch_up(&[at(59), at(60)]);
+    store.catch_up(&[at(59), at(60)], START + 60 * SECOND);
     assert_eq!(store.staleness(START + 90 * SECOND), 0);
     let mut values = [0.0; 2];
     store.features(&at(100), &mut values);

@@ -265,7 +265,7 @@ macro_rules! with {
 mod batch;
 mod fixture;
 mod refusals;
-mod velocity;
+pub(crate) mod velocity;
 
 fn score_of<T: Serialize>(scorer: &Scorer, value: &T) -> Bits {
     bits(scorer.bind(value).unwrap_or_else(|error| panic!("{error}")).score(value))

@@ -1,7 +1,7 @@
 //! Scores with an entity's past: a struct is the event that its record is, live values are those of a replay,
 //! and nothing is scored without them.
 
-mod model;
+pub(crate) mod model;
 
 use std::collections::BTreeMap;
 

@@ -49,7 +49,7 @@ fn windows() -> WindowProgram {
 }
 
 /// A linear model on the amount and all velocity features, these from the last to the first.
-pub(super) fn contents() -> Contents {
+pub(crate) fn contents() -> Contents {
     let windows = Windows::new(windows()).expect("the windows are sound");
     let n_windows = windows.n_features() as u32;
     let input = |(name, input_type): (&str, InputType)| {
@@ -96,16 +96,16 @@ pub(super) fn contents() -> Contents {
     )
 }
 
-pub(super) fn scorer() -> Scorer {
+pub(crate) fn scorer() -> Scorer {
     Scorer::from_draft(&write_draft(&contents()).expect("the contents are valid")).expect("a draft")
 }
 
 /// Fields in another order than the inputs, ids of several types.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Payment {
-    pub(super) merchant: Shop,
+pub(crate) struct Payment {
+    pub(crate) merchant: Shop,
     note: &'static str,
-    pub(super) amount: Option<f64>,
+    pub(crate) amount: Option<f64>,
     card: u64,
     country: Option<&'static str>,
     at: Timestamp,
@@ -113,13 +113,13 @@ pub(super) struct Payment {
 }
 
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Shop {
+pub(crate) struct Shop {
     #[serde(rename = "shop")]
-    pub(super) name: Option<String>,
+    pub(crate) name: Option<String>,
 }
 
 impl Payment {
-    pub(super) fn record(&self) -> [Value<'_>; 6] {
+    pub(crate) fn record(&self) -> [Value<'_>; 6] {
         [
             Value::Integer(self.id.into()),
             Value::Time(self.at.0),
@@ -133,7 +133,7 @@ impl Payment {
 }
 
 /// Payments in the order of time, with ties, lulls and bursts; the same ones at every call.
-pub(super) fn payments(n_payments: u32) -> Vec<Payment> {
+pub(crate) fn payments(n_payments: u32) -> Vec<Payment> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut dice = |sides: u64| {
         state =
@@ -164,7 +164,7 @@ pub(super) fn payments(n_payments: u32) -> Vec<Payment> {
 }
 
 /// Since when the label of a payment is known, if it was fraud.
-pub(super) fn label(payment: &Payment) -> Option<Label> {
+pub(crate) fn label(payment: &Payment) -> Option<Label> {
     let known_at = payment.at.0 + DAY + i64::from(payment.id % 3) * DAY;
     payment.id.is_multiple_of(6).then_some(Label { is_fraud: true, known_at })
 }
