@@ -66,7 +66,7 @@ impl From<ErrorKind> for Error {
 }
 
 /// A hash as people compare it.
-struct Hex<'a>(&'a [u8; 32]);
+struct Hex<'a>(&'a [u8]);
 
 impl std::fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -289,6 +289,18 @@ pub enum ScoreErrorKind {
     /// An event was asked for by a model without velocity features.
     #[error("the model has no velocity features, so that there is no event to observe")]
     NoWindows,
+    /// A store of the states of other windows than the model's.
+    #[error(
+        "expected a store of window program {}…, found one of {}…; begin a new one with a snapshot for this model's windows",
+        Hex(expected),
+        Hex(found)
+    )]
+    OtherWindows {
+        /// The beginning of the hash of the model's windows.
+        expected: [u8; 8],
+        /// The beginning of that of the store's.
+        found: [u8; 8],
+    },
     /// The values make no event, such as a time that is null.
     #[error(transparent)]
     Event(EventError),
@@ -346,6 +358,13 @@ impl ScoreError {
 
     pub(crate) fn velocity(expected: usize, found: usize) -> Self {
         Self(ScoreErrorKind::VelocityLength { expected, found })
+    }
+
+    #[cfg(feature = "store")]
+    pub(crate) fn other_windows(expected: &[u8; 32], found: &[u8; 32]) -> Self {
+        let beginning = |hash: &[u8; 32]| hash.first_chunk().copied().unwrap_or_default();
+        let (expected, found) = (beginning(expected), beginning(found));
+        Self(ScoreErrorKind::OtherWindows { expected, found })
     }
 
     pub(crate) fn no_windows() -> Self {

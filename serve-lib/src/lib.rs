@@ -72,6 +72,8 @@ pub mod registry;
 pub mod schema;
 mod scorer;
 pub mod snapshot;
+#[cfg(feature = "store")]
+pub mod store;
 
 pub use error::{Error, ErrorKind, RejectReason, ScoreError, ScoreErrorKind};
 pub use record::{BindError, BindErrorKind, Record, Value};

@@ -1,15 +1,19 @@
 //! A model with velocity features, the windows it declares, and a short history.
 
+use std::collections::BTreeMap;
+use std::io::{Seek, Write};
+
 use shroff_serve::artifact::{Contents, GoldenRecord, OwnedValue};
 use shroff_serve::features::state::EntityState;
 use shroff_serve::features::window::{
-    AmountColumn, Closed, Event, Filter, FilterTest, FilterValue, Measure, WindowFeature,
-    WindowProgram, Windows,
+    AmountColumn, Closed, EntityKey, Event, Filter, FilterTest, FilterValue, Measure,
+    WindowFeature, WindowProgram, Windows,
 };
 use shroff_serve::features::{Program, Step};
 use shroff_serve::model::{Calibration, Calibrator, Linear, Model, PriorCorrection, RowType, Term};
 use shroff_serve::schema::{Feature, Input, InputType, Policy, Schema};
-use shroff_serve::{Record, Scorer, Value};
+use shroff_serve::snapshot::SnapshotWriter;
+use shroff_serve::{Error, Record, Scorer, Value};
 
 use super::{countries, draft, feature, input};
 
@@ -205,13 +209,12 @@ pub(crate) fn is_fraud(position: usize) -> bool {
 pub(crate) fn walk(
     scorer: &Scorer,
     mut visit: impl FnMut(usize, &[Value<'_>], &Event, &[Option<&EntityState>]),
-) {
+) -> BTreeMap<EntityKey, EntityState> {
     let windows = scorer.windows().expect("the model has windows");
-    let mut states = std::collections::BTreeMap::new();
+    let mut states = BTreeMap::new();
     let mut unlabelled: Vec<Event> = Vec::new();
     for (position, values) in history().iter().enumerate() {
         let event = scorer.event(Record::new(values)).expect("each record is an event");
-        let entity = |event: &Event, key| event.entity(key).map(|entity| entity.to_bits());
         unlabelled.retain(|fraud| {
             let known_at = fraud.time() + 4 * DAY;
             if known_at >= event.time() {
@@ -219,19 +222,18 @@ pub(crate) fn walk(
             }
             for key in 0..windows.n_keys() {
                 let state: Option<&mut EntityState> =
-                    entity(fraud, key).and_then(|entity| states.get_mut(&entity));
+                    fraud.entity(key).and_then(|entity| states.get_mut(&entity));
                 if let Some(state) = state {
                     state.learn_label(windows, fraud, true, known_at);
                 }
             }
             false
         });
-        let of_event: Vec<Option<&EntityState>> = (0..windows.n_keys())
-            .map(|key| entity(&event, key).and_then(|entity| states.get(&entity)))
-            .collect();
+        let of_event: Vec<Option<&EntityState>> =
+            (0..windows.n_keys()).map(|key| states.get(&event.entity(key)?)).collect();
         visit(position, values, &event, &of_event);
         for key in 0..windows.n_keys() {
-            if let Some(entity) = entity(&event, key) {
+            if let Some(entity) = event.entity(key) {
                 let state = states.entry(entity).or_insert_with(|| EntityState::new(windows, key));
                 state.observe(windows, &event);
             }
@@ -240,6 +242,21 @@ pub(crate) fn walk(
             unlabelled.push(event);
         }
     }
+    states
+}
+
+/// Writes the states of all entities after the history, as of the midnight after it.
+pub(crate) fn write_snapshot(scorer: &Scorer, out: impl Write + Seek) -> Result<(), Error> {
+    let windows = scorer.windows().expect("the model has windows");
+    let last = history().iter().map(|values| values[1]).fold(0, |last, time| match time {
+        Value::Time(time) => last.max(time),
+        _ => last,
+    });
+    let mut writer = SnapshotWriter::new(out, windows, (last / DAY + 1) * DAY)?;
+    for (entity, state) in &walk(scorer, |_, _, _, _| {}) {
+        writer.push(*entity, state)?;
+    }
+    writer.finish().map(drop)
 }
 
 /// Fills in golden records from the history, every third event, with the states of their entities.

@@ -1,4 +1,4 @@
-//! Writes the golden artifacts of a new format or section version: `make_golden FOLDER`, which must
+//! Writes the golden artifacts of a new format or section version: `make_golden FOLDER MODEL…`; the folder must
 //! not exist yet. Never run by a test: a golden file that is written again proves nothing.
 #![forbid(unsafe_code)]
 
@@ -14,7 +14,9 @@ mod common;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = env::args_os().nth(1).map(PathBuf::from).ok_or("name the folder to write to")?;
     fs::create_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    for (name, contents) in common::models() {
+    let wanted: Vec<String> = env::args().skip(2).collect();
+    let models = common::models().into_iter();
+    for (name, contents) in models.filter(|(name, _)| wanted.iter().any(|wanted| wanted == name)) {
         let bytes = common::artifact(&contents);
         let scorer = Scorer::from_bytes(&bytes)?;
         let features: Vec<&str> = scorer.schema().features.iter().map(|f| &*f.name).collect();
@@ -32,6 +34,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         fs::write(folder.join(name).with_extension("shroff"), bytes)?;
         fs::write(folder.join(name).with_extension("rows"), text)?;
+        if scorer.windows().is_some() {
+            let file = fs::File::create_new(folder.join(name).with_extension("state"))?;
+            common::velocity::write_snapshot(&scorer, file)?;
+        }
     }
     Ok(())
 }

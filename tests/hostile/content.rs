@@ -168,8 +168,14 @@ fn stays_in_range(scorer: &Scorer) {
     for start in 0..odd.len() {
         let inputs = 0..scorer.schema().inputs.len();
         let values: Vec<Value<'_>> = inputs.map(|i| odd[(start + i) % odd.len()]).collect();
-        // A wrong type or a rejection is an error, and never a panic.
-        if let Ok(score) = scorer.score_record(Record::new(&values)) {
+        // A wrong type, a rejection or no event is an error, and never a panic.
+        let record = Record::new(&values);
+        let mut velocity = Vec::new();
+        if let (Some(windows), Ok(event)) = (scorer.windows(), scorer.event(record)) {
+            velocity.resize(windows.n_features(), 0.0);
+            windows.features(&event, &[], &mut velocity);
+        }
+        if let Ok(score) = scorer.score_record_with(record, &velocity) {
             check(score);
         }
     }

@@ -4,7 +4,7 @@ mod batch;
 mod bound;
 mod event;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod velocity;
 
 use std::fs::File;

@@ -29,12 +29,14 @@ pub use replay::{Label, Replay};
 
 /// The past of one entity, as far as the features of one key need it.
 ///
-/// Memory is bounded by the program: at most `max_events` rows for each filter, of 16 bytes and some
+/// Memory is bounded by the program: at most `max_events` rows for each filter, of 24 bytes and
 /// 24 to 56 an amount; and at most `max_events` different values and frauds.
 #[derive(Debug, Clone)]
 pub struct EntityState {
     key: usize,
-    streams: Box<[Stream]>,
+    /// Most keys have one stream: it is found without a further step.
+    first: Stream,
+    others: Box<[Stream]>,
 }
 
 /// The events that pass one filter.
@@ -70,7 +72,20 @@ impl EntityState {
     /// An entity of which nothing is known yet. The key is a position below [`Windows::n_keys`].
     pub fn new(windows: &Windows, key: usize) -> Self {
         let plans = windows.keys().get(key).map_or(&[][..], |key| &key.streams);
-        Self { key, streams: plans.iter().map(Stream::new).collect() }
+        Self::of_streams(key, plans.iter().map(Stream::new).collect())
+    }
+
+    fn of_streams(key: usize, streams: Vec<Stream>) -> Self {
+        let mut streams = streams.into_iter();
+        Self { key, first: streams.next().unwrap_or_default(), others: streams.collect() }
+    }
+
+    fn streams(&self) -> impl Iterator<Item = &Stream> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    fn streams_mut(&mut self) -> impl Iterator<Item = &mut Stream> {
+        std::iter::once(&mut self.first).chain(&mut self.others)
     }
 
     /// The key it is an entity of.
@@ -79,8 +94,11 @@ impl EntityState {
     }
 
     /// The time of the newest event; none while there is none.
-    pub fn newest(&self) -> Option<i64> {
-        self.streams.iter().filter_map(|stream| stream.events.newest()).max()
+    pub fn newest(&self, windows: &Windows) -> Option<i64> {
+        let plans = windows.keys().get(self.key).map_or(&[][..], |key| &key.streams);
+        let newest =
+            plans.iter().zip(self.streams()).map(|(plan, stream)| stream.events.newest(plan));
+        newest.max().flatten()
     }
 
     /// Counts an event; those that were declined too. Events may come late, at a cost that grows with
@@ -93,7 +111,7 @@ impl EntityState {
         let is_kept = |(plan, stream): (&StreamPlan, &Stream)| {
             plan.takes(event.filters()) && stream.events.has(plan, event)
         };
-        if plans.iter().zip(&self.streams).any(is_kept) {
+        if plans.iter().zip(self.streams()).any(is_kept) {
             return Observed::Duplicate;
         }
         let observe = |(plan, stream): (&StreamPlan, &mut Stream)| {
@@ -103,7 +121,7 @@ impl EntityState {
                 Observed::Outside
             }
         };
-        plans.iter().zip(&mut self.streams).map(observe).max().unwrap_or(Observed::Outside)
+        plans.iter().zip(self.streams_mut()).map(observe).max().unwrap_or(Observed::Outside)
     }
 
     /// Learns whether an event was fraud, and since when that is known. Tells whether it made a
@@ -127,7 +145,7 @@ impl EntityState {
             let Some(labels) = plan.labels.filter(|_| plan.takes(event.filters())) else {
                 return changed;
             };
-            let newest = stream.events.newest();
+            let newest = stream.events.newest(plan);
             changed
                 | match (is_fraud, &mut stream.frauds) {
                     (true, frauds) => {
@@ -137,7 +155,7 @@ impl EntityState {
                     (false, None) => false,
                 }
         };
-        plans.iter().zip(&mut self.streams).fold(false, learn)
+        plans.iter().zip(self.streams_mut()).fold(false, learn)
     }
 }
 
@@ -149,7 +167,7 @@ impl Stream {
 
     fn observe(&mut self, plan: &StreamPlan, event: &Event) -> Observed {
         let observed = self.events.observe(plan, event);
-        let newest = self.events.newest().unwrap_or(event.time());
+        let newest = self.events.newest(plan).unwrap_or(event.time());
         for (plan_of_it, distinct) in plan.distinct.iter().zip(&mut self.distinct) {
             let value = event.value(plan_of_it.slot);
             if plan_of_it.ever && value != 0 {

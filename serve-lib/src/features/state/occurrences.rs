@@ -34,12 +34,8 @@ impl Occurrences {
 
     /// Number of different values at times `from..to`; the former is not below the floor.
     pub(super) fn count(&self, from: i64, to: i64) -> u64 {
-        let kept = self.kept();
-        let until = kept.partition_point(|entry| entry.time < to);
-        let kept = kept.get(..until).unwrap_or_default();
-        let begin = kept.partition_point(|entry| entry.time < from);
-        let within = kept.get(begin..).unwrap_or_default();
-        within.iter().filter(|entry| entry.previous < from).count() as u64
+        let latest_first = self.kept().iter().rev().take_while(|entry| entry.time >= from);
+        latest_first.filter(|entry| entry.time < to && entry.previous < from).count() as u64
     }
 
     /// Whether a value occurs at times `from..to`.

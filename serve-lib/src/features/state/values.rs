@@ -2,7 +2,7 @@
 
 use super::amounts::AmountSums;
 use super::frauds::FraudLog;
-use super::log::NEVER;
+use super::log::{NEVER, n_events};
 use super::{EntityState, Stream};
 use crate::features::window::{
     AmountPlan, Closed, Event, FeaturePlan, MAX_EDGES, PlannedMeasure, StreamPlan, Windows,
@@ -33,16 +33,16 @@ impl Windows {
         values: &mut [f32],
     ) {
         let plans = self.keys().get(key).map_or(&[][..], |key| &key.streams);
-        let streams = state.map_or(&[][..], |state| &state.streams);
+        let mut streams = state.into_iter().flat_map(EntityState::streams);
         let is_missing = state.is_none() && event.entity(key).is_none();
         let nothing_known = Stream::default();
-        for (number, plan) in plans.iter().enumerate() {
+        for plan in plans {
             if is_missing {
                 let slots = plan.features.iter().map(|feature| feature.position);
                 slots.for_each(|slot| put(values, slot, f32::NAN));
                 continue;
             }
-            streams.get(number).unwrap_or(&nothing_known).features(plan, event, values);
+            streams.next().unwrap_or(&nothing_known).features(plan, event, values);
         }
     }
 }
@@ -66,20 +66,16 @@ struct Interval<'a> {
 
 impl Stream {
     fn features(&self, plan: &StreamPlan, event: &Event, values: &mut [f32]) {
-        let newest = self.events.newest().unwrap_or(event.time());
+        let newest = self.events.newest(plan).unwrap_or(event.time());
         let floor = newest.saturating_sub(plan.horizon);
         let now = event.time().max(floor);
-        let (_, times) = self.events.base_and_times();
         let (mut positions, mut bounds) = ([0; MAX_EDGES], [0; MAX_EDGES]);
-        let mut n_before = times.len();
-        for ((edge, position), place) in plan.edges.iter().zip(&mut positions).zip(&mut bounds) {
-            let bound = now.saturating_sub(edge.distance).saturating_add(after(edge.closed));
+        let mut n_before = self.events.n_kept(plan);
+        let places = positions.iter_mut().zip(&mut bounds);
+        for ((number, edge), (position, place)) in plan.edges.iter().enumerate().zip(places) {
+            let bound = edge.bound(now);
             // Each edge lies at or before the last one.
-            let earlier = times.get(..n_before).unwrap_or_default();
-            n_before = match earlier.last() {
-                Some(last) if *last >= bound => earlier.partition_point(|time| *time < bound),
-                _ => n_before,
-            };
+            n_before = self.events.n_before(plan, n_before, bound, number);
             (*position, *place) = (n_before, bound.max(floor));
         }
         let is_own = plan.takes(event.filters())
@@ -97,19 +93,11 @@ impl Stream {
                 from: feature.begin.map(bound),
                 to: bound(feature.end),
                 now,
-                known: now.saturating_add(after(closed)),
+                known: now.saturating_add(closed.after()),
                 own: (is_own && feature.sees_itself).then_some(event),
             };
             put(values, feature.position, interval.value(feature, event));
         }
-    }
-}
-
-/// Times are whole: `time <= bound` is `time < bound + 1`, and so each interval is closed left.
-fn after(closed: Closed) -> i64 {
-    match closed {
-        Closed::Left => 0,
-        Closed::Right => 1,
     }
 }
 
@@ -139,9 +127,7 @@ impl Interval<'_> {
 
     #[inline]
     fn count(&self) -> u64 {
-        let total = |n_before: usize| {
-            self.stream.events.row(self.plan, n_before).first().copied().unwrap_or(0)
-        };
+        let total = |n_before: usize| n_events(self.stream.events.row(self.plan, n_before));
         let own = u64::from(self.own.is_some());
         total(self.end).wrapping_sub(self.begin.map_or(0, total)).wrapping_add(own)
     }
@@ -193,7 +179,7 @@ impl Interval<'_> {
     fn extreme(&self, plan: &AmountPlan, which: fn(&AmountSums) -> i64) -> Option<f64> {
         // The row of an event is the one after it; all history begins with the base.
         let from = self.begin.map_or(0, |begin| begin.wrapping_add(1));
-        let rows = self.stream.events.rows_of(self.plan, from, self.end.wrapping_add(1));
+        let rows = self.stream.events.rows(self.plan, from, self.end.wrapping_add(1));
         let each = rows.chunks_exact(self.plan.row_words).map(|row| AmountSums::read(plan, row));
         let all = each.fold(self.own(plan), AmountSums::plus);
         (all.low <= all.high).then(|| which(&all) as f64 / plan.scale)
@@ -216,7 +202,7 @@ impl Interval<'_> {
     }
 
     fn fraud_rate(&self) -> Option<f64> {
-        let n_events = self.count();
+        let n_all = self.count();
         let frauds = self.stream.frauds.as_ref();
         let count = |frauds: &FraudLog| {
             let n_frauds = frauds.count(self.from, self.to, self.known);
@@ -226,16 +212,16 @@ impl Interval<'_> {
         };
         let n_frauds = frauds.map_or(0, |frauds| count(frauds));
         // More frauds than events: labels of events that were not observed, or a blurred edge.
-        (n_events > 0).then(|| n_frauds.min(n_events) as f64 / n_events as f64)
+        (n_all > 0).then(|| n_frauds.min(n_all) as f64 / n_all as f64)
     }
 
     fn seconds_since_last(&self) -> Option<f64> {
-        let (base, times) = self.stream.events.base_and_times();
-        let last = match self.end.checked_sub(1) {
-            Some(last) if self.begin.is_none_or(|begin| last >= begin) => *times.get(last)?,
-            None if self.begin.is_none() && base != NEVER => base,
-            _ => return None,
-        };
+        // An interval over all history that has none of the events kept has the base.
+        let has_none = self.begin.is_some_and(|begin| begin == self.end);
+        let last = self.stream.events.time(self.plan, self.end);
+        if has_none || last == NEVER {
+            return None;
+        }
         Some(self.now.saturating_sub(last) as f64 / 1e6)
     }
 }

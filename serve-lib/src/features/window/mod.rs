@@ -46,6 +46,8 @@ mod event;
 mod identity;
 mod layout;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -191,6 +193,17 @@ pub enum FilterValue {
     Integer(i64),
     /// Text, not empty.
     Text(String),
+}
+
+impl Closed {
+    /// What to add to a whole bound, so that all before the sum lie up to the bound.
+    #[inline]
+    pub(super) fn after(self) -> i64 {
+        match self {
+            Self::Left => 0,
+            Self::Right => 1,
+        }
+    }
 }
 
 impl Measure {

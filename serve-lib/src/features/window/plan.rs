@@ -176,9 +176,9 @@ fn stream(
             "max_events is too small for so many windows: take more events or fewer windows",
         );
     };
-    // A row begins with the count of events.
+    // A row begins with the time and the count of events.
     let has_id = context.program.event_id.is_some();
-    let first_amount = 1_usize.saturating_add(usize::from(has_id));
+    let first_amount = 2_usize.saturating_add(usize::from(has_id));
     let amounts = amounts(context.program, features, first_amount);
     let sorted = context.program.sorted_amounts();
     let distinct = distinct(context, features);
@@ -232,7 +232,7 @@ fn stream(
         distinct,
         labels: labels.map(|ever| LabelPlan { ever }),
         row_words: amounts.last().map_or(first_amount, |amount| amount.end_word()),
-        id_word: has_id.then_some(1),
+        id_word: has_id.then_some(2),
         features,
         edges,
         amounts,
@@ -322,6 +322,15 @@ fn distinct(context: &Context<'_>, features: &[(usize, &WindowFeature)]) -> Vec<
         })
     };
     context.distinct.iter().enumerate().filter_map(plan).collect()
+}
+
+impl Edge {
+    /// Events before this bound lie before the edge of an event at `time`. Times are whole: `time <=
+    /// bound` is `time < bound + 1`.
+    #[inline]
+    pub(in crate::features) fn bound(self, time: i64) -> i64 {
+        time.saturating_sub(self.distance).saturating_add(self.closed.after())
+    }
 }
 
 impl AmountPlan {

@@ -5,42 +5,43 @@ use crate::features::state::amounts::AmountSums;
 use crate::features::state::bytes::{
     Reader, Unsound, put_id, put_number, put_signed, put_wide, put_wide_signed,
 };
-use crate::features::state::log::EventLog;
+use crate::features::state::log::{EventLog, n_events, set_n_events};
 use crate::features::window::{AmountPlan, MAX_AMOUNT, StreamPlan};
 
 /// The number of rows; if there are any, the newest time, how long before it the first one is; the base's
 /// count, if it has any its age and sums; then for each row twice the time since the one before, and 1 more for
 /// rows that are not of one event with an id and all amounts.
 pub(super) fn write(plan: &StreamPlan, log: &EventLog, clock: &Clock, out: &mut Vec<u8>) {
-    let (base, times) = log.base_and_times();
-    put_number(out, times.len() as u64);
-    let Some(first) = times.first() else { return };
+    let n_rows = log.n_kept(plan);
+    put_number(out, n_rows as u64);
+    if n_rows == 0 {
+        return;
+    }
     put_signed(out, clock.units(clock.newest));
-    put_number(out, clock.before(*first));
+    let mut last = log.time(plan, 1);
+    put_number(out, clock.before(last));
     let mut before = log.row(plan, 0);
-    let n_dropped = count_of(before);
+    let n_dropped = n_events(before);
     put_number(out, n_dropped);
     if n_dropped > 0 {
-        put_number(out, clock.before(base));
+        put_number(out, clock.before(log.time(plan, 0)));
         for amount in &plan.amounts {
             write_sums(amount, AmountSums::read(amount, before), out);
         }
     }
-    let mut last = *first;
-    for (time, row) in times
-        .iter()
-        .zip(log.rows_of(plan, 1, times.len().wrapping_add(1)).chunks_exact(plan.row_words))
-    {
-        let n_events = count_of(row).wrapping_sub(count_of(before));
+    let rows = log.rows(plan, 1, n_rows.saturating_add(1));
+    for row in rows.chunks_exact(plan.row_words) {
+        let time = row.first().map_or(last, |time| time.cast_signed());
+        let n_of_row = n_events(row).wrapping_sub(n_events(before));
         let id = plan.id_word.map(|word| row.get(word).copied().unwrap_or(0));
         let sums = |amount: &AmountPlan| {
             AmountSums::read(amount, row).since(AmountSums::read(amount, before))
         };
         let is_plain =
-            n_events == 1 && id != Some(0) && plan.amounts.iter().all(|amount| sums(amount).n == 1);
-        put_number(out, clock.ahead(last, *time) << 1 | u64::from(!is_plain));
+            n_of_row == 1 && id != Some(0) && plan.amounts.iter().all(|amount| sums(amount).n == 1);
+        put_number(out, clock.ahead(last, time) << 1 | u64::from(!is_plain));
         if !is_plain {
-            put_number(out, n_events);
+            put_number(out, n_of_row);
         }
         id.inspect(|id| put_id(out, *id));
         for amount in &plan.amounts {
@@ -50,7 +51,7 @@ pub(super) fn write(plan: &StreamPlan, log: &EventLog, clock: &Clock, out: &mut 
                 write_sums(amount, sums(amount), out);
             }
         }
-        (last, before) = (*time, row);
+        (last, before) = (time, row);
     }
 }
 
@@ -73,27 +74,28 @@ pub(super) fn read(
     }
     log.reserve(plan, n_rows.saturating_add(1));
     log.begin(plan);
-    let mut n_events = reader.number()?;
-    if n_events > 0 {
+    let n_dropped = reader.number()?;
+    if n_dropped > 0 {
         let time = clock.time_before(reader)?;
         if time >= floor {
             return Err("what was dropped is younger than the horizon");
         }
-        let (base, row) = log.base_mut();
-        base.into_iter().for_each(|base| *base = time);
-        row.first_mut().into_iter().for_each(|count| *count = n_events);
+        let row = log.base_mut();
+        row.first_mut().into_iter().for_each(|word| *word = time.cast_unsigned());
+        set_n_events(row, n_dropped);
         for amount in &plan.amounts {
-            read_sums(amount, n_events, reader)?.write(amount, row);
+            read_sums(amount, n_dropped, reader)?.write(amount, row);
         }
     }
+    let mut n_up_to = n_dropped;
     for _ in 0..n_rows {
         let head = reader.number()?;
         let is_plain = head & 1 == 0;
         last = clock.time(last, (head >> 1).cast_signed())?;
         let n_of_row = if is_plain { 1 } else { reader.number()? };
         let id = if plan.id_word.is_some() { reader.id()? } else { 0 };
-        n_events = n_events.saturating_add(n_of_row);
-        if n_of_row == 0 || n_events > MAX_COUNT {
+        n_up_to = n_up_to.saturating_add(n_of_row);
+        if n_of_row == 0 || n_up_to > MAX_COUNT {
             return Err("a number of events that cannot be");
         }
         if id != 0 && n_of_row > 1 {
@@ -101,7 +103,7 @@ pub(super) fn read(
         }
         let mut unsound = None;
         log.push(plan, last, |row| {
-            row.first_mut().into_iter().for_each(|count| *count = n_events);
+            set_n_events(row, n_up_to);
             plan.id_word.and_then(|word| row.get_mut(word)).into_iter().for_each(|word| *word = id);
             for amount in &plan.amounts {
                 let own = if is_plain {
@@ -125,10 +127,6 @@ pub(super) fn read(
     } else {
         Err("the newest time is not that of the last event")
     }
-}
-
-fn count_of(row: &[u64]) -> u64 {
-    row.first().copied().unwrap_or(0)
 }
 
 /// How many events have the amount; if any do, their sum; and if several do, squares and extremes.

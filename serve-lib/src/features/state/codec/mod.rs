@@ -84,7 +84,7 @@ impl EntityState {
         out.extend(program_prefix(windows));
         put_number(out, self.key as u64);
         let plans = windows.keys().get(self.key).map_or(&[][..], |key| &key.streams);
-        for (plan, stream) in plans.iter().zip(&self.streams) {
+        for (plan, stream) in plans.iter().zip(self.streams()) {
             write_stream(plan, stream, out);
         }
         let hash = blake3::hash(out.get(start..).unwrap_or_default());
@@ -123,11 +123,11 @@ impl EntityState {
         let plans = windows.keys().get(key).map(|key| &key.streams);
         let plans = plans.ok_or(content("the program has no such key"))?;
         let streams = plans.iter().map(|plan| read_stream(plan, &mut reader));
-        let streams = streams.collect::<Result<_, _>>().map_err(content)?;
+        let streams = streams.collect::<Result<Vec<_>, _>>().map_err(content)?;
         if !reader.0.is_empty() {
             return Err(content("bytes are left over"));
         }
-        let state = Self { key, streams };
+        let state = Self::of_streams(key, streams);
         // One form for one content: what is left to prove once everything else is.
         let mut again = Vec::with_capacity(bytes.len());
         state.encode(windows, &mut again);
@@ -145,7 +145,7 @@ fn program_prefix(windows: &Windows) -> [u8; 8] {
 
 /// The unit of time (1 byte), then the parts.
 fn write_stream(plan: &StreamPlan, stream: &Stream, out: &mut Vec<u8>) {
-    let (base, times) = stream.events.base_and_times();
+    let (base, times) = (stream.events.time(plan, 0), stream.events.times(plan));
     let frauds = stream.frauds.as_ref().map(|frauds| frauds.base_and_entries());
     let (fraud_base, frauds) = frauds.unwrap_or((0, &[]));
     let suits = |unit: &&i64| {
@@ -165,7 +165,7 @@ fn write_stream(plan: &StreamPlan, stream: &Stream, out: &mut Vec<u8>) {
     events::write(plan, &stream.events, &clock, out);
     for (plan, distinct) in plan.distinct.iter().zip(&stream.distinct) {
         if plan.windowed {
-            values::write_occurrences(distinct.windowed.kept(), times, &clock, out);
+            values::write_occurrences(distinct.windowed.kept(), &times, &clock, out);
         }
         if plan.ever {
             values::write_first_seen(&distinct.ever, &clock, out);
@@ -180,11 +180,11 @@ fn read_stream(plan: &StreamPlan, reader: &mut Reader<'_>) -> Result<Stream, Uns
     let unit = UNITS.get(usize::from(reader.byte()?)).ok_or("an unknown unit of time")?;
     let mut clock = Clock { unit: *unit, newest: 0 };
     let events = events::read(plan, &mut clock, reader)?;
-    let (_, times) = events.base_and_times();
+    let times = events.times(plan);
     let distinct = plan.distinct.iter().map(|plan_of_it| {
         let mut distinct = Distinct::default();
         if plan_of_it.windowed {
-            distinct.windowed = values::read_occurrences(plan, times, &clock, reader)?;
+            distinct.windowed = values::read_occurrences(plan, &times, &clock, reader)?;
         }
         if plan_of_it.ever {
             distinct.ever = values::read_first_seen(plan.max_events, &clock, reader)?;

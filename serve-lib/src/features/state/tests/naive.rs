@@ -58,7 +58,7 @@ pub(super) fn naive(
     let (mut n_frauds, mut last) = (0.0, None);
     for observed in counted.iter().filter(|observed| within(&observed.raw)) {
         interval.push(&observed.raw);
-        n_frauds += if is_known(&observed) { 1.0 } else { 0.0 };
+        n_frauds += if is_known(observed) { 1.0 } else { 0.0 };
         last = last.max(Some(observed.raw.time));
     }
     if feature.closed == Closed::Right && feature.delay_micros == 0 && of_stream(event) {
