@@ -53,7 +53,8 @@ struct Event {
 impl Event {
     fn cents(&self) -> Option<f64> {
         let amount: f64 = self.amount.parse().ok()?;
-        amount.is_finite().then(|| (amount * 100.0).round())
+        // Beyond 2^53 cents it is no amount.
+        (amount.abs() < 9e13).then(|| (amount * 100.0).round())
     }
 
     fn key(&self, columns: &[&str]) -> Option<Vec<&str>> {

@@ -74,11 +74,16 @@ impl Events {
     /// An input that was not read.
     pub fn bind(&self, inputs: &[Input]) -> Result<Vec<&Column>, Error> {
         let bind = |input: &Input| {
-            self.column(&input.name, column_kind(input.input_type)).ok_or_else(|| {
+            self.input(&input.name, input.input_type).ok_or_else(|| {
                 Error::data(format!("input {:?} of the model is not in the data", &*input.name))
             })
         };
         inputs.iter().map(bind).collect()
+    }
+
+    /// The column that holds an input.
+    pub fn input(&self, name: &str, input_type: InputType) -> Option<&Column> {
+        self.column(name, column_kind(input_type))
     }
 
     /// A code per row that is equal for equal values of an entity column; rows without a value get

@@ -2,7 +2,7 @@
 
 use shroff_serve::features::window::Windows;
 
-use super::{Events, EventsRequest, column_kind};
+use super::{Events, EventsRequest};
 use crate::error::Error;
 use crate::replay::{self, History};
 
@@ -20,7 +20,7 @@ impl Events {
         let mut events = Self::read_rows(&wider, request.from)?;
         let columns = windows.columns().iter().map(|column| {
             let input = request.inputs.iter().find(|(name, _)| *name == *column.name);
-            let read = input.and_then(|(name, input)| events.column(name, column_kind(*input)));
+            let read = input.and_then(|(name, input)| events.input(name, *input));
             read.ok_or_else(|| Error::data(format!("column {:?} was not read", &*column.name)))
         });
         let history = History {
