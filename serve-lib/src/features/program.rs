@@ -263,7 +263,7 @@ impl Step {
             RejectReason::Missing => true,
             RejectReason::Unseen => matches!(self, Self::Category { .. } | Self::Rate { .. }),
             RejectReason::OutOfRange => {
-                matches!(self, Self::Number { .. } | Self::Transform { .. })
+                matches!(self, Self::Number { .. } | Self::Transform { .. } | Self::Window { .. })
             }
         }
     }

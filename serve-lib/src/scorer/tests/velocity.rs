@@ -97,6 +97,11 @@ fn a_row_is_made_of_the_values_by_position() {
     let odd = [4.0, 2.0, 3.0, 4.0, 5.0, f32::NAN];
     scorer.encode_with(Record::new(&record), &odd, &mut row).expect("four is within");
     assert_eq!(row[1..], [-1.0, 5.0, 4.0, 3.0, 2.0, 4.0]);
+    let explanation = scorer.explain(&row, 3).expect("a row");
+    let by_record = scorer.explain_record_with(Record::new(&record), &odd, 3);
+    assert_eq!(by_record.expect("the same row"), explanation);
+    let bound = scorer.bind(payment).expect("it binds");
+    assert_eq!(bound.explain_with(payment, &odd, 3).expect("the same row"), explanation);
     let error =
         scorer.encode_with(Record::new(&record), &[4.5; 6], &mut row).expect_err("rejected");
     assert_eq!(error.to_string(), "feature \"feature 6\": its policy rejects a value out of range");
@@ -114,6 +119,8 @@ fn nothing_is_scored_without_its_past() {
         (message(scorer.score_record(record)), 0),
         (message(bound.score(payment)), 0),
         (message(bound.score_with(payment, &[0.0; 5])), 5),
+        (message(scorer.explain_record(record, 1).map(|explained| explained.score)), 0),
+        (message(bound.explain_like(payment, 1).map(|explained| explained.score)), 0),
         (message(scorer.score_record_with(record, &[0.0; 7])), 7),
     ] {
         let expected = format!("expected the values of 6 velocity features, found {found}; `Sco");
