@@ -124,7 +124,8 @@ impl FilterConfig {
         }
         let (low, high) = self.bounds();
         // NaN fails too.
-        (is.is_empty() && !(low < high))
+        let is_range = low < high;
+        (is.is_empty() && !is_range)
             .then(|| format!("where: expected at_least < below, found {low} and {high}"))
     }
 
