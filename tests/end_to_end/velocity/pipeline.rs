@@ -71,6 +71,41 @@ fn the_weekly_job_and_its_model_agree_on_the_past() {
 }
 
 #[test]
+fn explanations_and_timings_know_of_the_past() {
+    let project = with_velocity();
+    let reason = format!(
+        "[[reason]]\ncode = \"R3\"\ntext = \"unlike before\"\nfeatures = [{:?}, {:?}]\n{VELOCITY}",
+        "mean(TX_AMOUNT by CUSTOMER_ID, 1d)", "mean(TX_AMOUNT by CUSTOMER_ID, 7d)"
+    );
+    project.write("fraud.toml", edited(CONFIG, &[(LOGISTIC, &reason)]));
+    let artifact = project.train("logistic");
+    let scored = project.predict(&artifact);
+    let (ids, margins) = (scored.column("TRANSACTION_ID"), scored.numbers("margin"));
+    let arguments = format!("explain {artifact} transactions.csv --json --top 9");
+    let mut n_reasons = 0;
+    for row in (17..margins.len()).step_by(margins.len() / 3) {
+        let report = project.run(&format!("{arguments} --row {}", row + 1)).expect(0).json();
+        let explained = &report["rows"][0];
+        assert_eq!(number(&explained["margin"]).to_bits(), margins[row].to_bits(), "row {row}");
+        let by = |days| {
+            number(&explained["contributions"][format!("mean(TX_AMOUNT by CUSTOMER_ID, {days})")])
+        };
+        let reasons = explained["reasons"].as_array().expect("reasons");
+        let declared = reasons.iter().find(|reason| reason["code"] == "R3");
+        let found = declared.map_or(0.0, |reason| number(&reason["contribution"]));
+        assert!((found - (by("1d") + by("7d")).max(0.0)).abs() < 1e-12, "{explained}");
+        n_reasons += usize::from(declared.is_some());
+        let by_id = project.run(&format!("{arguments} --id {}", ids[row])).expect(0).json();
+        assert_eq!(by_id["rows"][0]["contributions"], explained["contributions"]);
+    }
+    assert!(n_reasons > 0, "no row was unlike before");
+
+    let timed = project.run(&format!("bench {artifact} transactions.csv --rounds 1 --json"));
+    let timed = timed.expect(0).json();
+    assert_eq!((&timed["rows"], &timed["rejected_rows"]), (&json!(16_384), &json!(0)));
+}
+
+#[test]
 fn threads_change_no_byte() {
     let project = with_velocity();
     let artifact = |threads: &str| {
