@@ -163,6 +163,9 @@ pub mod record;
 pub mod registry;
 pub mod schema;
 mod scorer;
+pub mod snapshot;
+#[cfg(feature = "store")]
+pub mod store;
 
 pub use counters::Counters;
 pub use error::{Error, ErrorKind, RejectReason, ScoreError, ScoreErrorKind};
