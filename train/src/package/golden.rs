@@ -83,7 +83,7 @@ pub(super) fn golden(
         let states = match (scorer.windows(), time) {
             (Some(windows), Some(time)) => {
                 let past = past::Past { scorer, windows, time };
-                past.states(&values, &mut random, &mixed)?
+                past.states(&values, &mut random, mixed)?
             }
             _ => Vec::new(),
         };

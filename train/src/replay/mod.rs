@@ -101,10 +101,11 @@ pub fn replay(windows: &Windows, history: &History<'_>) -> Result<Velocity, Repl
     let values: Vec<AtomicU32> =
         (0..n_rows * n_features).map(|_| AtomicU32::new(f32::NAN.to_bits())).collect();
     let mut n_odd_amounts = 0;
-    for key in 0..windows.n_keys() {
-        let columns: Vec<&Column> =
-            windows.key_columns(key).iter().map(|&column| history.columns[column]).collect();
-        let groups = Groups::new(&columns, &order);
+    let groups = (0..windows.n_keys()).into_par_iter().map(|key| {
+        let columns = windows.key_columns(key).iter().map(|&column| history.columns[column]);
+        Groups::new(&columns.collect::<Vec<_>>(), &order)
+    });
+    for (key, groups) in groups.collect::<Vec<_>>().into_iter().enumerate() {
         if groups.n_without() > 0 {
             notes.push(format!(
                 "{} of {n_rows} events have no {}: they are counted for none, and their features are \

@@ -1,5 +1,6 @@
 //! The parts of a declaration: keys, windows and filters.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -123,8 +124,9 @@ impl FilterConfig {
             return Some("where: empty text is null, which passes nothing; remove it".to_owned());
         }
         let (low, high) = self.bounds();
-        // NaN fails too.
-        (is.is_empty() && !(low < high))
+        // NaN has no order, and fails too.
+        let is_range = low.partial_cmp(&high) == Some(Ordering::Less);
+        (is.is_empty() && !is_range)
             .then(|| format!("where: expected at_least < below, found {low} and {high}"))
     }
 
