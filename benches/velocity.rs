@@ -11,6 +11,7 @@ use shroff_serve::features::state::{EntityState, Label, Replay};
 use shroff_serve::features::window::{
     AmountColumn, Closed, Event, Measure, WindowFeature, WindowProgram, Windows,
 };
+use shroff_serve::snapshot::Snapshot;
 use shroff_serve::store::StateStore;
 
 const SECOND: i64 = 1_000_000;
@@ -219,6 +220,20 @@ fn online(criterion: &mut Criterion) {
             BatchSize::SmallInput,
         );
     });
+    let file = std::env::temp_dir().join(format!("shroff-bench-{}.state", std::process::id()));
+    let out = std::fs::File::create(&file).expect("a temporary file");
+    store.write_snapshot(out, START).expect("it is written");
+    let n_bytes = std::fs::metadata(&file).expect("it is there").len();
+    group.throughput(Throughput::Bytes(n_bytes));
+    group.sample_size(10);
+    group.bench_function(format!("snapshot_of_{}_entities", store.len()), |bencher| {
+        bencher.iter(|| {
+            let mut snapshot = Snapshot::open(&file).expect("it is sound");
+            StateStore::from_snapshot(windows.clone(), &mut snapshot, usize::MAX)
+                .expect("it is sound")
+        });
+    });
+    std::fs::remove_file(&file).expect("it was there");
     let mut states = Vec::new();
     store.export(|entity, key, bytes| {
         if states.len() < 10_000 {

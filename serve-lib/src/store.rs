@@ -2,6 +2,40 @@
 //!
 //! Entities lie in shards with a lock each. An event takes the locks of all its entities together, always in the
 //! same order: its features never mix two moments.
+//!
+//! ```
+//! use shroff_serve::record::{Record, Value};
+//! use shroff_serve::snapshot::Snapshot;
+//! use shroff_serve::store::StateStore;
+//! use shroff_serve::Scorer;
+//!
+//! # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/v1-velocity");
+//! let scorer = Scorer::open(format!("{folder}/velocity.shroff"))?;
+//! let windows = scorer.windows().expect("this model has velocity features");
+//! let mut snapshot = Snapshot::open(format!("{folder}/velocity.state"))?;
+//! let store = StateStore::from_snapshot(windows.clone(), &mut snapshot, 2_000_000)?;
+//! assert_eq!(store.len(), 8);
+//!
+//! // What happened since: here nothing, for an hour.
+//! let now = snapshot.as_of() + 3_600_000_000;
+//! store.catch_up(&[], now);
+//! // By id, time, card, terminal, amount, country, whether it is online; or as a bound struct, by `score`.
+//! let values = [
+//!     Value::Integer(7),
+//!     Value::Time(now),
+//!     Value::Text("DE-7"),
+//!     Value::Integer(2),
+//!     Value::Number(40.0),
+//!     Value::Text("DE"),
+//!     Value::Bool(false),
+//! ];
+//! let scored = store.score_record(&scorer, Record::new(&values))?;
+//! assert_eq!(scored.staleness_micros, 0);
+//! assert!(scored.score.probability > 0.0);
+//! // Weeks later it turns out to be fraud.
+//! assert!(store.learn_label(&scored.event, true, now + 14 * 86_400_000_000));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

@@ -128,6 +128,7 @@ pub(crate) fn skipped(report: &ReadReport) -> Option<String> {
 }
 
 /// The value of a bound column in a row.
+#[inline]
 pub(crate) fn value(column: &Column, row: usize) -> Value<'_> {
     if column.is_null(row) {
         return Value::Null;

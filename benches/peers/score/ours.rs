@@ -138,7 +138,12 @@ impl Served<'_> {
 
     /// Takes the fastest of the ways that need no AVX-512.
     fn leave_avx512_alone(&mut self) {
-        let names = self.scorer.engine_names();
+        // The one for many rows is the first that the processor can run, as when a file is opened.
+        let many = self.scorer.engine_names(true);
+        if let Some(many) = many.into_iter().find(|name| !name.contains("avx512")) {
+            assert!(self.scorer.force_engine(many), "the name comes from the scorer");
+        }
+        let names = self.scorer.engine_names(false);
         let without = names.into_iter().filter(|name| !name.contains("avx512"));
         let timed = without.map(|name| {
             assert!(self.scorer.force_engine(name), "the name comes from the scorer");

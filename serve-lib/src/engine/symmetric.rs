@@ -35,7 +35,9 @@ struct Group {
 }
 
 /// One question of each tree: is the value, its sign changed or not, above `bound`? No for missing.
+/// In two lines of the cache, so that no load touches a third.
 #[derive(Debug, Clone)]
+#[repr(align(64))]
 struct Level {
     /// The feature, and [`NEGATE`].
     feature: [u32; 16],

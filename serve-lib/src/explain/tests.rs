@@ -197,6 +197,36 @@ fn a_forest_is_the_sum_or_the_mean_of_its_trees() {
     }
 }
 
+/// The difference that the documentation allows, where trees are of very different sizes.
+#[test]
+fn contributions_sum_to_the_margin() {
+    let mut dice = Dice(14);
+    for _ in 0..20 {
+        let mut trees: Vec<Tree> = (0..200).map(|_| leaf_wise(40, false, &mut dice)).collect();
+        let mut allowed = 0.0;
+        for tree in &mut trees {
+            let size = [1e-20, 1.0, -1.0, 1e6, -1e6, 1e20][dice.below(6)];
+            let mut greatest = 0.0_f64;
+            for node in &mut tree.nodes {
+                if let Node::Leaf { value, .. } = node {
+                    *value *= size;
+                    greatest = greatest.max(value.abs());
+                }
+            }
+            allowed += 1e-12 * greatest;
+        }
+        let aggregation = Aggregation::Additive { start: -4.5 };
+        let forest = Forest { aggregation, symmetric: false, trees };
+        let model = Model::Forest(forest.clone());
+        for _ in 0..20 {
+            let row = row(&mut dice);
+            let Contributions { base, features } = Contributions::of(&model, &row);
+            let sum = base + features.iter().sum::<f64>();
+            assert!((sum - forest.margin(&row)).abs() <= allowed, "{sum}: {row:?}");
+        }
+    }
+}
+
 /// A tree with many features on each of its paths of 64 splits: too many sets to count, but what
 /// is known of all trees must hold.
 #[test]

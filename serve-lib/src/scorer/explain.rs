@@ -50,7 +50,7 @@ impl Scorer {
     ///
     /// An explanation allocates, unlike a score, and takes tens to hundreds of times as long: the
     /// work grows with the nodes of the forest, at most 32 steps for each, the memory with the
-    /// features and the deepest tree. It never panics, locks or recurses. Its last bits may change
+    /// features, the deepest tree and a byte for each node of the largest one. It never panics, locks or recurses. Its last bits may change
     /// with a new version of this library, those of the score do not.
     ///
     /// ```

@@ -44,17 +44,28 @@ impl<'w, W: Write + Seek> SnapshotWriter<'w, W> {
     /// # Errors
     /// An entity out of order, a state of more than [`MAX_SECTION_BYTES`], what the output reports.
     pub fn push(&mut self, entity: EntityKey, state: &EntityState) -> Result<(), Error> {
+        let windows = self.windows;
+        self.push_with(entity, state.key(), |section| state.encode(windows, section))
+    }
+
+    /// Adds the state of an entity of a key, which `encode` appends.
+    pub(crate) fn push_with(
+        &mut self,
+        entity: EntityKey,
+        key: usize,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), Error> {
         if self.last.replace(entity).is_some_and(|last| last >= entity) {
             let what = "entities should be in ascending order, each once";
             return Err(refused(ErrorKind::Content { what }));
         }
         self.section.extend(entity.to_bits().to_le_bytes());
         // There are at most 16 keys.
-        self.section.extend(u32::try_from(state.key()).unwrap_or(u32::MAX).to_le_bytes());
+        self.section.extend(u32::try_from(key).unwrap_or(u32::MAX).to_le_bytes());
         let place = self.section.len();
         self.section.extend([0; 4]);
         let start = self.section.len();
-        state.encode(self.windows, &mut self.section);
+        encode(&mut self.section);
         let length = u32::try_from(self.section.len().saturating_sub(start)).unwrap_or(u32::MAX);
         let found = self.section.len() as u64;
         if found > MAX_SECTION_BYTES {

@@ -1,11 +1,11 @@
-//! A store from a snapshot.
+//! A store from a snapshot, and back.
 
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, Write};
 
 use super::StateStore;
 use crate::error::{Error, ErrorKind};
 use crate::features::window::Windows;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, SnapshotWriter};
 
 impl StateStore {
     /// A store of the states of a snapshot, to [catch up](Self::catch_up) with the events since. Of more than about
@@ -25,5 +25,23 @@ impl StateStore {
         let store = Self::new(windows, snapshot.as_of(), max_entities);
         snapshot.for_each(|state| Ok(store.import(state.entity, state.key, state.bytes)?))?;
         Ok(store)
+    }
+
+    /// Writes all states as a snapshot of which `as_of` is to be the time, so that a backend that starts again
+    /// need not begin with the trainer's. Gives the output back. Events that are observed meanwhile may be in it or not: observe
+    /// none, or catch up with those since `as_of`, which are recognised by their ids.
+    ///
+    /// # Errors
+    /// What the output reports.
+    pub fn write_snapshot<W: Write + Seek>(&self, out: W, as_of: i64) -> Result<W, Error> {
+        let mut writer = SnapshotWriter::new(out, &self.windows, as_of)?;
+        let mut outcome = Ok(());
+        self.export(|entity, key, bytes| {
+            if outcome.is_ok() {
+                outcome = writer.push_with(entity, key, |section| section.extend(bytes));
+            }
+        });
+        outcome?;
+        writer.finish()
     }
 }

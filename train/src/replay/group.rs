@@ -43,7 +43,7 @@ pub(super) struct Groups {
 }
 
 /// In place of an entity's number where the key has no value.
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 
 impl Groups {
     /// The entities that these columns name together.
@@ -88,10 +88,15 @@ impl Groups {
         self.n_without
     }
 
-    /// The rows of an entity.
+    /// The rows of an entity; of a number that is no entity's, none.
     pub(super) fn rows(&self, entity: usize) -> &[u32] {
-        let start = entity.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.rows[start..self.ends[entity]]
+        self.rows_of(entity..entity + 1)
+    }
+
+    /// The rows of these entities, one after the other.
+    pub(super) fn rows_of(&self, entities: Range<usize>) -> &[u32] {
+        let end = |entity: Option<usize>| entity.map_or(0, |entity| self.ends[entity]);
+        &self.rows[end(entities.start.checked_sub(1))..end(entities.end.checked_sub(1))]
     }
 
     /// The entities, so many together that they have `n_rows` or a little more.
@@ -108,8 +113,8 @@ impl Groups {
     }
 }
 
-/// A number per row, equal for what serve-lib takes for the same id.
-fn codes(column: &Column) -> Vec<u32> {
+/// A number per row, equal for what serve-lib takes for the same id; [`NONE`] where there is none.
+pub(super) fn codes(column: &Column) -> Vec<u32> {
     let known = |row: usize| !column.is_null(row);
     match column.values() {
         Values::Text(text) => {
@@ -124,6 +129,16 @@ fn codes(column: &Column) -> Vec<u32> {
             codes.map(code).collect()
         }
         Values::Integer(values) | Values::Time(values) => {
+            // Ids that were counted up need no table of those known.
+            let least = values.iter().min().copied().unwrap_or_default();
+            let most = values.iter().max().copied().unwrap_or_default();
+            let few = (4 * values.len() as i64).min(i64::from(NONE));
+            if most.checked_sub(least).is_some_and(|width| width < few) {
+                let code = |(row, value): (usize, &i64)| {
+                    if known(row) { (*value - least) as u32 } else { NONE }
+                };
+                return values.iter().enumerate().map(code).collect();
+            }
             numbered(values.iter().enumerate().map(|(row, value)| known(row).then_some(*value)))
         }
         Values::Boolean(values) => {

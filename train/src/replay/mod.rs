@@ -5,6 +5,7 @@
 //! each other, so that they are replayed in parallel, and the values are the same on any number of
 //! threads.
 
+mod fetch;
 mod group;
 
 use std::ops::Range;
@@ -12,10 +13,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
 use shroff_datasets::{Column, Values};
-use shroff_serve::features::state::{EntityState, Label, Replay};
+use shroff_serve::features::state::{EntityState, Replay};
 use shroff_serve::features::window::{EventError, Windows};
 
-use crate::events::value;
+use fetch::{AT_ONCE, Columns};
 use group::Groups;
 
 /// What is replayed: events in any order.
@@ -94,15 +95,17 @@ pub fn replay(windows: &Windows, history: &History<'_>) -> Result<Velocity, Repl
         }
         _ => Vec::new(),
     };
+    let read_from = Columns::new(windows, history);
     let mut notes = Vec::new();
     // Every value belongs to one entity, and so to one thread: nothing is waited for.
     let values: Vec<AtomicU32> =
         (0..n_rows * n_features).map(|_| AtomicU32::new(f32::NAN.to_bits())).collect();
     let mut n_odd_amounts = 0;
-    for key in 0..windows.n_keys() {
-        let columns: Vec<&Column> =
-            windows.key_columns(key).iter().map(|&column| history.columns[column]).collect();
-        let groups = Groups::new(&columns, &order);
+    let groups = (0..windows.n_keys()).into_par_iter().map(|key| {
+        let columns = windows.key_columns(key).iter().map(|&column| history.columns[column]);
+        Groups::new(&columns.collect::<Vec<_>>(), &order)
+    });
+    for (key, groups) in groups.collect::<Vec<_>>().into_iter().enumerate() {
         if groups.n_without() > 0 {
             notes.push(format!(
                 "{} of {n_rows} events have no {}: they are counted for none, and their features are \
@@ -111,11 +114,12 @@ pub fn replay(windows: &Windows, history: &History<'_>) -> Result<Velocity, Repl
                 key_name(windows, key)
             ));
         }
-        let entities = Entities { windows, history, key, features: features_of(windows, key) };
-        let n_odd = groups
-            .chunks(CHUNK_ROWS)
+        let chunks = groups.chunks(CHUNK_ROWS);
+        let features = features_of(windows, key);
+        let entities = Entities { windows, columns: &read_from, groups, key, features };
+        let n_odd = chunks
             .into_par_iter()
-            .map(|chunk| entities.replay_all(chunk, &groups, &values))
+            .map(|chunk| entities.replay(chunk, &values))
             .sum::<Result<u64, ReplayError>>()?;
         // Those of the first key are those of all, but for events without it.
         n_odd_amounts = n_odd_amounts.max(n_odd);
@@ -132,7 +136,8 @@ pub fn replay(windows: &Windows, history: &History<'_>) -> Result<Velocity, Repl
 /// The entities of one key.
 struct Entities<'a> {
     windows: &'a Windows,
-    history: &'a History<'a>,
+    columns: &'a Columns<'a>,
+    groups: Groups,
     key: usize,
     /// The positions of the key's features.
     features: Vec<usize>,
@@ -140,35 +145,34 @@ struct Entities<'a> {
 
 impl Entities<'_> {
     /// Replays some of them; the number of amounts that are none.
-    fn replay_all(
-        &self,
-        entities: Range<usize>,
-        groups: &Groups,
-        values: &[AtomicU32],
-    ) -> Result<u64, ReplayError> {
-        entities.map(|entity| self.replay(groups.rows(entity), values)).sum()
-    }
-
-    /// Replays one of them; the number of its amounts that are none.
-    fn replay(&self, rows: &[u32], values: &[AtomicU32]) -> Result<u64, ReplayError> {
-        let Self { windows, history, key, features } = self;
+    fn replay(&self, entities: Range<usize>, values: &[AtomicU32]) -> Result<u64, ReplayError> {
+        let Self { windows, columns, groups, key, features } = self;
         let n_features = windows.n_features();
-        let mut found = vec![f32::NAN; n_features];
-        let mut replay = Replay::new(windows, EntityState::new(windows, *key));
+        let start = || Replay::new(windows, EntityState::new(windows, *key));
+        let mut place = columns.place();
+        let mut found = vec![f32::NAN; n_features * AT_ONCE];
         let mut n_odd_amounts = 0;
-        for row in rows.iter().map(|row| *row as usize) {
-            let event = windows
-                .event_alone(|column| value(history.columns[column], row))
-                .map_err(|source| ReplayError { row, source })?;
-            let label = history.labels[row].map(|is_fraud| Label {
-                is_fraud,
-                known_at: history.known_at[row].max(event.time()),
-            });
-            replay.next(&event, label, &mut found);
-            n_odd_amounts += u64::from(event.n_odd_amounts());
-            for &feature in features {
-                values[row * n_features + feature]
-                    .store(found[feature].to_bits(), Ordering::Relaxed);
+        let (mut entity, mut replay) = (entities.start, start());
+        let mut n_left = groups.rows(entity).len();
+        for rows in groups.rows_of(entities).chunks(AT_ONCE) {
+            columns.fetch(rows, &mut place);
+            let places = found.chunks_exact_mut(n_features);
+            for ((at, row), found) in rows.iter().enumerate().zip(places) {
+                while n_left == 0 {
+                    entity += 1;
+                    n_left = groups.rows(entity).len();
+                    replay = start();
+                }
+                let (event, label) = columns.read(&mut place, at, *row as usize)?;
+                replay.next(event, label, found);
+                n_odd_amounts += u64::from(event.n_odd_amounts());
+                n_left -= 1;
+            }
+            for (row, found) in rows.iter().zip(found.chunks_exact(n_features)) {
+                let of_row = &values[*row as usize * n_features..][..n_features];
+                for &feature in features {
+                    of_row[feature].store(found[feature].to_bits(), Ordering::Relaxed);
+                }
             }
         }
         Ok(n_odd_amounts)

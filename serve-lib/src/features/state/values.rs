@@ -64,12 +64,22 @@ struct Interval<'a> {
     own: Option<&'a Event>,
 }
 
+/// As many edges as most streams have: clearing the room of more costs as much as a few features.
+const FEW_EDGES: usize = 8;
+
 impl Stream {
     fn features(&self, plan: &StreamPlan, event: &Event, values: &mut [f32]) {
+        match plan.edges.len() {
+            0..=FEW_EDGES => self.features_at::<FEW_EDGES>(plan, event, values),
+            _ => self.features_at::<MAX_EDGES>(plan, event, values),
+        }
+    }
+
+    fn features_at<const N: usize>(&self, plan: &StreamPlan, event: &Event, values: &mut [f32]) {
         let newest = self.events.newest(plan).unwrap_or(event.time());
         let floor = newest.saturating_sub(plan.horizon);
         let now = event.time().max(floor);
-        let (mut positions, mut bounds) = ([0; MAX_EDGES], [0; MAX_EDGES]);
+        let (mut positions, mut bounds) = ([0; N], [0; N]);
         let mut n_before = self.events.n_kept(plan);
         let places = positions.iter_mut().zip(&mut bounds);
         for ((number, edge), (position, place)) in plan.edges.iter().enumerate().zip(places) {

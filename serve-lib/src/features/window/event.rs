@@ -100,20 +100,12 @@ impl Windows {
         Ok(event)
     }
 
-    /// Reads an event without the names of its entities, for a replay that has grouped its events.
+    /// Reads an event without the names of its entities.
     ///
     /// # Errors
     /// As [`event`](Self::event).
     pub fn event_alone<'v>(&self, value: impl Fn(usize) -> Value<'v>) -> Result<Event, EventError> {
-        let mut event = Event {
-            time: self.time(value(self.time_column))?,
-            id: 0,
-            filters: 0,
-            amounts: [None; MAX_AMOUNTS],
-            n_odd_amounts: 0,
-            values: [0; MAX_DISTINCT],
-            entities: [None; MAX_KEYS],
-        };
+        let mut event = Event::blank();
         let hashed = |from: &HashedColumn, fingerprint: fn(&blake3::Hash) -> u64| {
             let identity = self.identity(from.column, value(from.column))?;
             let hash = |identity| fingerprint(&identity::hash(&from.hash_key, &[identity]));
@@ -125,17 +117,54 @@ impl Windows {
         for (distinct, slot) in self.distinct.iter().zip(&mut event.values) {
             *slot = hashed(distinct, identity::value_fingerprint)?;
         }
+        self.read_rest(&mut event, value)?;
+        Ok(event)
+    }
+
+    /// Reads an event of a history into the place of another, without the names of its entities: a replay
+    /// has grouped its events. `number` stands for the values of the id and of each column of which
+    /// different values are counted: equal numbers below 2^32 for equal values, 0 for none. So no hash is
+    /// taken; features are the same, but the state is one to ask and not one to store.
+    ///
+    /// # Errors
+    /// As [`event`](Self::event); the event is then of no use.
+    #[inline]
+    pub fn read_numbered<'v>(
+        &self,
+        event: &mut Event,
+        value: impl Fn(usize) -> Value<'v>,
+        number: impl Fn(usize) -> u64,
+    ) -> Result<(), EventError> {
+        if let Some(id) = &self.id_column {
+            event.id = number(id.column);
+        }
+        for (distinct, slot) in self.distinct.iter().zip(&mut event.values) {
+            *slot = number(distinct.column);
+        }
+        self.read_rest(event, value)
+    }
+
+    /// Time, amounts and filters.
+    #[inline]
+    fn read_rest<'v>(
+        &self,
+        event: &mut Event,
+        value: impl Fn(usize) -> Value<'v>,
+    ) -> Result<(), EventError> {
+        event.time = self.time(value(self.time_column))?;
+        event.n_odd_amounts = 0;
         for (amount, slot) in self.amounts.iter().zip(&mut event.amounts) {
             let found = self.amount(amount, value(amount.column))?;
             *slot = found.filter(|minor| minor.abs() <= MAX_AMOUNT);
             let is_odd = found.is_some() && slot.is_none();
             event.n_odd_amounts = event.n_odd_amounts.saturating_add(u32::from(is_odd));
         }
+        event.filters = 0;
         for (bit, filter) in (0..u64::BITS).zip(&self.filters) {
             let passes = self.passes(filter, value(filter.column))?;
             event.filters |= u64::from(passes).wrapping_shl(bit);
         }
-        Ok(event)
+        Ok(())
     }
 
     /// The name of the entity of a key; none where a value of the key is missing. The key is a position
@@ -171,6 +200,7 @@ impl Windows {
         Ok(EntityKey::from_bits(bits.max(1)))
     }
 
+    #[inline]
     fn time(&self, value: Value<'_>) -> Result<i64, EventError> {
         let column = || self.program().time.to_string();
         match value {
@@ -195,6 +225,7 @@ impl Windows {
         clippy::cast_possible_truncation,
         reason = "the cast saturates, and that is absurd too"
     )]
+    #[inline]
     fn amount(&self, slot: &AmountSlot, value: Value<'_>) -> Result<Option<i64>, EventError> {
         let scale = 10_i64.saturating_pow(slot.decimals);
         match value {
@@ -237,6 +268,19 @@ impl Windows {
 }
 
 impl Event {
+    /// The place of an event that is still to be [read](Windows::read_numbered).
+    pub fn blank() -> Self {
+        Self {
+            time: 0,
+            id: 0,
+            filters: 0,
+            amounts: [None; MAX_AMOUNTS],
+            n_odd_amounts: 0,
+            values: [0; MAX_DISTINCT],
+            entities: [None; MAX_KEYS],
+        }
+    }
+
     /// When it happened, in microseconds since 1970 UTC.
     pub fn time(&self) -> i64 {
         self.time

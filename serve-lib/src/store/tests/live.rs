@@ -74,6 +74,14 @@ fn a_store_begins_with_a_snapshot_catches_up_and_scores_as_the_replay() {
     let n_learnt = events[n_before..live].iter().filter(|it| learn(it)).count();
     assert!(n_learnt > 0, "those that are not too old");
 
+    // A backend that starts again goes on as if it had not.
+    let saved = store.write_snapshot(Cursor::new(Vec::new()), first).expect("memory").into_inner();
+    let store = self::store(windows, &saved);
+    assert_eq!(store.as_of(), first);
+    let learn = |(event, label): &(Event, Option<Label>)| {
+        label.is_some_and(|label| store.learn_label(event, true, label.known_at))
+    };
+
     let bound = scorer.bind(&payments[0]).expect("it binds");
     let (mut n_scored, mut n_rejected) = (0, 0);
     for (position, payment) in payments.iter().enumerate().skip(live) {

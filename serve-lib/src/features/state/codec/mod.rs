@@ -80,6 +80,13 @@ impl EntityState {
     /// they came to be.
     pub fn encode(&self, windows: &Windows, out: &mut Vec<u8>) {
         let start = out.len();
+        self.encode_body(windows, out);
+        let hash = blake3::hash(out.get(start..).unwrap_or_default());
+        out.extend(hash.as_bytes().iter().take(CHECKSUM_BYTES));
+    }
+
+    /// All but the checksum.
+    fn encode_body(&self, windows: &Windows, out: &mut Vec<u8>) {
         out.push(VERSION);
         out.extend(program_prefix(windows));
         put_number(out, self.key as u64);
@@ -87,8 +94,6 @@ impl EntityState {
         for (plan, stream) in plans.iter().zip(self.streams()) {
             write_stream(plan, stream, out);
         }
-        let hash = blake3::hash(out.get(start..).unwrap_or_default());
-        out.extend(hash.as_bytes().iter().take(CHECKSUM_BYTES));
     }
 
     /// The state of an entity of a key from its bytes. It goes on as the state that was encoded would have.
@@ -129,13 +134,9 @@ impl EntityState {
         }
         let state = Self::of_streams(key, streams);
         // One form for one content: what is left to prove once everything else is.
-        let mut again = Vec::with_capacity(bytes.len());
-        state.encode(windows, &mut again);
-        if again == bytes {
-            Ok(state)
-        } else {
-            Err(content("its bytes are not in their only form"))
-        }
+        let mut again = Vec::with_capacity(body.len());
+        state.encode_body(windows, &mut again);
+        if again == body { Ok(state) } else { Err(content("its bytes are not in their only form")) }
     }
 }
 

@@ -1,7 +1,5 @@
 //! Different values and frauds as bytes.
 
-use std::collections::BTreeMap;
-
 use super::{Clock, MAX_COUNT};
 use crate::features::state::bytes::{
     Reader, Unsound, put_fingerprint, put_id, put_number, put_signed,
@@ -21,8 +19,8 @@ pub(super) fn write_occurrences(
     out: &mut Vec<u8>,
 ) {
     put_number(out, kept.len() as u64);
-    let (mut at, mut seen) = (0_usize, BTreeMap::new());
-    for (number, entry) in (0_u64..).zip(kept) {
+    let mut at = 0_usize;
+    for (number, entry) in kept.iter().enumerate() {
         let place = times.partition_point(|time| *time < entry.time);
         if times.get(place) == Some(&entry.time) {
             put_number(out, (place.wrapping_sub(at) as u64) << 1);
@@ -30,8 +28,12 @@ pub(super) fn write_occurrences(
         } else {
             put_number(out, clock.before(entry.time) << 1 | 1);
         }
-        match seen.insert(entry.value, number) {
-            Some(earlier) => put_number(out, number.wrapping_sub(earlier)),
+        // A previous time that was dropped is found nowhere.
+        let from = kept.partition_point(|other| other.time < entry.previous);
+        let then = kept.iter().enumerate().skip(from);
+        let mut then = then.take_while(|(_, other)| other.time == entry.previous);
+        match then.find(|(_, other)| other.value == entry.value) {
+            Some((earlier, _)) => put_number(out, number.wrapping_sub(earlier) as u64),
             None => {
                 put_number(out, 0);
                 put_fingerprint(out, entry.value);
