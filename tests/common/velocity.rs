@@ -1,7 +1,6 @@
 //! A model with velocity features, the windows it declares, and a short history.
 
 use std::collections::BTreeMap;
-use std::io::{Seek, Write};
 
 use shroff_serve::artifact::{Contents, GoldenRecord, OwnedValue};
 use shroff_serve::features::state::EntityState;
@@ -12,12 +11,11 @@ use shroff_serve::features::window::{
 use shroff_serve::features::{Program, Step};
 use shroff_serve::model::{Calibration, Calibrator, Linear, Model, PriorCorrection, RowType, Term};
 use shroff_serve::schema::{Feature, Input, InputType, Policy, Schema};
-use shroff_serve::snapshot::SnapshotWriter;
-use shroff_serve::{Error, Record, Scorer, Value};
+use shroff_serve::{Record, Scorer, Value};
 
 use super::{countries, draft, feature, input};
 
-const DAY: i64 = 86_400_000_000;
+pub(crate) const DAY: i64 = 86_400_000_000;
 /// Monday 19 May 2025, 00:00 UTC.
 const MONDAY: i64 = 1_747_612_800_000_000;
 
@@ -243,20 +241,6 @@ pub(crate) fn walk(
         }
     }
     states
-}
-
-/// Writes the states of all entities after the history, as of the midnight after it.
-pub(crate) fn write_snapshot(scorer: &Scorer, out: impl Write + Seek) -> Result<(), Error> {
-    let windows = scorer.windows().expect("the model has windows");
-    let last = history().iter().map(|values| values[1]).fold(0, |last, time| match time {
-        Value::Time(time) => last.max(time),
-        _ => last,
-    });
-    let mut writer = SnapshotWriter::new(out, windows, (last / DAY + 1) * DAY)?;
-    for (entity, state) in &walk(scorer, |_, _, _, _| {}) {
-        writer.push(*entity, state)?;
-    }
-    writer.finish().map(drop)
 }
 
 /// Fills in golden records from the history, every third event, with the states of their entities.

@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::{env, fs};
 
-use shroff_serve::Scorer;
+use common::velocity::{DAY, history, walk};
+use shroff_serve::snapshot::SnapshotWriter;
+use shroff_serve::{Scorer, Value};
 
 #[path = "../common.rs"]
 mod common;
@@ -36,10 +38,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         fs::write(folder.join(name).with_extension("rows"), text)?;
         if scorer.windows().is_some() {
             let file = fs::File::create_new(folder.join(name).with_extension("state"))?;
-            common::velocity::write_snapshot(&scorer, file)?;
+            write_snapshot(&scorer, file)?;
         }
     }
     Ok(())
+}
+
+/// Writes the states of all entities after the history, as of the midnight after it.
+fn write_snapshot(scorer: &Scorer, out: fs::File) -> Result<(), shroff_serve::Error> {
+    let windows = scorer.windows().expect("the model has windows");
+    let last = history().iter().map(|values| values[1]).fold(0, |last, time| match time {
+        Value::Time(time) => last.max(time),
+        _ => last,
+    });
+    let mut writer = SnapshotWriter::new(out, windows, (last / DAY + 1) * DAY)?;
+    for (entity, state) in &walk(scorer, |_, _, _, _| {}) {
+        writer.push(*entity, state)?;
+    }
+    writer.finish().map(drop)
 }
 
 /// Rows that meet every split value of the models, its upper neighbour, every category code and

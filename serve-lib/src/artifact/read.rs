@@ -133,8 +133,8 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn refuse_unknown(&self) -> Result<(), Error> {
         let unknown = self.frame.entries.iter().find(|entry| {
-            let known = Section::of(entry.kind).map_or(1..=0, |section| 1..=section.version());
-            entry.required && !known.contains(&entry.version)
+            let newest = Section::of(entry.kind).map_or(0, Section::version);
+            entry.required && !(1..=newest).contains(&entry.version)
         });
         match unknown {
             Some(entry) => {

@@ -326,5 +326,5 @@ fn programs_of_one_hash_share_events_and_states() {
         .collect();
     let mut values = [0.0; 3];
     other.features(&event(&other, 2), &[states.first(), states.get(1)], &mut values);
-    assert_eq!(values, [7.0, 1.25, 1.0]);
+    assert_eq!(values.map(f32::to_bits), [7.0_f32, 1.25, 1.0].map(f32::to_bits));
 }

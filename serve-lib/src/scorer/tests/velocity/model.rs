@@ -166,5 +166,5 @@ pub(crate) fn payments(n_payments: u32) -> Vec<Payment> {
 /// Since when the label of a payment is known, if it was fraud.
 pub(crate) fn label(payment: &Payment) -> Option<Label> {
     let known_at = payment.at.0 + DAY + i64::from(payment.id % 3) * DAY;
-    (payment.id % 6 == 0).then_some(Label { is_fraud: true, known_at })
+    payment.id.is_multiple_of(6).then_some(Label { is_fraud: true, known_at })
 }
