@@ -1,19 +1,17 @@
-//! Writes the golden artifacts of a new format or section version: `make_golden FOLDER MODEL…`; the
-//! folder must not exist yet. Never run by a test: a golden file that is written again proves nothing.
+//! Writes the golden artifacts of a new format or section version: `make_golden FOLDER MODEL…`; the folder must
+//! not exist yet. Never run by a test: a golden file that is written again proves nothing.
 #![forbid(unsafe_code)]
 
 use std::fmt::Write as _;
-use std::io::{Seek, Write};
 use std::path::PathBuf;
 use std::{env, fs};
 
+use common::velocity::{DAY, history, walk};
 use shroff_serve::snapshot::SnapshotWriter;
-use shroff_serve::{Error, Scorer, Value};
+use shroff_serve::{Scorer, Value};
 
 #[path = "../common.rs"]
 mod common;
-
-use common::velocity;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = env::args_os().nth(1).map(PathBuf::from).ok_or("name the folder to write to")?;
@@ -47,15 +45,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Writes the states of all entities after the history, as of the midnight after it.
-fn write_snapshot(scorer: &Scorer, out: impl Write + Seek) -> Result<(), Error> {
+fn write_snapshot(scorer: &Scorer, out: fs::File) -> Result<(), shroff_serve::Error> {
     let windows = scorer.windows().expect("the model has windows");
-    let last =
-        velocity::history().iter().map(|values| values[1]).fold(0, |last, time| match time {
-            Value::Time(time) => last.max(time),
-            _ => last,
-        });
-    let mut writer = SnapshotWriter::new(out, windows, (last / velocity::DAY + 1) * velocity::DAY)?;
-    for (entity, state) in &velocity::walk(scorer, |_, _, _, _| {}) {
+    let last = history().iter().map(|values| values[1]).fold(0, |last, time| match time {
+        Value::Time(time) => last.max(time),
+        _ => last,
+    });
+    let mut writer = SnapshotWriter::new(out, windows, (last / DAY + 1) * DAY)?;
+    for (entity, state) in &walk(scorer, |_, _, _, _| {}) {
         writer.push(*entity, state)?;
     }
     writer.finish().map(drop)
