@@ -42,10 +42,11 @@
 //! |---|---|---|
 //! | any struct that implements `Serialize` | [`Bound::score`] | a backend with types of its own; fields are found by name once |
 //! | a [`Record`], one [`Value`] an input | [`Scorer::score_record`] | values that come without a type |
+//! | either, with its past | [`Bound::score_with`], [`Scorer::score_record_with`] | models with [velocity features](#velocity) |
 //! | a row, one `f32` a feature | [`Scorer::score`] | rows made before, by [`Scorer::encode`] |
 //! | many rows, or columns | [`Scorer::score_rows`], [`Scorer::score_columns`] | re-scoring history, shadow models |
-//! | the first three, counted | [`Counters`] | monitoring: what comes in, what comes out |
-//! | the first three, explained | [`Bound::explain`], [`Scorer::explain_record`], [`Scorer::explain`] | those that are refused: what each feature adds, and the reasons; allocates |
+//! | all but batches, counted | [`Counters`] | monitoring: what comes in, what comes out |
+//! | all but batches, explained | [`Bound::explain`], [`Scorer::explain_record`], [`Scorer::explain`] | those that are refused: what each feature adds, and the reasons; allocates |
 //!
 //! A higher [`Score::margin`] is more suspicious: rank by it. [`Score::probability`] is calibrated: weigh
 //! costs by it; it ties where the calibration curve is flat. [`Score::band`] is the trainer's proposal
@@ -200,6 +201,7 @@
 //! | [`BindError`] | binding | the program lacks an input of this model: mend it before the model goes out |
 //! | [`ScoreErrorKind::Rejected`] | scoring | the values of this transaction; decide without a score, as the business has it |
 //! | [`ScoreErrorKind::WrongType`] | scoring | the same, of text that is no time; else a fault of the program |
+//! | [`ScoreErrorKind::Event`] | scoring with a past | the same, of a time that is null or outside the years 1 to 9999 |
 //! | any other [`ScoreErrorKind`] | scoring | a fault of the program |
 //!
 //! # Engines

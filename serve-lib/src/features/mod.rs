@@ -7,6 +7,7 @@ mod outcome;
 mod program;
 mod rate;
 pub mod state;
+mod step;
 #[cfg(test)]
 mod tests;
 mod transform;
@@ -17,7 +18,8 @@ pub mod window;
 pub(crate) use by_input::{ByInput, RowFill, Waiting};
 pub use civil::TimePart;
 pub(crate) use outcome::{Unwatched, Watch};
-pub use program::{Program, Step};
+pub use program::Program;
 pub use rate::{RateCounts, RateTable};
+pub use step::Step;
 pub use transform::{TimeUnit, Transform};
 pub use vocabulary::Vocabulary;
