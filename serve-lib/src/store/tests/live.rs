@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
-use crate::artifact::write_draft;
 use crate::error::{ErrorKind, ScoreErrorKind};
 use crate::features::state::{EntityState, Label, Observed, Replay};
-use crate::features::window::{EntityKey, Event, WindowProgram, Windows};
+use crate::features::window::{EntityKey, Event, Windows};
 use crate::record::Record;
-use crate::scorer::Scorer;
-use crate::scorer::tests::velocity::model::{Payment, contents, label, payments, scorer};
+use crate::scorer::tests::velocity::model::{Payment, label, payments, scorer, scorer_with};
 use crate::snapshot::{Snapshot, SnapshotWriter};
 use crate::store::StateStore;
 
@@ -132,21 +130,11 @@ fn what_was_missed_is_told_with_each_score() {
     assert_eq!(last.staleness_micros, 0);
 }
 
-/// The model with other windows, changed so.
-fn with_windows(change: impl FnOnce(&mut WindowProgram)) -> Scorer {
-    let mut contents = contents();
-    let windows = contents.program.windows.as_mut().expect("it has windows");
-    let mut program = windows.program().clone();
-    change(&mut program);
-    *windows = Windows::new(program).expect("the program is sound");
-    Scorer::from_draft(&write_draft(&contents).expect("the contents are valid")).expect("a draft")
-}
-
 #[test]
 fn windows_are_told_apart_by_meaning_and_not_by_order() {
     let (scorer, payments) = (scorer(), payments(400));
     let windows = scorer.windows().expect("it has windows");
-    let longer = with_windows(|program| program.features[0].window_micros = Some(1));
+    let longer = scorer_with(|program| program.features[0].window_micros = Some(1));
     let store = StateStore::new(windows.clone(), 0, 1_000_000);
     let record = payments[0].record();
     let error = store.score_record(&longer, Record::new(&record)).expect_err("other windows");
@@ -165,7 +153,7 @@ fn windows_are_told_apart_by_meaning_and_not_by_order() {
     assert!(matches!(error.kind(), ErrorKind::OtherWindows { .. }), "{error}");
 
     // The same windows in another order: a store made for one serves the other.
-    let reversed = with_windows(|program| program.features.reverse());
+    let reversed = scorer_with(|program| program.features.reverse());
     let own = StateStore::new(reversed.windows().expect("windows").clone(), 0, 1_000_000);
     for payment in &payments {
         let record = payment.record();

@@ -97,7 +97,15 @@ pub(crate) fn contents() -> Contents {
 }
 
 pub(crate) fn scorer() -> Scorer {
-    Scorer::from_draft(&write_draft(&contents()).expect("the contents are valid")).expect("a draft")
+    scorer_with(|_| {})
+}
+
+/// The model with its windows changed.
+pub(crate) fn scorer_with(change: impl FnOnce(&mut WindowProgram)) -> Scorer {
+    let (mut contents, mut program) = (contents(), windows());
+    change(&mut program);
+    contents.program.windows = Some(Windows::new(program).expect("the windows are sound"));
+    Scorer::from_draft(&write_draft(&contents).expect("the contents are valid")).expect("a draft")
 }
 
 /// Fields in another order than the inputs, ids of several types.
