@@ -1,3 +1,5 @@
+//! Names and refusals of velocity features, by example.
+
 use crate::config::Config;
 
 const CONFIG: &str = r#"
