@@ -8,8 +8,8 @@ use crate::tidy::source::repo_root;
 #[test]
 fn every_golden_model_is_timed_on_rows_of_its_own() {
     let project = Project::new();
-    for name in ["linear", "averaged", "boosted", "computed"] {
-        let model = repo_root().join(format!("tests/golden/v1/{name}.shroff"));
+    for name in ["v1/linear", "v1/averaged", "v1/boosted", "v1/computed", "v1-velocity/velocity"] {
+        let model = repo_root().join(format!("tests/golden/{name}.shroff"));
         let report = project.run(&format!("bench {} --rounds 1 --json", model.display())).expect(0);
         let report = report.json();
         assert!(report["data"].is_null());

@@ -4,9 +4,7 @@ use shroff_serve::artifact::{
     Bands, Contents, GoldenRecord, Histogram, OwnedValue, Provenance, ReasonCode, Reference,
     Window, write, write_draft,
 };
-use shroff_serve::features::{
-    Program, RateCounts, Step, TimePart, TimeUnit, Transform, Vocabulary,
-};
+use shroff_serve::features::{Program, Step, TimePart, Vocabulary};
 use shroff_serve::model::{
     Aggregation, Calibration, Calibrator, CategorySet, Forest, Isotonic, Linear, Model, Node,
     Platt, PriorCorrection, RowType, Split, SplitTest, Term, Tree,
@@ -14,21 +12,26 @@ use shroff_serve::model::{
 use shroff_serve::schema::{Feature, Input, InputType, Policy, Schema};
 use shroff_serve::{Record, Scorer, Value};
 
-// An example takes this file too, by its path: without one of its own the module would be elsewhere.
+// Named by their places, for make_golden includes this file from another folder.
+#[path = "common/computed.rs"]
+mod computed;
 #[path = "common/inputs.rs"]
 mod inputs;
+#[path = "common/velocity.rs"]
+pub(crate) mod velocity;
 
 pub(crate) use inputs::AMOUNTS;
 use inputs::{BALANCES, COUNTRIES, INSTANTS, ONLINE, SIGNUPS, VISITS};
 
 /// The models by the name of their golden file.
-pub(crate) fn models() -> [(&'static str, Contents); 5] {
+pub(crate) fn models() -> [(&'static str, Contents); 6] {
     [
         ("linear", linear()),
         ("averaged", averaged()),
         ("boosted", boosted()),
-        ("computed", computed()),
+        ("computed", computed::computed()),
         ("reasons", reasons()),
+        ("velocity", velocity::velocity()),
     ]
 }
 
@@ -63,6 +66,7 @@ pub(crate) fn linear() -> Contents {
             Step::Category { input: 1, vocabulary: countries() },
             Step::Number { input: 2, range: None },
         ],
+        windows: None,
     };
     let number = |weight, mean, scale, missing_weight| Term::Numeric {
         weight,
@@ -117,6 +121,7 @@ pub(crate) fn averaged() -> Contents {
             Step::TimePart { input: 2, part: TimePart::Hour },
             Step::TimePart { input: 2, part: TimePart::Night },
         ],
+        windows: None,
     };
     let by_amount = SplitTest::AtMost(99.5);
     let by_country = SplitTest::OneOf(CategorySet::new(3, [0, 2]));
@@ -161,6 +166,7 @@ pub(crate) fn boosted() -> Contents {
             Step::Boolean { input: 1 },
             Step::Number { input: 2, range: Some((0.0, 100.0)) },
         ],
+        windows: None,
     };
     let trees = (0_u8..18)
         .map(|round| {
@@ -199,80 +205,6 @@ pub(crate) fn boosted() -> Contents {
         margin: histogram(&[-4.2], &[900.0, 100.0], 0.0),
     });
     with_golden(contents, &[&AMOUNTS, &ONLINE, &VISITS])
-}
-
-/// A logistic regression whose features are all computed: transforms, a day part, a rate.
-pub(crate) fn computed() -> Contents {
-    let schema = Schema {
-        inputs: vec![
-            input("amount", InputType::Number, false),
-            input("average", InputType::Number, false),
-            input("country", InputType::Text, false),
-            input("at", InputType::Time, false),
-            input("signup", InputType::Time, true),
-        ],
-        features: vec![
-            feature("log1p(amount)", RowType::Numeric),
-            Feature {
-                on_out_of_range: Policy::AsMissing,
-                ..feature("amount/average", RowType::Numeric)
-            },
-            Feature {
-                on_missing: Policy::Default(-1.0),
-                ..feature("amount-average", RowType::Numeric)
-            },
-            Feature { on_out_of_range: Policy::Reject, ..feature("at-signup", RowType::Numeric) },
-            Feature {
-                on_missing: Policy::Reject,
-                ..feature("signup.day_part", RowType::Categorical { n_categories: 4 })
-            },
-            feature("rate(country)", RowType::Numeric),
-        ],
-        utc_offset_secs: 0,
-    };
-    let (range, known) = (None, ["DE", "FR"].map(str::to_owned));
-    let mut counts = RateCounts::new(&known, 20.0);
-    for (category, fraud, weight) in [(0, false, 90.0), (0, true, 1.0), (1, true, 9.0)] {
-        counts.observe(Some(category), fraud, weight);
-    }
-    let transform = Transform::TimeDifference { inputs: [3, 4], unit: TimeUnit::Minutes };
-    let program = Program {
-        steps: vec![
-            Step::Transform { transform: Transform::Log1p { input: 0 }, range },
-            Step::Transform { transform: Transform::Ratio { inputs: [0, 1] }, range },
-            Step::Transform { transform: Transform::Difference { inputs: [0, 1] }, range },
-            Step::Transform { transform, range: Some((-1e9, 1e9)) },
-            Step::TimePart { input: 4, part: TimePart::DayPart },
-            Step::Rate { input: 2, table: counts.table() },
-        ],
-    };
-    let number = |weight, mean, scale| Term::Numeric {
-        weight,
-        mean,
-        scale,
-        imputed: mean,
-        missing_weight: 0.25,
-        mean_contribution: 0.0,
-    };
-    let terms = vec![
-        number(0.5, 3.5, 1.25),
-        number(0.75, 1.0, 2.0),
-        number(-0.25, 10.0, 250.0),
-        number(0.125, 40_000.0, 90_000.0),
-        Term::Categorical {
-            weights: vec![0.9, -0.1, -0.2, 0.4],
-            missing_weight: 0.0,
-            mean_contribution: 0.03,
-        },
-        number(1.5, 0.1, 0.2),
-    ];
-    let calibration = Calibration {
-        prior: PriorCorrection::LogOdds { shift: 0.0 },
-        calibrator: Calibrator::None,
-    };
-    let model = Model::Linear(Linear { bias: -3.0, terms });
-    let contents = contents(schema, program, model, calibration, "logistic");
-    with_golden(contents, &[&AMOUNTS, &BALANCES, &COUNTRIES, &INSTANTS, &SIGNUPS])
 }
 
 /// The additive forest with reasons for two of its three features.
@@ -360,9 +292,9 @@ pub(crate) fn with_golden(mut contents: Contents, inputs: &[&[Value<'_>]]) -> Co
         .map(|position| {
             let values: Vec<Value<'_>> =
                 inputs.iter().map(|values| values[position % values.len()]).collect();
-            let expected = scorer.golden_outcome(Record::new(&values)).expect("the types fit");
+            let expected = scorer.golden_outcome(Record::new(&values), &[]).expect("the types fit");
             let values = values.into_iter().map(OwnedValue::from).collect();
-            GoldenRecord { values, expected }
+            GoldenRecord { values, states: Vec::new(), expected }
         })
         .collect();
     contents

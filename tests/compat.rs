@@ -1,9 +1,12 @@
 //! Artifacts of every format version, as they were written then: they open and give the same bits.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use shroff_serve::Scorer;
+use shroff_serve::features::state::EntityState;
+use shroff_serve::snapshot::Snapshot;
+use shroff_serve::{Record, Scorer, Value};
 
 #[test]
 fn golden_artifacts_open_and_score_bit_for_bit() {
@@ -37,7 +40,9 @@ fn no_golden_artifact_is_forgotten() {
     assert_eq!(names(&root()), sorted(expected), "every folder is one of VERSIONS");
     for (version, models) in VERSIONS {
         let files = models.iter().flat_map(|m| [format!("{m}.rows"), format!("{m}.shroff")]);
-        assert_eq!(names(&root().join(version)), sorted(files.collect()), "{version}");
+        let states = (version == VELOCITY).then(|| "velocity.state".to_owned());
+        let expected = sorted(files.chain(states).collect());
+        assert_eq!(names(&root().join(version)), expected, "{version}");
     }
 }
 
@@ -52,10 +57,49 @@ fn golden_reasons_are_read_as_they_were_written() {
     assert_eq!(read, written);
 }
 
-/// The folders of golden files with their models. One is added with each version of the format or of
-/// a section, and none ever leaves.
-const VERSIONS: [(&str, &[&str]); 2] =
-    [("v1", &["linear", "averaged", "boosted", "computed"]), ("v1-reasons", &["reasons"])];
+/// The states of all entities after the history that the golden records of the model are from.
+#[test]
+fn a_golden_snapshot_opens_and_its_states_give_the_same_values() {
+    let scorer = Scorer::open(golden(VELOCITY, "velocity", "shroff")).expect("it opens");
+    let windows = scorer.windows().expect("the model has windows");
+    let mut snapshot = Snapshot::open(golden(VELOCITY, "velocity", "state")).expect("it opens");
+    assert_eq!((snapshot.window_hash(), snapshot.as_of()), (windows.hash(), END));
+    let mut states = BTreeMap::new();
+    let n_states = snapshot.for_each(|state| {
+        let decoded = EntityState::decode(windows, state.key, state.bytes)?;
+        states.insert(state.entity, decoded);
+        Ok(())
+    });
+    // Two cards, two terminals and their four pairs.
+    assert_eq!(n_states.expect("it is sound"), 8);
+    let record = [
+        Value::Integer(1),
+        Value::Time(END),
+        Value::Text("5"),
+        Value::Text("T1"),
+        Value::Number(40.0),
+        Value::Text("FR"),
+        Value::Bool(true),
+    ];
+    let event = scorer.event(Record::new(&record)).expect("it is an event");
+    let mut values = vec![0.0; windows.n_features()];
+    let of_event: Vec<Option<&EntityState>> =
+        (0..windows.n_keys()).map(|key| states.get(&event.entity(key)?)).collect();
+    windows.features(&event, &of_event, &mut values);
+    assert_eq!(values, VALUES);
+}
+
+/// The folders of golden files with their models. One is added with each version of the format or of a
+/// section, and none ever leaves.
+const VERSIONS: [(&str, &[&str]); 3] = [
+    ("v1", &["linear", "averaged", "boosted", "computed"]),
+    ("v1-reasons", &["reasons"]),
+    (VELOCITY, &["velocity"]),
+];
+const VELOCITY: &str = "v1-velocity";
+/// Midnight after the last event of the snapshot.
+const END: i64 = 1_750_291_200_000_000;
+const VALUES: [f32; 8] = [1.0, 178.30667, 0.204_819_28, 3.0, 79_800.0, 100.0, 237.180_42, 3_812.0];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden")

@@ -80,7 +80,7 @@ fn model(fixture: &Value) -> Contents {
     let schema = Schema { inputs, features, utc_offset_secs: 0 };
     let prior = PriorCorrection::LogOdds { shift: 0.0 };
     let calibration = Calibration { prior, calibrator: Calibrator::None };
-    contents(schema, Program { steps }, Model::Forest(forest), calibration, "gbdt")
+    contents(schema, Program { steps, windows: None }, Model::Forest(forest), calibration, "gbdt")
 }
 
 fn node(node: &Value, sizes: &[u32]) -> Node {

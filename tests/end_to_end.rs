@@ -12,4 +12,5 @@ mod published;
 mod rate;
 mod repeat;
 mod score;
+mod velocity;
 mod window;

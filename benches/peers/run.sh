@@ -35,6 +35,19 @@
 #       only models whose names hold PART. Five rounds by default: six minutes, and five more the
 #       first time, for training and compiling. Needs gcc and binutils besides.
 #
+#   benches/peers/run.sh velocity [--rounds N] [--threads N] [--json]
+#       Computes the twelve features over time of the Fraud Detection Handbook (customer: number and
+#       mean of payments, terminal: number and share of frauds, over 1, 7 and 30 days) on its 1.75
+#       million transactions, which SHROFF_DATA=FOLDER holds, else on as many simulated ones: with
+#       shroff, with pandas as the book does and by groupby(...).rolling, with numpy by prefix sums of
+#       sorted rows, with polars by rolling_*_by(...).over(key), all columns in one lazy query. Each run
+#       is a process of its own. Ratios are seconds of theirs over ours, reading and writing aside,
+#       within a round, the median of the rounds: high is good. whole_process_ratio is that of the
+#       book's process over `shroff features`. max_abs_diff is the greatest difference of a value to
+#       pandas and numpy; polars differs where a customer pays twice in one second.
+#   benches/peers/run.sh velocity --scaling [--threads N] [--json]
+#       shroff alone on 1 to 50 million events, of many cold keys and of a few hot ones.
+#
 # The table goes to stdout and progress to stderr; with --json the table goes to stderr too and the
 # last line of stdout is one JSON object. Needs Linux, the Rust toolchain, python3 from 3.11 on with
 # venv and, the first time, the network for pip. Everything is put below target/peers/ and used
@@ -74,7 +87,7 @@ environment() {
 [[ "$(uname -s)" == Linux ]] || fail "expected Linux, whose /proc tells memory and time, found $(uname -s)"
 name="${1:-}"
 [[ -n "$name" && -f "$here/$name/__main__.py" ]] ||
-    fail "expected a comparison: train or score; found '${name:-nothing}' (the head of $0 says more)"
+    fail "expected a comparison: train, score or velocity; found '${name:-nothing}' (the head of $0 says more)"
 shift
 wanted="$here/$name/requirements.txt" venv="$work/$name/venv"
 mkdir -p "$work/$name"

@@ -110,8 +110,9 @@ pub fn artifact_of(
         .into_iter()
         .map(|values| {
             let borrowed: Vec<Value<'_>> = values.iter().map(OwnedValue::as_value).collect();
-            let expected = scorer.golden_outcome(Record::new(&borrowed)).expect("the types fit");
-            GoldenRecord { values, expected }
+            let expected =
+                scorer.golden_outcome(Record::new(&borrowed), &[]).expect("the types fit");
+            GoldenRecord { values, states: Vec::new(), expected }
         })
         .collect();
     write(&contents).expect("the contents are valid")
@@ -215,7 +216,7 @@ pub fn contents_of(
     }
     Contents {
         schema: Schema { inputs, features, utc_offset_secs: 0 },
-        program: Program { steps },
+        program: Program { steps, windows: None },
         model,
         calibration,
         bands: None,

@@ -156,11 +156,13 @@ impl Column {
     }
 
     /// The values, null rows included.
+    #[inline]
     pub fn values(&self) -> &Values {
         &self.values
     }
 
     /// Whether this row is null.
+    #[inline]
     pub fn is_null(&self, row: usize) -> bool {
         self.nulls.mask.get(row).copied().unwrap_or(false)
     }
@@ -303,6 +305,7 @@ impl Text {
     ///
     /// # Panics
     /// When the row does not exist.
+    #[inline]
     pub fn value(&self, row: usize) -> &str {
         &self.dictionary[self.codes[row] as usize]
     }

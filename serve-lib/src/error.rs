@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::features::state::StateError;
+use crate::features::window::EventError;
 use crate::model::ModelError;
 use crate::schema::SchemaError;
 
-/// Why an artifact was refused. Nothing of it has been used.
+/// Why an artifact, or a snapshot, was refused. Nothing of it has been used.
 #[derive(Debug, thiserror::Error)]
-#[error("artifact refused{}: {kind}", Place(*section, *offset))]
+#[error("{file} refused{}: {kind}", Place(*section, *offset))]
 pub struct Error {
+    file: &'static str,
     kind: ErrorKind,
     section: Option<&'static str>,
     offset: Option<u64>,
@@ -32,17 +35,42 @@ impl Error {
     }
 
     pub(crate) fn at(kind: ErrorKind, offset: u64) -> Self {
-        Self { kind, section: None, offset: Some(offset) }
+        Self { offset: Some(offset), ..kind.into() }
     }
 
     pub(crate) fn within(kind: ErrorKind, section: &'static str) -> Self {
-        Self { kind, section: Some(section), offset: None }
+        Self { section: Some(section), ..kind.into() }
+    }
+
+    /// The same, with the byte at which it was found.
+    pub(crate) fn and_at(self, offset: u64) -> Self {
+        Self { offset: Some(offset), ..self }
+    }
+
+    /// The same, of a snapshot.
+    pub(crate) fn of_snapshot(self) -> Self {
+        let kind = match self.kind {
+            ErrorKind::Magic => ErrorKind::Header {
+                what: "not a shroff snapshot: the first bytes are not its signature",
+            },
+            kind => kind,
+        };
+        Self { file: "snapshot", kind, ..self }
     }
 }
 
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
-        Self { kind, section: None, offset: None }
+        Self { file: "artifact", kind, section: None, offset: None }
+    }
+}
+
+/// A hash as people compare it.
+struct Hex<'a>(&'a [u8]);
+
+impl std::fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -51,7 +79,8 @@ struct Place(Option<&'static str>, Option<u64>);
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (self.0, self.1) {
-            (Some(section), _) => write!(f, " in section {section}"),
+            (Some(section), None) => write!(f, " in section {section}"),
+            (Some(section), Some(offset)) => write!(f, " in section {section} at byte {offset}"),
             (None, Some(offset)) => write!(f, " at byte {offset}"),
             (None, None) => Ok(()),
         }
@@ -69,6 +98,24 @@ pub enum ErrorKind {
         path: PathBuf,
         /// The system's reason.
         reason: std::io::Error,
+    },
+    /// The file could not be written.
+    #[error("cannot be written: {reason}")]
+    Write {
+        /// The system's reason.
+        reason: std::io::Error,
+    },
+    /// The states are those of other windows.
+    #[error(
+        "expected states of window program {}, found those of {}; publish a snapshot for this model's windows",
+        Hex(expected),
+        Hex(found)
+    )]
+    OtherWindows {
+        /// The hash of the program at hand.
+        expected: [u8; 32],
+        /// The hash of the program whose states they are.
+        found: [u8; 32],
     },
     /// The file is larger than any artifact may be.
     #[error("expected at most {limit} bytes, found {found}")]
@@ -154,6 +201,9 @@ pub enum ErrorKind {
     /// The model or its calibration is not sound.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The state of an entity is not sound.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// A golden record does not score as it did where the model was made.
     #[error("golden record {row} should give {expected} but gives {found}")]
     Golden {
@@ -236,6 +286,34 @@ pub enum ScoreErrorKind {
         /// The scorer's.
         found: Arc<str>,
     },
+    /// Another number of velocity features than the model has, or none where it has some.
+    #[error(
+        "expected the values of {expected} velocity features, found {found}; `Scorer::windows` gives them for an `event` and the states of its entities, and `score_record_with`, `Bound::score_with` and `Store::score` take them"
+    )]
+    VelocityLength {
+        /// Velocity features of the model.
+        expected: usize,
+        /// Values given.
+        found: usize,
+    },
+    /// An event was asked for by a model without velocity features.
+    #[error("the model has no velocity features, so that there is no event to observe")]
+    NoWindows,
+    /// A store of the states of other windows than the model's.
+    #[error(
+        "expected a store of window program {}…, found one of {}…; begin a new one with a snapshot for this model's windows",
+        Hex(expected),
+        Hex(found)
+    )]
+    OtherWindows {
+        /// The beginning of the hash of the model's windows.
+        expected: [u8; 8],
+        /// The beginning of that of the store's.
+        found: [u8; 8],
+    },
+    /// The values make no event, such as a time that is null.
+    #[error(transparent)]
+    Event(EventError),
     /// The feature's policy rejects such a value.
     #[error("feature {feature:?}: its policy rejects {reason}")]
     Rejected {
@@ -268,6 +346,12 @@ impl std::fmt::Display for RejectReason {
     }
 }
 
+impl From<EventError> for ScoreError {
+    fn from(error: EventError) -> Self {
+        Self(ScoreErrorKind::Event(error))
+    }
+}
+
 impl ScoreError {
     /// What went wrong.
     pub fn kind(&self) -> &ScoreErrorKind {
@@ -280,6 +364,21 @@ impl ScoreError {
 
     pub(crate) fn batch_length(what: &'static str, expected: usize, found: usize) -> Self {
         Self(ScoreErrorKind::BatchLength { what, expected, found })
+    }
+
+    pub(crate) fn velocity(expected: usize, found: usize) -> Self {
+        Self(ScoreErrorKind::VelocityLength { expected, found })
+    }
+
+    #[cfg(feature = "store")]
+    pub(crate) fn other_windows(expected: &[u8; 32], found: &[u8; 32]) -> Self {
+        let beginning = |hash: &[u8; 32]| hash.first_chunk().copied().unwrap_or_default();
+        let (expected, found) = (beginning(expected), beginning(found));
+        Self(ScoreErrorKind::OtherWindows { expected, found })
+    }
+
+    pub(crate) fn no_windows() -> Self {
+        Self(ScoreErrorKind::NoWindows)
     }
 
     pub(crate) fn row_length(expected: usize, found: usize) -> Self {

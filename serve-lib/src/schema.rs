@@ -45,6 +45,9 @@ pub enum InputType {
     Text,
     /// An instant: `Value::Time`, microseconds since 1970-01-01T00:00:00 UTC.
     Time,
+    /// An id that only velocity features read: `Value::Text`, `Value::Integer`, or `Value::Number`
+    /// where that is whole and at most 2^53; 5, 5.0 and "5" are the same id.
+    Key,
 }
 
 /// One value of a row and what becomes of odd values on the way to it.
@@ -98,6 +101,7 @@ impl InputType {
             Self::Boolean => "boolean",
             Self::Text => "text",
             Self::Time => "time",
+            Self::Key => "id",
         }
     }
 }

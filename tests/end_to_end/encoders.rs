@@ -132,6 +132,7 @@ fn computed_features_are_what_the_file_says() {
         columns: &config.columns,
         label_delay: config.split.label_delay,
         further: Vec::new(),
+        windows: None,
         inputs: program::inputs(&config).expect("one type a column"),
         from: None,
         to: None,

@@ -62,6 +62,7 @@ fn events() -> (Config, Events) {
         columns: &config.columns,
         label_delay: config.split.label_delay,
         further: Vec::new(),
+        windows: None,
         inputs: program::inputs(&config).expect("one type a column"),
         from: None,
         to: None,

@@ -235,6 +235,7 @@ fn the_rows_of_the_trainer_are_the_rows_of_the_server() {
         label_delay: config.split.label_delay,
         inputs: program::inputs(&config).expect("one type a column"),
         further: Vec::new(),
+        windows: None,
         from: None,
         to: None,
     })

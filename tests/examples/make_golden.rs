@@ -3,22 +3,24 @@
 #![forbid(unsafe_code)]
 
 use std::fmt::Write as _;
+use std::io::{Seek, Write};
 use std::path::PathBuf;
 use std::{env, fs};
 
-use shroff_serve::Scorer;
+use shroff_serve::snapshot::SnapshotWriter;
+use shroff_serve::{Error, Scorer, Value};
 
 #[path = "../common.rs"]
 mod common;
 
+use common::velocity;
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = env::args_os().nth(1).map(PathBuf::from).ok_or("name the folder to write to")?;
-    let chosen: Vec<String> = env::args().skip(2).collect();
     fs::create_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    for (name, contents) in common::models() {
-        if !chosen.iter().any(|chosen| chosen == name) {
-            continue;
-        }
+    let wanted: Vec<String> = env::args().skip(2).collect();
+    let models = common::models().into_iter();
+    for (name, contents) in models.filter(|(name, _)| wanted.iter().any(|wanted| wanted == name)) {
         let bytes = common::artifact(&contents);
         let scorer = Scorer::from_bytes(&bytes)?;
         let features: Vec<&str> = scorer.schema().features.iter().map(|f| &*f.name).collect();
@@ -36,8 +38,27 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         fs::write(folder.join(name).with_extension("shroff"), bytes)?;
         fs::write(folder.join(name).with_extension("rows"), text)?;
+        if scorer.windows().is_some() {
+            let file = fs::File::create_new(folder.join(name).with_extension("state"))?;
+            write_snapshot(&scorer, file)?;
+        }
     }
     Ok(())
+}
+
+/// Writes the states of all entities after the history, as of the midnight after it.
+fn write_snapshot(scorer: &Scorer, out: impl Write + Seek) -> Result<(), Error> {
+    let windows = scorer.windows().expect("the model has windows");
+    let last =
+        velocity::history().iter().map(|values| values[1]).fold(0, |last, time| match time {
+            Value::Time(time) => last.max(time),
+            _ => last,
+        });
+    let mut writer = SnapshotWriter::new(out, windows, (last / velocity::DAY + 1) * velocity::DAY)?;
+    for (entity, state) in &velocity::walk(scorer, |_, _, _, _| {}) {
+        writer.push(*entity, state)?;
+    }
+    writer.finish().map(drop)
 }
 
 /// Rows that meet every split value of the models, its upper neighbour, every category code and

@@ -180,7 +180,7 @@ fn reasons_that_make_no_sense_are_refused() {
 const LIES: [u64; 3] = [1 << 40, u64::MAX, 500 << 20];
 
 /// A draft of each model, forests cut to three trees: these tests open them for every bit.
-fn small_drafts() -> [Assembly; 5] {
+fn small_drafts() -> [Assembly; 6] {
     models().map(|(_, mut contents)| {
         if let Model::Forest(forest) = &mut contents.model {
             forest.trees.truncate(3);
@@ -234,8 +234,14 @@ fn stays_in_range(scorer: &Scorer) {
     for start in 0..odd.len() {
         let inputs = 0..scorer.schema().inputs.len();
         let values: Vec<Value<'_>> = inputs.map(|i| odd[(start + i) % odd.len()]).collect();
-        // A wrong type or a rejection is an error, and never a panic.
-        if let Ok(score) = scorer.score_record(Record::new(&values)) {
+        // A wrong type, a rejection or no event is an error, and never a panic.
+        let record = Record::new(&values);
+        let mut velocity = Vec::new();
+        if let (Some(windows), Ok(event)) = (scorer.windows(), scorer.event(record)) {
+            velocity.resize(windows.n_features(), 0.0);
+            windows.features(&event, &[], &mut velocity);
+        }
+        if let Ok(score) = scorer.score_record_with(record, &velocity) {
             check(score);
         }
     }

@@ -6,11 +6,12 @@ use super::assert_none;
 use super::source::{code_only, line_of, rust_files, words};
 
 /// Module → the modules it may name: `schema ← record ← features ← model ← artifact` and
-/// `model ← engine, explain ← scorer`. What sits on top (registry, follow, shadow) calls artifact and scorer,
+/// `model ← engine, explain ← scorer`. What sits on top (store, registry, follow, shadow) calls artifact and scorer,
 /// and nothing below names it; artifact knows no scoring, so that the format outlives any engine.
-/// `error` is named by all, and wraps the causes that schema and model define.
-const LAYERS: [(&str, &[&str]); 13] = [
-    ("error", &["schema", "model"]),
+/// `error` is named by all, and wraps the causes that schema, features and model define. A snapshot is a file of
+/// states in the frame of an artifact.
+const LAYERS: [(&str, &[&str]); 15] = [
+    ("error", &["schema", "features", "model"]),
     ("schema", &["error"]),
     ("record", &["error", "schema"]),
     ("features", &["error", "schema", "record"]),
@@ -23,6 +24,8 @@ const LAYERS: [(&str, &[&str]); 13] = [
         &["error", "schema", "record", "features", "model", "engine", "explain", "artifact"],
     ),
     ("counters", &["error", "schema", "record", "features", "artifact", "scorer"]),
+    ("snapshot", &["error", "features", "artifact"]),
+    ("store", &["error", "features", "record", "scorer", "snapshot"]),
     ("registry", &["error", "artifact", "scorer"]),
     ("shadow", &["error", "artifact", "scorer"]),
     ("follow", &["error", "artifact", "scorer", "registry"]),

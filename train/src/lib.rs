@@ -17,6 +17,7 @@ pub mod pipeline;
 pub mod program;
 pub mod rate;
 pub mod registry;
+pub mod replay;
 pub mod report;
 pub mod scoring;
 pub mod split;

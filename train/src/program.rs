@@ -1,9 +1,14 @@
 //! From the configuration and the rows of a fit to a schema and a feature program.
 
+mod windows;
+
+pub use windows::{DEFAULT_AMOUNT_DECIMALS, windows};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use shroff_datasets::{ColumnKind, Values};
+use shroff_datasets::Values;
+use shroff_serve::features::window::{ColumnKind, Windows};
 use shroff_serve::features::{Program, Step, TimePart, Transform, Vocabulary};
 use shroff_serve::schema::{Feature, Input, InputType, MAX_NAME_BYTES, Policy, Schema};
 
@@ -19,12 +24,18 @@ pub const DEFAULT_MIN_COUNT: u64 = 10;
 /// Most categories that get a code, where the configuration does not say.
 pub const DEFAULT_MAX_CATEGORIES: u32 = 255;
 
-/// The columns that features read, with their types, each once, in order of first use.
+/// The columns that features read, with their types, each once, in order of first use; then those that
+/// only velocity reads, by name.
 ///
 /// # Errors
 /// A column that is read as two types.
 pub fn inputs(config: &Config) -> Result<Vec<(String, InputType)>, Error> {
     let mut inputs: Vec<(String, InputType)> = Vec::new();
+    let two_types = |column: &str, one: &str, other: &str| {
+        Error::config(format!(
+            "[[feature]] column = {column:?}: read as {one} and as {other}; a column has one type"
+        ))
+    };
     for feature in &config.features {
         let read = feature.expand().into_iter().flat_map(|(_, read_as)| {
             feature.operands().into_iter().map(move |column| (column, input_type(read_as)))
@@ -32,15 +43,26 @@ pub fn inputs(config: &Config) -> Result<Vec<(String, InputType)>, Error> {
         for (column, input_type) in read {
             match inputs.iter().find(|(name, _)| name == column) {
                 Some((_, other)) if *other != input_type => {
-                    return Err(Error::config(format!(
-                        "[[feature]] column = {column:?}: read as {} and as {}; a column has one type",
-                        other.name(),
-                        input_type.name()
-                    )));
+                    return Err(two_types(column, other.name(), input_type.name()));
                 }
                 Some(_) => {}
                 None => inputs.push((column.to_owned(), input_type)),
             }
+        }
+    }
+    for column in windows(config)?.iter().flat_map(Windows::columns) {
+        let own_type = match column.kind {
+            ColumnKind::Time => InputType::Time,
+            ColumnKind::Number => InputType::Number,
+            ColumnKind::Boolean => InputType::Boolean,
+            _ => InputType::Key,
+        };
+        match inputs.iter().find(|(name, _)| *name == *column.name) {
+            Some((_, other)) if !column.kind.suits(*other) => {
+                return Err(two_types(&column.name, other.name(), own_type.name()));
+            }
+            Some(_) => {}
+            None => inputs.push((column.name.to_string(), own_type)),
         }
     }
     Ok(inputs)
@@ -54,13 +76,18 @@ pub fn inputs(config: &Config) -> Result<Vec<(String, InputType)>, Error> {
 /// A default that is no category, or a schema that serve-lib refuses.
 pub fn fit(config: &Config, events: &Events, rows: &[usize]) -> Result<(Schema, Program), Error> {
     let inputs = inputs(config)?;
+    let windows = windows(config)?;
+    let position = |column: &str| inputs.iter().position(|(name, _)| name == column);
     let mut required = BTreeSet::<usize>::new();
+    // Without a time nothing is in its past.
+    required.extend(windows.iter().filter_map(|windows| position(&windows.program().time)));
     let (mut features, mut steps) = (Vec::new(), Vec::new());
     for feature in &config.features {
-        let position = |column: &str| inputs.iter().position(|(name, _)| name == column);
         let operands: Vec<usize> = feature.operands().into_iter().filter_map(position).collect();
         for (name, read_as) in feature.expand() {
-            let step = fit_step(feature, read_as, &operands, events, rows)?;
+            let n_velocity =
+                steps.iter().filter(|step| matches!(step, Step::Window { .. })).count() as u32;
+            let step = fit_step(feature, read_as, &operands, n_velocity, (events, rows))?;
             let policies = Policies::resolve(feature, &step)?;
             if policies.on_missing == Policy::Reject {
                 required.extend(&operands);
@@ -82,7 +109,7 @@ pub fn fit(config: &Config, events: &Events, rows: &[usize]) -> Result<(Schema, 
     };
     let inputs = inputs.into_iter().enumerate().map(input).collect();
     let schema = Schema { inputs, features, utc_offset_secs: config.columns.utc_offset.secs };
-    let program = Program { steps };
+    let program = Program { steps, windows };
     let sound = schema.check().and_then(|()| program.check(&schema));
     sound.map_err(|error| Error::config(format!("[[feature]] {error}")))?;
     Ok((schema, program))
@@ -93,7 +120,8 @@ fn input_type(read_as: FeatureInput) -> InputType {
         FeatureInput::Number
         | FeatureInput::Log1p
         | FeatureInput::Ratio
-        | FeatureInput::Difference => InputType::Number,
+        | FeatureInput::Difference
+        | FeatureInput::Velocity => InputType::Number,
         FeatureInput::Boolean => InputType::Boolean,
         FeatureInput::Category | FeatureInput::Rate => InputType::Text,
         FeatureInput::Part(_) | FeatureInput::TimeDifference(_) => InputType::Time,
@@ -104,8 +132,8 @@ fn fit_step(
     feature: &FeatureConfig,
     read_as: FeatureInput,
     operands: &[usize],
-    events: &Events,
-    rows: &[usize],
+    velocity: u32,
+    (events, rows): (&Events, &[usize]),
 ) -> Result<Step, Error> {
     let operand = |at: usize| operands.get(at).copied().unwrap_or_default() as u32;
     let (input, inputs) = (operand(0), [operand(0), operand(1)]);
@@ -123,6 +151,7 @@ fn fit_step(
         FeatureInput::Ratio => computed(Transform::Ratio { inputs }),
         FeatureInput::Difference => computed(Transform::Difference { inputs }),
         FeatureInput::TimeDifference(unit) => computed(Transform::TimeDifference { inputs, unit }),
+        FeatureInput::Velocity => Step::Window { feature: velocity, range },
     })
 }
 
@@ -134,7 +163,7 @@ fn fit_vocabulary(
     rows: &[usize],
 ) -> Result<Vocabulary, Error> {
     let column = events
-        .column(&feature.column, ColumnKind::Text)
+        .column(&feature.column, shroff_datasets::ColumnKind::Text)
         .ok_or_else(|| Error::data(format!("column {:?} was not read as text", feature.column)))?;
     let Values::Text(text) = column.values() else { return Ok(Vocabulary::default()) };
     let mut counts = vec![0_u64; text.dictionary().len()];
@@ -204,7 +233,7 @@ impl Policies {
 /// Out of range, a number is treated as missing; other features know no range.
 fn default_policy(step: &Step) -> Policy {
     match step {
-        Step::Number { .. } | Step::Transform { .. } => Policy::AsMissing,
+        Step::Number { .. } | Step::Transform { .. } | Step::Window { .. } => Policy::AsMissing,
         _ => Policy::Learned,
     }
 }

@@ -12,6 +12,7 @@ use shroff_serve::{
 use crate::error::Error;
 use crate::events::{Events, value};
 use crate::matrix::Matrix;
+use crate::replay::Velocity;
 
 /// Rows a thread takes at a time.
 const CHUNK_ROWS: usize = 4_096;
@@ -37,7 +38,7 @@ pub fn encode(
             for (slots, &row) in values.chunks_mut(n_features).zip(rows) {
                 fill(&mut record, &columns, row);
                 program
-                    .encode(schema, Record::new(&record), slots)
+                    .encode(schema, Record::new(&record), events.velocity.row(row), slots)
                     .map_err(|source| Error::Score { row: events.source_row(row), source })?;
             }
             Ok::<(), Error>(())
@@ -69,7 +70,8 @@ pub fn accepted(
         let mut accepted = Vec::with_capacity(rows.len());
         for &row in rows {
             fill(&mut record, &columns, row);
-            match program.encode(schema, Record::new(&record), &mut slots) {
+            let velocity = events.velocity.row(row);
+            match program.encode(schema, Record::new(&record), velocity, &mut slots) {
                 Ok(()) => accepted.push(row),
                 Err(error) if is_rejection(&error) => {}
                 Err(source) => return Err(Error::Score { row: events.source_row(row), source }),
@@ -118,7 +120,7 @@ pub fn odd_values(
             }
         };
         program
-            .odd_values(schema, Record::new(&record), count)
+            .odd_values(schema, Record::new(&record), events.velocity.row(row), count)
             .map_err(|source| Error::Score { row: events.source_row(row), source })?;
     }
     Ok(counts)
@@ -131,25 +133,26 @@ pub fn odd_values(
 pub fn score(scorer: &Scorer, events: &Events, rows: &[usize]) -> Result<Vec<Score>, Error> {
     let columns = events.bind(&scorer.schema().inputs)?;
     let refuse = |row, source| Err(Error::Score { row: events.source_row(row), source });
-    let scores = in_batches(scorer, &columns, rows, refuse)?;
+    let scores = in_batches(scorer, &columns, &events.velocity, rows, refuse)?;
     Ok(scores.into_iter().flatten().collect())
 }
 
-/// Scores rows of columns that stand in the order of the scorer's inputs; none for a row that a
-/// policy rejects.
+/// Scores rows of columns that stand in the order of the scorer's inputs, with their velocity
+/// features; none for a row that a policy rejects.
 ///
 /// # Errors
 /// A column of another type than its input.
 pub fn score_columns(
     scorer: &Scorer,
     columns: &[&Column],
+    velocity: &Velocity,
     rows: &[usize],
 ) -> Result<Vec<Option<Score>>, Error> {
     let refuse = |row, source| match is_rejection(&source) {
         true => Ok(()),
         false => Err(Error::Score { row: row + 1, source }),
     };
-    in_batches(scorer, columns, rows, refuse)
+    in_batches(scorer, columns, velocity, rows, refuse)
 }
 
 /// Encodes and scores some rows at a time; none for a row that has no score, unless `refuse` makes
@@ -157,6 +160,7 @@ pub fn score_columns(
 fn in_batches(
     scorer: &Scorer,
     columns: &[&Column],
+    velocity: &Velocity,
     rows: &[usize],
     refuse: impl Fn(usize, ScoreError) -> Result<(), Error> + Sync,
 ) -> Result<Vec<Option<Score>>, Error> {
@@ -172,7 +176,8 @@ fn in_batches(
             for &row in rows {
                 fill(&mut record, columns, row);
                 let slots = &mut values[n_encoded * n_features..][..n_features];
-                let encoded = scorer.encode(Record::new(&record), slots);
+                let past = velocity.row(row);
+                let encoded = scorer.encode_with(Record::new(&record), past, slots);
                 is_encoded.push(encoded.is_ok());
                 match encoded {
                     Ok(()) => n_encoded += 1,

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::error::RejectReason;
 use crate::features::Program;
+use crate::features::state::{EntityState, StateError};
+use crate::features::window::Windows;
 use crate::model::{Calibration, Model};
 use crate::record::Value;
 use crate::schema::{MAX_NAME_BYTES, Schema};
@@ -50,6 +52,9 @@ pub struct Bands {
 pub struct GoldenRecord {
     /// One value per input.
     pub values: Vec<OwnedValue>,
+    /// For each key of the windows the state of the record's entity, as
+    /// [`EntityState::encode`] gives it; none for an entity of which nothing is known. Empty without windows.
+    pub states: Vec<Option<Vec<u8>>>,
     /// The score or the rejection.
     pub expected: Expected,
 }
@@ -162,6 +167,23 @@ pub struct Window {
     pub rows: u64,
     /// Of them frauds.
     pub frauds: u64,
+}
+
+impl GoldenRecord {
+    /// The states, each of its key.
+    ///
+    /// # Errors
+    /// Bytes that are no state of these windows.
+    pub(crate) fn decoded_states(
+        &self,
+        windows: Option<&Windows>,
+    ) -> Result<Vec<Option<EntityState>>, StateError> {
+        let Some(windows) = windows else { return Ok(Vec::new()) };
+        let decoded = self.states.iter().enumerate().map(|(key, bytes)| {
+            bytes.as_ref().map(|bytes| EntityState::decode(windows, key, bytes)).transpose()
+        });
+        decoded.collect()
+    }
 }
 
 impl OwnedValue {

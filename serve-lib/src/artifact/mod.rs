@@ -6,7 +6,7 @@ mod codec;
 mod contents;
 mod read;
 mod section;
-mod wire;
+pub(crate) mod wire;
 mod write;
 
 pub use contents::{

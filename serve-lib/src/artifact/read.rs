@@ -5,6 +5,7 @@ use super::section::{self, Section};
 use super::wire::{self, Frame};
 use super::{ArtifactId, GOLDEN_RECORDS, section::Body};
 use crate::error::{Error, ErrorKind};
+use crate::features::window::Windows;
 
 /// A file that was read and proved, golden records aside: those need a scorer.
 #[derive(Debug, Clone)]
@@ -43,12 +44,12 @@ pub fn read(bytes: &[u8]) -> Result<Artifact, Error> {
     let frame = wire::parse(bytes)?;
     let reader = Reader { bytes, frame: &frame };
     reader.refuse_unknown()?;
-    let schema = reader.required::<section::SchemaV1>()?;
-    let program = reader.required::<section::ProgramV1>()?;
+    let schema = reader.required_either::<section::SchemaV1, section::SchemaV2>()?;
+    let program = reader.required_either::<section::ProgramV1, section::ProgramV2>()?;
     let model = reader.required::<section::ModelV1>()?;
     let calibration = reader.required::<section::CalibrationV1>()?;
     let bands = reader.optional::<section::BandsV1>()?;
-    let golden = reader.optional::<section::GoldenV1>()?;
+    let golden = reader.either::<section::GoldenV1, section::GoldenV2>()?;
     let reasons = reader.optional::<section::ReasonsV1>()?;
     let reference = reader.optional::<section::ReferenceV1>()?;
     let provenance = reader.required::<section::ProvenanceV1>()?;
@@ -111,6 +112,11 @@ pub(super) fn check(contents: &Contents, draft: bool) -> Result<(), Error> {
     if let Some(what) = ReasonCode::problem(&contents.reasons, row_types.len()) {
         return Err(within(Section::Reasons)(ErrorKind::Content { what }));
     }
+    let n_keys = contents.program.windows.as_ref().map_or(0, Windows::n_keys);
+    if contents.golden.iter().any(|golden| golden.states.len() != n_keys) {
+        let what = "a golden record should have a state or none for each key of the windows";
+        return Err(within(Section::Golden)(ErrorKind::Content { what }));
+    }
     if let Some(reference) = &contents.reference {
         let fail = |what| within(Section::Reference)(ErrorKind::Content { what });
         if reference.features.len() != row_types.len() {
@@ -132,7 +138,8 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn refuse_unknown(&self) -> Result<(), Error> {
         let unknown = self.frame.entries.iter().find(|entry| {
-            entry.required && Section::of(entry.kind).is_none_or(|s| s.version() != entry.version)
+            let is_known = |section: Section| (1..=section.version()).contains(&entry.version);
+            entry.required && !Section::of(entry.kind).is_some_and(is_known)
         });
         match unknown {
             Some(entry) => {
@@ -144,8 +151,19 @@ impl Reader<'_> {
     }
 
     fn required<B: Body>(&self) -> Result<B::Content, Error> {
-        self.optional::<B>()?
-            .ok_or_else(|| Error::within(ErrorKind::MissingSection, B::SECTION.name()))
+        self.optional::<B>()?.ok_or_else(|| missing(B::SECTION))
+    }
+
+    fn required_either<A: Body, B: Body<Content = A::Content>>(&self) -> Result<A::Content, Error> {
+        self.either::<A, B>()?.ok_or_else(|| missing(A::SECTION))
+    }
+
+    /// The content of a section that is written in one of two versions.
+    fn either<A: Body, B: Body<Content = A::Content>>(&self) -> Result<Option<A::Content>, Error> {
+        match self.optional::<A>()? {
+            None => self.optional::<B>(),
+            content => Ok(content),
+        }
     }
 
     /// The content of a section; none when it is absent or of an optional version unknown here.
@@ -155,7 +173,7 @@ impl Reader<'_> {
             .frame
             .entries
             .iter()
-            .find(|entry| entry.kind == section.kind() && entry.version == section.version());
+            .find(|entry| entry.kind == section.kind() && entry.version == B::VERSION);
         let Some(entry) = entry else { return Ok(None) };
         if entry.required != section.is_required() {
             let what = "the section's required flag is not what its kind asks for";
@@ -165,4 +183,8 @@ impl Reader<'_> {
             .map(Some)
             .map_err(|kind| Error::within(kind, section.name()))
     }
+}
+
+fn missing(section: Section) -> Error {
+    Error::within(ErrorKind::MissingSection, section.name())
 }

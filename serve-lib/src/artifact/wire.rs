@@ -1,4 +1,4 @@
-//! The only file with byte offsets: the 64-byte header and the section table.
+//! The only file with byte offsets: the 64-byte header and the section table, of artifacts and of snapshots.
 
 use super::{ArtifactId, MAX_ARTIFACT_BYTES};
 use crate::error::{Error, ErrorKind};
@@ -12,14 +12,31 @@ pub const HEADER_BYTES: usize = 64;
 /// Bytes of one entry of the section table.
 pub const SECTION_ENTRY_BYTES: usize = 64;
 
-/// The first bytes of every artifact. A byte above 127 and the line ends show damage by a text
-/// transfer; 1A ends a listing on some terminals.
-const MAGIC: [u8; 8] = [0x89, b'S', b'H', b'R', b'F', 0x0D, 0x0A, 0x1A];
+/// What tells one kind of file from another.
+pub(crate) struct FileKind {
+    /// Its first bytes. A byte above 127 and the line ends show damage by a text transfer; 1A ends a
+    /// listing on some terminals.
+    magic: [u8; 8],
+    pub(crate) max_sections: u32,
+    /// The flags that may be set.
+    flags: u32,
+}
+
+const ARTIFACT: FileKind = FileKind {
+    magic: [0x89, b'S', b'H', b'R', b'F', 0x0D, 0x0A, 0x1A],
+    max_sections: 64,
+    flags: DRAFT,
+};
+/// Its table stands at the end, so that it can be written section by section.
+pub(crate) const SNAPSHOT: FileKind = FileKind {
+    magic: [0x89, b'S', b'H', b'S', b'T', 0x0D, 0x0A, 0x1A],
+    max_sections: 65_536,
+    flags: 0,
+};
 /// Header flag: a draft, without golden records.
 const DRAFT: u32 = 1;
 /// Section flag: a reader that does not know the section must refuse the artifact.
 const REQUIRED: u16 = 1;
-const MAX_SECTIONS: u32 = 64;
 /// The bytes of the header that the root covers, before the root itself.
 const ROOTED_HEADER_BYTES: usize = 32;
 
@@ -28,13 +45,34 @@ const _: () = assert!(SECTION_ENTRY_BYTES == 4 + 2 + 2 + 8 + 8 + 8 + 32);
 
 /// One line of the section table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) kind: u32,
-    pub(super) version: u16,
-    pub(super) required: bool,
-    pub(super) offset: u64,
-    pub(super) length: u64,
-    pub(super) hash: [u8; 32],
+pub(crate) struct Entry {
+    pub(crate) kind: u32,
+    pub(crate) version: u16,
+    pub(crate) required: bool,
+    pub(crate) offset: u64,
+    pub(crate) length: u64,
+    pub(crate) hash: [u8; 32],
+}
+
+impl Entry {
+    /// Appends its bytes.
+    pub(crate) fn write(&self, table: &mut Vec<u8>) {
+        table.extend(self.kind.to_le_bytes());
+        table.extend(self.version.to_le_bytes());
+        table.extend(if self.required { REQUIRED } else { 0 }.to_le_bytes());
+        table.extend(self.offset.to_le_bytes());
+        table.extend(self.length.to_le_bytes());
+        table.extend(0_u64.to_le_bytes());
+        table.extend(self.hash);
+    }
+}
+
+/// What a header says.
+#[derive(Debug)]
+pub(crate) struct Header {
+    pub(crate) n_sections: u32,
+    flags: u32,
+    root: [u8; 32],
 }
 
 /// Header and table of a file whose frame, root and section hashes are proved.
@@ -64,34 +102,40 @@ pub(super) fn assemble(
     let mut table = Vec::with_capacity(table_bytes);
     for (kind, version, required, content) in sections {
         let length = content.len() as u64;
-        table.extend(kind.to_le_bytes());
-        table.extend(version.to_le_bytes());
-        table.extend(if *required { REQUIRED } else { 0 }.to_le_bytes());
-        table.extend(offset.to_le_bytes());
-        table.extend(length.to_le_bytes());
-        table.extend(0_u64.to_le_bytes());
-        table.extend(blake3::hash(content).as_bytes());
+        let (kind, version, required) = (*kind, *version, *required);
+        let hash = *blake3::hash(content).as_bytes();
+        Entry { kind, version, required, offset, length, hash }.write(&mut table);
         offset = offset.checked_add(length).ok_or_else(|| too_large(u64::MAX))?;
     }
     if offset > MAX_ARTIFACT_BYTES {
         return Err(too_large(offset));
     }
     let n_sections = u32::try_from(sections.len()).unwrap_or(u32::MAX);
-    let mut header = Vec::with_capacity(HEADER_BYTES);
-    header.extend(MAGIC);
-    header.extend(FORMAT_VERSION.to_le_bytes());
-    header.extend(n_sections.to_le_bytes());
-    header.extend(offset.to_le_bytes());
-    header.extend(if draft { DRAFT } else { 0 }.to_le_bytes());
-    header.extend(0_u32.to_le_bytes());
-    let root = root(&header, &table);
-    let mut bytes = header;
-    bytes.extend(root);
+    let mut bytes = header(&ARTIFACT, n_sections, offset, if draft { DRAFT } else { 0 }, &table);
     bytes.extend(table);
     for (.., content) in sections {
         bytes.extend(content);
     }
     Ok(bytes)
+}
+
+/// The header of a file of this length with this table.
+pub(crate) fn header(
+    file: &FileKind,
+    n_sections: u32,
+    length: u64,
+    flags: u32,
+    table: &[u8],
+) -> Vec<u8> {
+    let mut header = Vec::with_capacity(HEADER_BYTES);
+    header.extend(file.magic);
+    header.extend(FORMAT_VERSION.to_le_bytes());
+    header.extend(n_sections.to_le_bytes());
+    header.extend(length.to_le_bytes());
+    header.extend(flags.to_le_bytes());
+    header.extend(0_u32.to_le_bytes());
+    header.extend(root(&header, table));
+    header
 }
 
 /// Proves the frame of a file, each step using only what the steps before it proved: size, magic,
@@ -101,8 +145,27 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Frame, Error> {
     if found > MAX_ARTIFACT_BYTES {
         return Err(ErrorKind::TooLarge { limit: MAX_ARTIFACT_BYTES, found }.into());
     }
+    let header = parse_header(&ARTIFACT, bytes, found)?;
+    let (table, entries) = parse_table(bytes.get(HEADER_BYTES..).unwrap_or_default(), &header)?;
+    let start = HEADER_BYTES.saturating_add(table.len()) as u64;
+    check_layout(&entries, start, found, super::section::name)?;
+    let descends = entries.iter().zip(entries.iter().skip(1)).any(|(a, b)| a.kind >= b.kind);
+    if descends {
+        let what = "sections should be in ascending order of kind";
+        return Err(ErrorKind::Header { what }.into());
+    }
+    check_root(bytes, table, &header)?;
+    for entry in &entries {
+        check_hash(entry, section_bytes(bytes, entry), super::section::name(entry.kind))?;
+    }
+    let (id, draft) = (ArtifactId::from_bytes(header.root), header.flags & DRAFT != 0);
+    Ok(Frame { id, draft, entries })
+}
+
+/// Reads the header at the beginning of these bytes, of a file that is `found` bytes long.
+pub(crate) fn parse_header(file: &FileKind, bytes: &[u8], found: u64) -> Result<Header, Error> {
     let mut cursor = Cursor { bytes, position: 0 };
-    if cursor.take::<8>("signature")? != MAGIC {
+    if cursor.take::<8>("signature")? != file.magic {
         return Err(ErrorKind::Magic.into());
     }
     let version = cursor.u32("format version")?;
@@ -115,36 +178,51 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Frame, Error> {
         .into());
     }
     let n_sections = cursor.u32("section count")?;
-    if !(1..=MAX_SECTIONS).contains(&n_sections) {
-        return Err(header_error("the number of sections should be 1 to 64", 12));
+    if !(1..=file.max_sections).contains(&n_sections) {
+        return Err(header_error(
+            "the number of sections should be 1 or more, and no more than such files have",
+            12,
+        ));
     }
     let total = cursor.u64("file length")?;
     if total != found {
         return Err(Error::at(ErrorKind::Length { what: "file", expected: total, found }, 16));
     }
     let flags = cursor.u32("flags")?;
-    if flags & !DRAFT != 0 {
+    if flags & !file.flags != 0 {
         return Err(header_error("an unknown flag is set", 24));
     }
     if cursor.u32("reserved")? != 0 {
         return Err(header_error("the reserved bytes should be zero", 28));
     }
-    let stored_root = cursor.take::<32>("root")?;
-    let entries = (0..n_sections).map(|_| entry(&mut cursor)).collect::<Result<Vec<_>, _>>()?;
-    check_layout(&entries, cursor.position as u64, total)?;
+    let root = cursor.take::<32>("root")?;
+    Ok(Header { n_sections, flags, root })
+}
 
-    let header = bytes.get(..ROOTED_HEADER_BYTES).unwrap_or_default();
-    let table = bytes.get(HEADER_BYTES..cursor.position).unwrap_or_default();
-    if root(header, table) != stored_root {
-        return Err(ErrorKind::Checksum { what: "header and section table" }.into());
+/// The table at the beginning of these bytes, and what it says.
+pub(crate) fn parse_table<'a>(
+    bytes: &'a [u8],
+    header: &Header,
+) -> Result<(&'a [u8], Vec<Entry>), Error> {
+    let mut cursor = Cursor { bytes, position: 0 };
+    let entries = (0..header.n_sections).map(|_| entry(&mut cursor)).collect::<Result<_, _>>()?;
+    Ok((bytes.get(..cursor.position).unwrap_or_default(), entries))
+}
+
+/// Proves that header and table are those that were written; the first bytes of the file are the header.
+pub(crate) fn check_root(bytes: &[u8], table: &[u8], header: &Header) -> Result<(), Error> {
+    if root(bytes.get(..ROOTED_HEADER_BYTES).unwrap_or_default(), table) == header.root {
+        return Ok(());
     }
-    for entry in &entries {
-        if *blake3::hash(section_bytes(bytes, entry)).as_bytes() != entry.hash {
-            let kind = ErrorKind::Checksum { what: "section's content" };
-            return Err(Error::within(kind, super::section::name(entry.kind)));
-        }
+    Err(ErrorKind::Checksum { what: "header and section table" }.into())
+}
+
+/// Proves that a section's content is that which was written.
+pub(crate) fn check_hash(entry: &Entry, content: &[u8], name: &'static str) -> Result<(), Error> {
+    if *blake3::hash(content).as_bytes() == entry.hash {
+        return Ok(());
     }
-    Ok(Frame { id: ArtifactId::from_bytes(stored_root), draft: flags & DRAFT != 0, entries })
+    Err(Error::within(ErrorKind::Checksum { what: "section's content" }, name))
 }
 
 /// The content of a section whose bounds [`parse`] proved.
@@ -179,22 +257,18 @@ fn entry(cursor: &mut Cursor<'_>) -> Result<Entry, Error> {
     Ok(Entry { kind, version, required: flags & REQUIRED != 0, offset, length, hash })
 }
 
-/// Kinds ascend, sections follow one another without gap or overlap and end with the file: a file
-/// has one meaning.
-fn check_layout(entries: &[Entry], start: u64, total: u64) -> Result<(), Error> {
+/// Sections follow one another from `start` to `total` without gap or overlap: a file has one meaning.
+pub(crate) fn check_layout(
+    entries: &[Entry],
+    start: u64,
+    total: u64,
+    name: fn(u32) -> &'static str,
+) -> Result<(), Error> {
     let mut expected = start;
-    let mut last_kind = None;
     for entry in entries {
-        if last_kind.is_some_and(|last| entry.kind <= last) {
-            return Err(ErrorKind::Header {
-                what: "sections should be in ascending order of kind",
-            }
-            .into());
-        }
-        last_kind = Some(entry.kind);
         if entry.offset != expected {
             let kind = ErrorKind::Length { what: "section offset", expected, found: entry.offset };
-            return Err(Error::within(kind, super::section::name(entry.kind)));
+            return Err(Error::within(kind, name(entry.kind)));
         }
         expected =
             expected.checked_add(entry.length).filter(|end| *end <= total).ok_or_else(|| {
@@ -204,7 +278,7 @@ fn check_layout(entries: &[Entry], start: u64, total: u64) -> Result<(), Error> 
                     expected: rest,
                     found: entry.length,
                 };
-                Error::within(kind, super::section::name(entry.kind))
+                Error::within(kind, name(entry.kind))
             })?;
     }
     if expected != total {

@@ -25,8 +25,8 @@ pub fn write_draft(contents: &Contents) -> Result<Vec<u8>, Error> {
 fn assemble(contents: &Contents, draft: bool) -> Result<Vec<u8>, Error> {
     read::check(contents, draft)?;
     let mut sections = vec![
-        encode::<section::SchemaV1>(&contents.schema)?,
-        encode::<section::ProgramV1>(&contents.program)?,
+        either::<section::SchemaV1, section::SchemaV2>(&contents.schema)?,
+        either::<section::ProgramV1, section::ProgramV2>(&contents.program)?,
         encode::<section::ModelV1>(&contents.model)?,
         encode::<section::CalibrationV1>(&contents.calibration)?,
     ];
@@ -34,7 +34,7 @@ fn assemble(contents: &Contents, draft: bool) -> Result<Vec<u8>, Error> {
         sections.push(encode::<section::BandsV1>(bands)?);
     }
     if !draft {
-        sections.push(encode::<section::GoldenV1>(&contents.golden)?);
+        sections.push(either::<section::GoldenV1, section::GoldenV2>(&contents.golden)?);
     }
     if !contents.reasons.is_empty() {
         sections.push(encode::<section::ReasonsV1>(&contents.reasons)?);
@@ -46,9 +46,16 @@ fn assemble(contents: &Contents, draft: bool) -> Result<Vec<u8>, Error> {
     wire::assemble(draft, &sections)
 }
 
+/// In the older of two versions that holds the content.
+fn either<A: Body, B: Body<Content = A::Content>>(
+    content: &A::Content,
+) -> Result<(u32, u16, bool, Vec<u8>), Error> {
+    if A::suits(content) { encode::<A>(content) } else { encode::<B>(content) }
+}
+
 fn encode<B: Body>(content: &B::Content) -> Result<(u32, u16, bool, Vec<u8>), Error> {
     let section = B::SECTION;
     let bytes = section::encode::<B>(content)
         .map_err(|kind: ErrorKind| Error::within(kind, section.name()))?;
-    Ok((section.kind(), section.version(), section.is_required(), bytes))
+    Ok((section.kind(), B::VERSION, section.is_required(), bytes))
 }

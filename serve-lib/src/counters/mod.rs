@@ -114,15 +114,28 @@ impl Counters {
     /// # Errors
     /// As [`Scorer::score_record`], and for another model's scorer.
     pub fn score_record(&self, scorer: &Scorer, record: Record<'_>) -> Result<Score, ScoreError> {
+        self.score_record_with(scorer, record, &[])
+    }
+
+    /// As [`Scorer::score_record_with`].
+    ///
+    /// # Errors
+    /// As [`Scorer::score_record_with`], and for another model's scorer.
+    pub fn score_record_with(
+        &self,
+        scorer: &Scorer,
+        record: Record<'_>,
+        velocity: &[f32],
+    ) -> Result<Score, ScoreError> {
         self.check(scorer)?;
         self.watched(|odd| {
-            let result = scorer.score_record_watched(record, odd);
+            let result = scorer.score_record_watched(record, velocity, odd);
             if let Some(Reason::Policy(_)) = Reason::of(&result) {
                 // Encoding ended at the value that is rejected: look at all of them.
                 odd.n_found = 0;
                 let contents = scorer.contents();
                 let tell = |feature, what| odd.odd(feature, what);
-                contents.program.odd_values(&contents.schema, record, tell)?;
+                contents.program.odd_values(&contents.schema, record, velocity, tell)?;
             }
             result
         })
@@ -137,8 +150,25 @@ impl Counters {
         T: Serialize + ?Sized,
         U: Serialize + ?Sized,
     {
+        self.score_bound_with(bound, value, &[])
+    }
+
+    /// As [`Bound::score_like_with`].
+    ///
+    /// # Errors
+    /// As [`Bound::score_like_with`], and for a type bound to another model's scorer.
+    pub fn score_bound_with<T, U>(
+        &self,
+        bound: &Bound<'_, T>,
+        value: &U,
+        velocity: &[f32],
+    ) -> Result<Score, ScoreError>
+    where
+        T: Serialize + ?Sized,
+        U: Serialize + ?Sized,
+    {
         self.check(bound.scorer())?;
-        self.watched(|odd| bound.score_watched(value, odd))
+        self.watched(|odd| bound.score_watched(value, velocity, odd))
     }
 
     /// The counts so far. Scoring goes on meanwhile: of transactions just being counted some numbers

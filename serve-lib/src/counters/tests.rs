@@ -3,14 +3,18 @@
 use serde::Serialize;
 
 use super::*;
-use crate::artifact::{Bands, OwnedValue, write_draft};
+use crate::artifact::{Bands, Contents, OwnedValue, write_draft};
 use crate::error::ScoreErrorKind;
 use crate::record::{Timestamp, Value};
+use crate::scorer::tests::velocity::model;
 
 /// A golden artifact's model, with three bands: odd amounts and countries of `averaged` count as
 /// missing; `computed` has features of two inputs and rejects for two reasons.
 fn scorer(name: &str) -> Scorer {
-    let mut contents = golden(name).contents().clone();
+    with_bands(golden(name).contents().clone())
+}
+
+fn with_bands(mut contents: Contents) -> Scorer {
     contents.bands = Some(Bands {
         names: ["low", "watch", "block"].map(str::to_owned).to_vec(),
         edges: vec![0.1, 0.3],
@@ -62,11 +66,15 @@ impl<'a> Payment<'a> {
     }
 }
 
-/// What these records should come to when each is scored `times` times: one after the other, into
-/// plain numbers.
-fn recounted(scorer: &Scorer, records: &[Vec<Value<'_>>], times: u64) -> Counts {
+/// What these records, each with the values of its velocity features, should come to when each is
+/// scored `times` times: one after the other, into plain numbers.
+fn recounted<'a>(
+    scorer: &Scorer,
+    records: impl Iterator<Item = (&'a [Value<'a>], &'a [f32])>,
+    times: u64,
+) -> Counts {
     let mut counts = Counters::new(scorer).snapshot();
-    for values in records {
+    for (values, velocity) in records {
         let record = Record::new(values);
         let program = &scorer.contents().program;
         let odd = |at: usize, what| {
@@ -77,8 +85,8 @@ fn recounted(scorer: &Scorer, records: &[Vec<Value<'_>>], times: u64) -> Counts 
                 RejectReason::OutOfRange => feature.out_of_range.as_mut().expect("a number"),
             } += times;
         };
-        program.odd_values(scorer.schema(), record, odd).expect("the types fit");
-        match scorer.score_record(record) {
+        program.odd_values(scorer.schema(), record, velocity, odd).expect("the types fit");
+        match scorer.score_record_with(record, velocity) {
             Ok(score) => {
                 let bin = PROBABILITY_EDGES.iter().position(|edge| score.probability <= *edge);
                 counts.bins[bin.unwrap_or(PROBABILITY_EDGES.len())] += times;
@@ -96,6 +104,12 @@ fn recounted(scorer: &Scorer, records: &[Vec<Value<'_>>], times: u64) -> Counts 
     counts
 }
 
+fn without_past<'a>(
+    records: &'a [Vec<Value<'a>>],
+) -> impl Iterator<Item = (&'a [Value<'a>], &'a [f32])> {
+    records.iter().map(|values| (&**values, &[][..]))
+}
+
 #[track_caller]
 fn assert_same(found: Counts, mut expected: Counts) {
     // The sum is of probabilities rounded down, the rest is exact.
@@ -111,7 +125,7 @@ fn records_and_structs_count_alike() {
     for (name, reasons) in [("averaged", (true, false)), ("computed", (true, true))] {
         let (scorer, golden) = (scorer(name), golden(name));
         let records = records(&golden);
-        let expected = recounted(&scorer, &records, 1);
+        let expected = recounted(&scorer, without_past(&records), 1);
         let rejected = expected.rejected;
         assert_eq!((rejected.missing > 0, rejected.out_of_range > 0), reasons);
         let odd = |of: fn(&FeatureCounts) -> u64| expected.features.iter().map(of).sum::<u64>();
@@ -129,6 +143,41 @@ fn records_and_structs_count_alike() {
         assert_same(by_record.snapshot(), expected.clone());
         assert_same(by_struct.snapshot(), expected);
     }
+}
+
+#[test]
+fn velocity_features_are_counted_like_any_other() {
+    let scorer = with_bands(model::contents());
+    let payments = model::payments(60);
+    let records: Vec<_> = payments.iter().map(model::Payment::record).collect();
+    // Each feature in turn is missing, expected, beyond a range that one of them has, and infinite.
+    let velocity: Vec<[f32; 6]> = (0..60)
+        .map(|at| {
+            let mut values = [2.0; 6];
+            values[at % 6] = [f32::NAN, 0.0, 4.5, f32::INFINITY, f32::NAN][at / 6 % 5];
+            values
+        })
+        .collect();
+    let past = records.iter().zip(&velocity).map(|(values, past)| (&values[..], &past[..]));
+    let expected = recounted(&scorer, past, 1);
+    // The row has the windows from the last to the first, which is the one with a range.
+    let odd = |feature: &FeatureCounts| (feature.missing, feature.out_of_range);
+    let odd: Vec<_> = expected.features[1..].iter().map(odd).collect();
+    assert_eq!(odd, [[(4, Some(2)); 5].as_slice(), &[(4, Some(4))]].concat());
+    assert_eq!((expected.scored(), expected.rejected.out_of_range), (46, 14));
+
+    let (by_record, by_struct) = (Counters::new(&scorer), Counters::new(&scorer));
+    let bound = scorer.bind(&payments[0]).expect("it binds");
+    for ((payment, values), past) in payments.iter().zip(&records).zip(&velocity) {
+        let record = Record::new(values);
+        let plain = scorer.score_record_with(record, past);
+        assert_eq!(by_record.score_record_with(&scorer, record, past), plain);
+        assert_eq!(by_struct.score_bound_with(&bound, payment, past), plain);
+    }
+    assert_same(by_record.snapshot(), expected.clone());
+    assert_same(by_struct.snapshot(), expected);
+    by_record.score_record(&scorer, Record::new(&records[0])).expect_err("no past is given");
+    assert_eq!(by_record.snapshot().rejected.wrong_shape, 1);
 }
 
 #[test]
@@ -153,7 +202,8 @@ fn counts_of_threads_add_up() {
             scored = now;
         }
     });
-    assert_same(counters.snapshot(), recounted(&scorer, &records, N_THREADS * N_ROUNDS));
+    let expected = recounted(&scorer, without_past(&records), N_THREADS * N_ROUNDS);
+    assert_same(counters.snapshot(), expected);
 }
 
 #[test]

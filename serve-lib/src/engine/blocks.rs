@@ -36,7 +36,7 @@ pub(crate) struct Blocks {
     parts: Vec<Part>,
     numeric: Vec<Numeric>,
     coded: Vec<Coded>,
-    leaves: Vec<[f64; WORD]>,
+    leaves: Lines,
 }
 
 /// A feature that is asked about; it has two columns in a block.
@@ -102,6 +102,18 @@ type Column = [[f32; 16]; STEPS];
 type Lanes = [Sums; 16];
 type Sums = [[f64; 16]; STEPS];
 
+/// Begins a line of the cache, so that no load of a whole register touches two.
+#[repr(align(64))]
+struct Aligned<T>(T);
+
+/// Leaves that begin a line of the cache, for the same reason.
+#[derive(Debug)]
+struct Lines {
+    values: Vec<f64>,
+    /// The position of the first.
+    first: usize,
+}
+
 // Every column of a question was proved to be one of the features' when the questions were made,
 // which are at most `F`, every share of a list to lie within it, and every leaf number within the
 // leaves of its tree.
@@ -110,7 +122,7 @@ impl Blocks {
     #[inline(always)]
     fn trees(&self) -> impl Iterator<Item = Tree<'_>> {
         let (mut parts, mut numeric) = (&self.parts[..], &self.numeric[..]);
-        let (mut coded, mut leaves) = (&self.coded[..], &self.leaves[..]);
+        let (mut coded, mut leaves) = (&self.coded[..], self.leaves.words());
         self.trees.iter().map(move |shape| Tree {
             parts: share(&mut parts, shape.n_parts),
             numeric: share(&mut numeric, shape.n_numeric),
@@ -185,6 +197,23 @@ impl Blocks {
         for (margin, sum) in margins.iter_mut().zip(lanes[0].as_flattened()) {
             *margin = self.aggregation.margin_of_sum(*sum, self.trees.len());
         }
+    }
+}
+
+impl Lines {
+    fn new(leaves: &[[f64; WORD]]) -> Self {
+        let leaves = leaves.as_flattened();
+        let per_line = 64 / size_of::<f64>();
+        let mut values: Vec<f64> = Vec::with_capacity(leaves.len() + per_line);
+        let first = values.as_ptr().align_offset(64).min(per_line);
+        values.resize(first, 0.0);
+        values.extend_from_slice(leaves);
+        Self { values, first }
+    }
+
+    #[inline]
+    fn words(&self) -> &[[f64; WORD]] {
+        self.values[self.first..].as_chunks().0
     }
 }
 

@@ -40,12 +40,17 @@ struct Block {
     ranked: Vec<Ranked>,
     coded: Vec<Coded>,
     /// Of each ranked feature its pivots, then its cuts, in ascending order, NaN behind them.
-    cuts: Vec<[f32; 16]>,
+    cuts: Vec<Line<f32>>,
     /// `n_groups` entries a rank: the words of sixteen trees each.
-    tables: Vec<[u32; 16]>,
+    tables: Vec<Line<u32>>,
     /// By group and tree. A place without a tree holds 0, which changes no lane.
     leaves: Vec<[[f64; MAX_LEAVES]; 16]>,
 }
+
+/// A line of the cache, so that no load of it touches two.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+struct Line<T>([T; 16]);
 
 /// A numeric feature. A cut is the least value that a split sends right; the first is −∞, so that
 /// rank 0 is that of a missing value, which is at or above none.
@@ -123,20 +128,21 @@ impl Block {
         let mut words = [_mm512_set1_epi32(-1); G];
         for ranked in &self.ranked {
             let value = _mm512_set1_ps(row[ranked.feature]);
-            let reached = |cuts| _mm512_cmp_ps_mask::<_CMP_LE_OQ>(load_16_f32(cuts), value);
+            let reached =
+                |Line(cuts): &Line<f32>| _mm512_cmp_ps_mask::<_CMP_LE_OQ>(load_16_f32(cuts), value);
             let mut sixteen = 0;
             for pivots in &self.cuts[ranked.first_pivots..ranked.first_cuts] {
                 sixteen += reached(pivots).count_ones() as usize;
             }
             let within = reached(&self.cuts[ranked.first_cuts + sixteen]).count_ones() as usize;
             let entries = self.entries::<G>(ranked.first_entry, sixteen * 16 + within);
-            for (words, entry) in words.iter_mut().zip(entries) {
+            for (words, Line(entry)) in words.iter_mut().zip(entries) {
                 *words = _mm512_and_si512(*words, load_16_u32(entry));
             }
         }
         for coded in &self.coded {
             let entries = self.entries::<G>(coded.first_entry, coded.rank(row[coded.feature]));
-            for (words, entry) in words.iter_mut().zip(entries) {
+            for (words, Line(entry)) in words.iter_mut().zip(entries) {
                 *words = _mm512_and_si512(*words, load_16_u32(entry));
             }
         }
@@ -153,7 +159,7 @@ impl Block {
         let mut words = [[_mm256_set1_epi32(-1); 2]; G];
         for ranked in &self.ranked {
             let value = _mm256_set1_ps(row[ranked.feature]);
-            let reached = |cuts: &[f32; 16]| {
+            let reached = |Line(cuts): &Line<f32>| {
                 let [low, high] = halves(cuts).map(|half| {
                     _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_LE_OQ>(load_8_f32(half), value))
                 });
@@ -182,15 +188,15 @@ impl Block {
     }
 
     #[inline(always)]
-    fn entries<const G: usize>(&self, first: usize, rank: usize) -> &[[u32; 16]] {
+    fn entries<const G: usize>(&self, first: usize, rank: usize) -> &[Line<u32>] {
         &self.tables[first + rank * G..][..G]
     }
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn and_avx2<const G: usize>(words: &mut [[__m256i; 2]; G], entries: &[[u32; 16]]) {
-    for (words, entry) in words.iter_mut().zip(entries) {
+fn and_avx2<const G: usize>(words: &mut [[__m256i; 2]; G], entries: &[Line<u32>]) {
+    for (words, Line(entry)) in words.iter_mut().zip(entries) {
         for (words, half) in words.iter_mut().zip(halves(entry)) {
             *words = _mm256_and_si256(*words, load_8_u32(half));
         }

@@ -35,8 +35,9 @@ struct Group {
     leaves: Vec<f64>,
 }
 
-/// One question of each tree.
+/// One question of each tree. In two lines of the cache, so that no load touches a third.
 #[derive(Debug, Clone)]
+#[repr(align(64))]
 struct Level {
     /// The feature, and [`NEGATE`].
     feature: [u32; 16],

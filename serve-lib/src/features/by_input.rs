@@ -15,6 +15,8 @@ pub(crate) struct ByInput {
     /// Those of an input in ascending order of their features.
     fed: Vec<Fed>,
     n_pairs: usize,
+    /// The features that are velocity features, which no input feeds.
+    windows: Vec<u32>,
 }
 
 /// A feature that an input feeds.
@@ -57,7 +59,7 @@ impl ByInput {
             let mut slot = 0_u32;
             for (feature, step) in (0_u32..).zip(&program.steps) {
                 let is_second = step.second_input() == Some(input);
-                if is_second || step.input() == input {
+                if is_second || step.input() == Some(input) {
                     let pair = step.second_input().map(|_| Pair { slot, is_second });
                     fed.push(Fed { feature, pair });
                 }
@@ -74,7 +76,9 @@ impl ByInput {
             });
         }
         let n_pairs = program.steps.iter().filter(|step| step.second_input().is_some()).count();
-        Self { targets, fed, n_pairs }
+        let is_window = |(_, step): &(u32, &Step)| step.input().is_none();
+        let windows = (0..).zip(&program.steps).filter(is_window).map(|(feature, _)| feature);
+        Self { targets, fed, n_pairs, windows: windows.collect() }
     }
 
     /// How many operands may wait for their other at the same time.
@@ -83,10 +87,12 @@ impl ByInput {
     }
 }
 
-/// A row in the making. It is whole when every input was fed once, in whatever order.
+/// A row in the making. It is whole when every input was fed once, in whatever order, and the velocity
+/// features were.
 pub(crate) struct RowFill<'a, W> {
     targets: &'a [Target],
     by_input: &'a [Fed],
+    windows: &'a [u32],
     steps: &'a [Step],
     features: &'a [Feature],
     utc_offset_secs: i32,
@@ -116,6 +122,7 @@ impl<'a, W: Watch> RowFill<'a, W> {
         Self {
             targets: &by_input.targets,
             by_input: &by_input.fed,
+            windows: &by_input.windows,
             steps: &program.steps,
             features: &schema.features,
             utc_offset_secs: schema.utc_offset_secs,
@@ -123,6 +130,15 @@ impl<'a, W: Watch> RowFill<'a, W> {
             waiting,
             watch,
             rejected: None,
+        }
+    }
+
+    /// Computes all velocity features from their values, one for each of the program's.
+    #[inline]
+    pub(crate) fn feed_velocity(&mut self, velocity: &[f32]) {
+        for &feature in self.windows {
+            let value = self.steps[feature as usize].window_operand(velocity);
+            self.fill(feature, value);
         }
     }
 

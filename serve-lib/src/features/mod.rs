@@ -6,10 +6,13 @@ mod civil;
 mod outcome;
 mod program;
 mod rate;
+pub mod state;
 #[cfg(test)]
 mod tests;
 mod transform;
+mod velocity;
 mod vocabulary;
+pub mod window;
 
 pub(crate) use by_input::{ByInput, RowFill, Waiting};
 pub use civil::TimePart;

@@ -1,6 +1,7 @@
 //! One step per feature: read an input, turn it into a number, apply the feature's policies.
 
 use super::outcome::{Outcome, Unwatched, Watch, number};
+use super::window::Windows;
 use super::{RateTable, TimePart, Transform, Vocabulary};
 use crate::error::{RejectReason, ScoreError};
 use crate::record::{Record, Value};
@@ -11,6 +12,8 @@ use crate::schema::{Feature, InputType, Policy, RowType, Schema, SchemaError, ca
 pub struct Program {
     /// The steps.
     pub steps: Vec<Step>,
+    /// Velocity features, each of which one [`Step::Window`] takes; none where there are none.
+    pub windows: Option<Windows>,
 }
 
 /// How one feature is computed.
@@ -57,23 +60,35 @@ pub enum Step {
         /// The rates of the values that are known.
         table: RateTable,
     },
+    /// The value of a velocity feature. Outside `range`, or infinite, it is out of range.
+    Window {
+        /// Position among the features of the program's [`windows`](Program::windows).
+        feature: u32,
+        /// The least and greatest value expected.
+        range: Option<(f64, f64)>,
+    },
 }
 
 impl Program {
     /// Turns a record into a row. Each value is decided by its own inputs and policies alone, so a
     /// row never depends on an earlier one.
     ///
+    /// `velocity` has a value for each feature of the program's windows, as
+    /// [`Windows::features`] gives them; it is empty where the program has no windows.
+    ///
     /// Cost: a few nanoseconds a number, a hash of its text a category; no allocation.
     ///
     /// # Errors
-    /// A record or row of another length, a value of another type, or a policy that rejects.
+    /// A record, row or velocity of another length, a value of another type, or a policy that
+    /// rejects.
     pub fn encode(
         &self,
         schema: &Schema,
         record: Record<'_>,
+        velocity: &[f32],
         row: &mut [f32],
     ) -> Result<(), ScoreError> {
-        self.encode_watched(schema, record, row, &mut Unwatched)
+        self.encode_watched(schema, record, velocity, row, &mut Unwatched)
     }
 
     /// As [`Program::encode`]; `watch` is told of the odd values, up to one that is rejected.
@@ -81,10 +96,12 @@ impl Program {
         &self,
         schema: &Schema,
         record: Record<'_>,
+        velocity: &[f32],
         row: &mut [f32],
         watch: &mut impl Watch,
     ) -> Result<(), ScoreError> {
         check_record(schema, record)?;
+        self.check_velocity(velocity)?;
         if row.len() != self.steps.len() {
             return Err(ScoreError::row_length(self.steps.len(), row.len()));
         }
@@ -92,26 +109,29 @@ impl Program {
         for (position, ((step, feature), slot)) in steps {
             let odd = |what| watch.odd(position, what);
             *slot = step
-                .fill_record(feature, record.values(), schema.utc_offset_secs, odd)
+                .fill_record(feature, record.values(), velocity, schema.utc_offset_secs, odd)
                 .map_err(|reason| ScoreError::rejected(feature.name.clone(), reason))?;
         }
         Ok(())
     }
 
     /// Tells which features have a value that a policy decides on, whatever it decides: for each the
-    /// position and what is odd, in the order of the schema. No row is made.
+    /// position and what is odd, in the order of the schema. No row is made. `velocity` is as
+    /// [`encode`](Program::encode) takes it.
     ///
     /// # Errors
-    /// A record of another length, a value of another type.
+    /// A record or velocity of another length, a value of another type.
     pub fn odd_values(
         &self,
         schema: &Schema,
         record: Record<'_>,
+        velocity: &[f32],
         mut odd: impl FnMut(usize, RejectReason),
     ) -> Result<(), ScoreError> {
         check_record(schema, record)?;
+        self.check_velocity(velocity)?;
         for (position, step) in self.steps.iter().enumerate() {
-            let outcome = step.evaluate_record(record.values(), schema.utc_offset_secs);
+            let outcome = step.evaluate_record(record.values(), velocity, schema.utc_offset_secs);
             if let Err(what) = outcome.sound() {
                 odd(position, what);
             }
@@ -120,7 +140,8 @@ impl Program {
     }
 
     /// Proves that the steps suit the schema: one a feature, inputs of the right type, sound
-    /// vocabularies, policies that apply.
+    /// vocabularies, policies that apply; and that windows read inputs of fitting types and each
+    /// feature of them is one step's.
     ///
     /// # Errors
     /// What is wrong, and with which feature.
@@ -128,7 +149,7 @@ impl Program {
         if self.steps.len() != schema.features.len() {
             return Err(SchemaError::new("program", "should have one step a feature"));
         }
-        let mut required = vec![false; schema.inputs.len()];
+        let mut required = self.check_windows(schema)?;
         for (step, feature) in self.steps.iter().zip(&schema.features) {
             let fail = |problem| Err(SchemaError::new(&feature.name, problem));
             for input in step.inputs() {
@@ -141,7 +162,7 @@ impl Program {
                 }
                 *required |= feature.on_missing == Policy::Reject;
             }
-            if step.second_input() == Some(step.input()) {
+            if step.second_input().is_some() && step.second_input() == step.input() {
                 return fail("reads the same input twice");
             }
             if feature.kind != step.row_type() {
@@ -170,14 +191,15 @@ impl Program {
     }
 }
 
-fn check_record(schema: &Schema, record: Record<'_>) -> Result<(), ScoreError> {
+/// Proves that a record has a value of the right type for each input.
+pub(super) fn check_record(schema: &Schema, record: Record<'_>) -> Result<(), ScoreError> {
     let values = record.values();
     if values.len() != schema.inputs.len() {
         return Err(ScoreError::record_length(schema.inputs.len(), values.len()));
     }
     for (input, value) in schema.inputs.iter().zip(values) {
         if !value.fits(input.input_type) {
-            let (name, found) = (input.name.clone(), value.type_name());
+            let (name, found) = (input.name.clone(), value.misfit(input.input_type));
             return Err(ScoreError::wrong_type(name, input.input_type.name(), found));
         }
     }
@@ -185,16 +207,17 @@ fn check_record(schema: &Schema, record: Record<'_>) -> Result<(), ScoreError> {
 }
 
 impl Step {
-    /// The position of the input it reads, of two the first.
-    pub fn input(&self) -> usize {
-        match self {
+    /// The position of the input it reads, of two the first; none for a velocity feature.
+    pub fn input(&self) -> Option<usize> {
+        Some(match self {
             Self::Number { input, .. }
             | Self::Boolean { input }
             | Self::Category { input, .. }
             | Self::TimePart { input, .. }
             | Self::Rate { input, .. } => *input as usize,
             Self::Transform { transform, .. } => transform.inputs().0 as usize,
-        }
+            Self::Window { .. } => return None,
+        })
     }
 
     /// The position of the second input, for a step that reads two.
@@ -205,15 +228,15 @@ impl Step {
         }
     }
 
-    /// The positions of the inputs it reads: one or two.
+    /// The positions of the inputs it reads: one or two; none for a velocity feature.
     pub fn inputs(&self) -> impl Iterator<Item = usize> + use<> {
-        [self.input()].into_iter().chain(self.second_input())
+        self.input().into_iter().chain(self.second_input())
     }
 
-    /// The type of the inputs it reads.
+    /// The type of the inputs it reads; a velocity feature is a number.
     pub fn input_type(&self) -> InputType {
         match self {
-            Self::Number { .. } => InputType::Number,
+            Self::Number { .. } | Self::Window { .. } => InputType::Number,
             Self::Boolean { .. } => InputType::Boolean,
             Self::Category { .. } | Self::Rate { .. } => InputType::Text,
             Self::TimePart { .. } => InputType::Time,
@@ -240,7 +263,7 @@ impl Step {
             RejectReason::Missing => true,
             RejectReason::Unseen => matches!(self, Self::Category { .. } | Self::Rate { .. }),
             RejectReason::OutOfRange => {
-                matches!(self, Self::Number { .. } | Self::Transform { .. })
+                matches!(self, Self::Number { .. } | Self::Transform { .. } | Self::Window { .. })
             }
         }
     }
@@ -251,10 +274,11 @@ impl Step {
         &self,
         feature: &Feature,
         values: &[Value<'_>],
+        velocity: &[f32],
         utc_offset_secs: i32,
         odd: impl FnOnce(RejectReason),
     ) -> Result<f32, RejectReason> {
-        match self.operands(values) {
+        match self.operands(values, velocity) {
             (value, None) => self.fill(feature, value, utc_offset_secs, odd),
             (first, Some(second)) => self.fill_pair(feature, first, second, odd),
         }
@@ -293,18 +317,37 @@ impl Step {
         self.evaluate_pair(first, second).settle(feature, odd)
     }
 
-    fn evaluate_record(&self, values: &[Value<'_>], utc_offset_secs: i32) -> Outcome {
-        match self.operands(values) {
+    fn evaluate_record(
+        &self,
+        values: &[Value<'_>],
+        velocity: &[f32],
+        utc_offset_secs: i32,
+    ) -> Outcome {
+        match self.operands(values, velocity) {
             (value, None) => self.evaluate(value, utc_offset_secs),
             (first, Some(second)) => self.evaluate_pair(first, second),
         }
     }
 
     #[inline]
-    fn operands<'v>(&self, values: &[Value<'v>]) -> (Value<'v>, Option<Value<'v>>) {
+    fn operands<'v>(
+        &self,
+        values: &[Value<'v>],
+        velocity: &[f32],
+    ) -> (Value<'v>, Option<Value<'v>>) {
         // An input of a checked program exists; were it not so, it would be missing.
         let value = |input: usize| values.get(input).copied().unwrap_or(Value::Null);
-        (value(self.input()), self.second_input().map(value))
+        match (self.input(), self.window_operand(velocity)) {
+            (Some(input), _) => (value(input), self.second_input().map(value)),
+            (None, operand) => (operand, None),
+        }
+    }
+
+    /// The number that the step of a velocity feature takes; null for any other step.
+    #[inline]
+    pub(super) fn window_operand(&self, velocity: &[f32]) -> Value<'static> {
+        let Self::Window { feature, .. } = self else { return Value::Null };
+        velocity.get(*feature as usize).map_or(Value::Null, |value| Value::Number((*value).into()))
     }
 
     #[inline(never)]
@@ -319,7 +362,9 @@ impl Step {
     #[inline(always)]
     fn evaluate(&self, value: Value<'_>, utc_offset_secs: i32) -> Outcome {
         match (self, value) {
-            (Self::Number { range, .. }, Value::Number(value)) => number(value, *range),
+            (Self::Number { range, .. } | Self::Window { range, .. }, Value::Number(value)) => {
+                number(value, *range)
+            }
             (Self::Number { range, .. }, Value::Integer(value)) => number(value as f64, *range),
             (Self::Boolean { .. }, Value::Bool(value)) => {
                 Outcome::Value(f32::from(u8::from(value)))
@@ -346,6 +391,7 @@ impl Step {
     fn problem(&self) -> Option<&'static str> {
         match self {
             Self::Number { range: Some((low, high)), .. }
+            | Self::Window { range: Some((low, high)), .. }
             | Self::Transform { range: Some((low, high)), .. } => {
                 let sound = low.is_finite() && high.is_finite() && low <= high;
                 (!sound).then_some("the range should be finite, its least value first")

@@ -32,7 +32,7 @@ fn one_feature(step: Step, policies: Policies) -> (Schema, Program) {
     let (name, kind) = ("made".into(), step.row_type());
     let feature = Feature { name, kind, on_missing, on_unseen, on_out_of_range };
     let schema = Schema { inputs: vec![input], features: vec![feature], utc_offset_secs: 0 };
-    (schema, Program { steps: vec![step] })
+    (schema, Program { steps: vec![step], windows: None })
 }
 
 fn outcome(step: &Step, policies: Policies, value: Value<'_>) -> Outcome {
@@ -40,7 +40,7 @@ fn outcome(step: &Step, policies: Policies, value: Value<'_>) -> Outcome {
     assert_eq!(schema.check().and_then(|()| program.check(&schema)), Ok(()), "{policies:?}");
     // Whatever the row held before must not show.
     let mut row = [123.0];
-    match program.encode(&schema, Record::new(&[value]), &mut row) {
+    match program.encode(&schema, Record::new(&[value]), &[], &mut row) {
         Ok(()) if row[0].is_nan() => Nan,
         Ok(()) => Row(row[0]),
         Err(error) => match error.kind() {
@@ -177,7 +177,7 @@ fn only_the_right_type_is_read() {
     ] {
         let (schema, program) = one_feature(step.clone(), LEARNED);
         for (value, fits) in values.into_iter().zip(fits) {
-            let outcome = program.encode(&schema, Record::new(&[value]), &mut [0.0]);
+            let outcome = program.encode(&schema, Record::new(&[value]), &[], &mut [0.0]);
             match outcome.as_ref().map_err(|error| error.kind()) {
                 Ok(()) => assert!(fits, "{step:?} read {value:?}"),
                 Err(ScoreErrorKind::WrongType { input, found, .. }) => {
@@ -194,10 +194,10 @@ fn lengths_are_those_of_the_schema() {
     let (schema, program) = one_feature(Step::Boolean { input: 0 }, LEARNED);
     let two = [Value::Null; 2];
     for n_values in [0, 2] {
-        let error = program.encode(&schema, Record::new(&two[..n_values]), &mut [0.0]);
+        let error = program.encode(&schema, Record::new(&two[..n_values]), &[], &mut [0.0]);
         let expected = ScoreErrorKind::RecordLength { expected: 1, found: n_values };
         assert_eq!(error.expect_err("a wrong length").kind(), &expected);
-        let error = program.encode(&schema, Record::new(&two[..1]), &mut vec![0.0; n_values]);
+        let error = program.encode(&schema, Record::new(&two[..1]), &[], &mut vec![0.0; n_values]);
         let expected = ScoreErrorKind::RowLength { expected: 1, found: n_values };
         assert_eq!(error.expect_err("a wrong length").kind(), &expected);
     }

@@ -46,6 +46,12 @@ impl<'a> Record<'a> {
     }
 }
 
+/// Whether a float stands for one id alone; NaN is null.
+fn is_id(number: f64) -> bool {
+    number.is_nan()
+        || (number.abs() <= (1_u64 << 53) as f64 && number.trunc().to_bits() == number.to_bits())
+}
+
 impl Value<'_> {
     /// Whether the value suits an input of this type; null suits every type.
     pub(crate) fn fits(&self, input_type: InputType) -> bool {
@@ -56,7 +62,16 @@ impl Value<'_> {
                 | (Self::Number(_) | Self::Integer(_), InputType::Number)
                 | (Self::Text(_), InputType::Text)
                 | (Self::Time(_), InputType::Time)
-        )
+                | (Self::Integer(_) | Self::Text(_), InputType::Key)
+        ) || matches!((self, input_type), (Self::Number(id), InputType::Key) if is_id(*id))
+    }
+
+    /// What a value that does not fit an input is, as messages say it.
+    pub(crate) fn misfit(&self, input_type: InputType) -> &'static str {
+        match (self, input_type) {
+            (Self::Number(_), InputType::Key) => "a number that is not whole or beyond 2^53",
+            _ => self.type_name(),
+        }
     }
 
     /// The type's name as messages use it.

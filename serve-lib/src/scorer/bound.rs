@@ -22,6 +22,7 @@ use crate::schema::MAX_FEATURES;
 /// |---|---|
 /// | number | integers and floats of any width |
 /// | boolean | `bool` |
+/// | id | integers of at most 64 bits with a sign, floats that are whole, and what feeds text |
 /// | text | strings, `char`, enums of unit variants, whatever serialises as a string |
 /// | time | [`Timestamp`](crate::record::Timestamp); text such as `2018-07-21T20:15:00Z`, with a space for the T, a fraction, `±HH:MM` for the Z or nothing, which is UTC: what date crates write |
 ///
@@ -67,6 +68,16 @@ impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
         self.score_like(value)
     }
 
+    /// As [`Bound::score`], with the values of the velocity features, as [`Scorer::score_record_with`]
+    /// takes them.
+    ///
+    /// # Errors
+    /// As [`Bound::score`], and for another number of velocity features.
+    #[inline]
+    pub fn score_with(&self, value: &T, velocity: &[f32]) -> Result<Score, ScoreError> {
+        self.score_like_with(value, velocity)
+    }
+
     /// As [`Bound::score`], for any type whose fields have the names of the sample's, in its order:
     /// the same type borrowing for a shorter time, where a binding of `Request<'static>` is kept.
     ///
@@ -90,25 +101,40 @@ impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
     ///
     /// # Errors
     /// As [`Bound::score`].
+    #[inline]
     pub fn score_like<U: Serialize + ?Sized>(&self, value: &U) -> Result<Score, ScoreError> {
-        self.score_watched(value, &mut Unwatched)
+        self.score_like_with(value, &[])
     }
 
-    /// As [`Bound::score_like`]; `watch` is told of every odd value, whether one is rejected or not.
+    /// As [`Bound::score_with`], for the types that [`Bound::score_like`] takes.
+    ///
+    /// # Errors
+    /// As [`Bound::score_with`].
+    #[inline]
+    pub fn score_like_with<U: Serialize + ?Sized>(
+        &self,
+        value: &U,
+        velocity: &[f32],
+    ) -> Result<Score, ScoreError> {
+        self.score_watched(value, velocity, &mut Unwatched)
+    }
+
+    /// As [`Bound::score_like_with`]; `watch` is told of every odd value, whether one is rejected or not.
     #[inline]
     pub(crate) fn score_watched<U: Serialize + ?Sized, W: Watch>(
         &self,
         value: &U,
+        velocity: &[f32],
         watch: &mut W,
     ) -> Result<Score, ScoreError> {
         // Few models have features of two inputs, and none has more of them than features.
         match (self.scorer().schema().features.len(), self.by_input.n_pairs()) {
-            (0..=64, 0) => self.score_on_stack::<64, 0, U, W>(value, watch),
-            (65..=512, 0) => self.score_on_stack::<512, 0, U, W>(value, watch),
-            (_, 0) => self.score_on_stack::<MAX_FEATURES, 0, U, W>(value, watch),
-            (0..=64, 1..=16) => self.score_on_stack::<64, 16, U, W>(value, watch),
-            (0..=512, 1..=512) => self.score_on_stack::<512, 512, U, W>(value, watch),
-            _ => self.score_on_stack::<MAX_FEATURES, MAX_FEATURES, U, W>(value, watch),
+            (0..=64, 0) => self.score_on_stack::<64, 0, U, W>(value, velocity, watch),
+            (65..=512, 0) => self.score_on_stack::<512, 0, U, W>(value, velocity, watch),
+            (_, 0) => self.score_on_stack::<MAX_FEATURES, 0, U, W>(value, velocity, watch),
+            (0..=64, 1..=16) => self.score_on_stack::<64, 16, U, W>(value, velocity, watch),
+            (0..=512, 1..=512) => self.score_on_stack::<512, 512, U, W>(value, velocity, watch),
+            _ => self.score_on_stack::<MAX_FEATURES, MAX_FEATURES, U, W>(value, velocity, watch),
         }
     }
 
@@ -117,12 +143,13 @@ impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
     fn score_on_stack<const N: usize, const PAIRS: usize, U: Serialize + ?Sized, W: Watch>(
         &self,
         value: &U,
+        velocity: &[f32],
         watch: &mut W,
     ) -> Result<Score, ScoreError> {
         let scorer = self.scorer();
         let (mut row, mut waiting) = ([0.0; N], [None; PAIRS]);
         let row = &mut row[..scorer.schema().features.len()];
-        self.encode(value, row, &mut waiting, watch)?;
+        self.encode(value, velocity, row, &mut waiting, watch)?;
         scorer.score(row)
     }
 
@@ -131,13 +158,16 @@ impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
     fn encode<U: Serialize + ?Sized, W: Watch>(
         &self,
         value: &U,
+        velocity: &[f32],
         row: &mut [f32],
         waiting: &mut [Waiting],
         watch: &mut W,
     ) -> Result<(), ScoreError> {
         let contents = self.scorer().contents();
         let (schema, program) = (&contents.schema, &contents.program);
+        program.check_velocity(velocity)?;
         let mut fill = RowFill::new(&self.by_input, schema, program, row, waiting, watch);
+        fill.feed_velocity(velocity);
         self.plan.walk(&schema.inputs, value, &mut fill)?;
         fill.finish()
     }
@@ -151,6 +181,19 @@ impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
         self.explain_like(value, top)
     }
 
+    /// As [`Bound::explain`], with the values of the velocity features.
+    ///
+    /// # Errors
+    /// As [`Bound::score_with`].
+    pub fn explain_with(
+        &self,
+        value: &T,
+        velocity: &[f32],
+        top: usize,
+    ) -> Result<Explanation<'_>, ScoreError> {
+        self.explain_like_with(value, velocity, top)
+    }
+
     /// As [`Bound::explain`], for the types that [`Bound::score_like`] takes.
     ///
     /// # Errors
@@ -160,10 +203,27 @@ impl<'s, T: Serialize + ?Sized> Bound<'s, T> {
         value: &U,
         top: usize,
     ) -> Result<Explanation<'_>, ScoreError> {
+        self.explain_like_with(value, &[], top)
+    }
+
+    /// As [`Bound::explain_with`], for the types that [`Bound::score_like`] takes.
+    ///
+    /// # Errors
+    /// As [`Bound::score_with`].
+    pub fn explain_like_with<U: Serialize + ?Sized>(
+        &self,
+        value: &U,
+        velocity: &[f32],
+        top: usize,
+    ) -> Result<Explanation<'_>, ScoreError> {
         let mut row = vec![0.0; self.scorer().schema().features.len()];
         let mut waiting = vec![None; self.by_input.n_pairs()];
-        self.encode(value, &mut row, &mut waiting, &mut Unwatched)?;
+        self.encode(value, velocity, &mut row, &mut waiting, &mut Unwatched)?;
         self.scorer().explain(&row, top)
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// The scorer that the type is bound to.

@@ -91,8 +91,22 @@ impl Scorer {
         record: Record<'_>,
         top: usize,
     ) -> Result<Explanation<'_>, ScoreError> {
+        self.explain_record_with(record, &[], top)
+    }
+
+    /// As [`Scorer::explain_record`], with the values of the velocity features, as
+    /// [`Scorer::score_record_with`] takes them.
+    ///
+    /// # Errors
+    /// As [`Scorer::score_record_with`].
+    pub fn explain_record_with(
+        &self,
+        record: Record<'_>,
+        velocity: &[f32],
+        top: usize,
+    ) -> Result<Explanation<'_>, ScoreError> {
         let mut row = vec![0.0; self.contents.schema.features.len()];
-        self.encode(record, &mut row)?;
+        self.encode_with(record, velocity, &mut row)?;
         self.explain(&row, top)
     }
 

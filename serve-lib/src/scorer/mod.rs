@@ -2,9 +2,11 @@
 
 mod batch;
 mod bound;
+mod event;
 mod explain;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+mod velocity;
 
 use std::fs::File;
 use std::io::Read;
@@ -22,9 +24,10 @@ use crate::artifact::{
 };
 use crate::engine::{Engine, N_TIMED};
 use crate::error::{Error, ErrorKind, ScoreError, ScoreErrorKind};
-use crate::features::{Unwatched, Watch};
+use crate::features::Watch;
+use crate::features::state::EntityState;
 use crate::record::{BindError, Record, Value};
-use crate::schema::{MAX_FEATURES, Schema};
+use crate::schema::Schema;
 
 /// A model ready to score. Immutable and `Send + Sync`: share one between all threads.
 ///
@@ -35,6 +38,8 @@ pub struct Scorer {
     schema_hash: [u8; 32],
     contents: Contents,
     engine: Engine,
+    /// Where each column of the windows stands among the inputs.
+    window_inputs: Box<[usize]>,
 }
 
 /// What the model says of one transaction.
@@ -116,8 +121,9 @@ impl Scorer {
     fn new(artifact: Artifact) -> Self {
         let Artifact { id, schema_hash, contents, .. } = artifact;
         let row = contents.schema.row_types();
-        let engine = Engine::new(&contents.model, &row, &golden_rows(&contents));
-        Self { id, schema_hash, contents, engine }
+        let window_inputs = contents.program.window_inputs(&contents.schema);
+        let engine = Engine::new(&contents.model, &row, &golden_rows(&contents, &window_inputs));
+        Self { id, schema_hash, contents, engine, window_inputs }
     }
 
     /// Scores a dense row: one `f32` per feature in the schema's order, NaN for missing, category
@@ -177,24 +183,11 @@ impl Scorer {
     /// ```
     ///
     /// # Errors
-    /// A record of another length, a value of another type than its input, or a value that a
-    /// feature's policy rejects.
+    /// A record of another length, a value of another type than its input, a value that a
+    /// feature's policy rejects, or a model with velocity features: those take
+    /// [`score_record_with`](Scorer::score_record_with).
     pub fn score_record(&self, record: Record<'_>) -> Result<Score, ScoreError> {
-        self.score_record_watched(record, &mut Unwatched)
-    }
-
-    /// As [`Scorer::score_record`]; `watch` is told of the odd values, up to one that is rejected.
-    pub(crate) fn score_record_watched<W: Watch>(
-        &self,
-        record: Record<'_>,
-        watch: &mut W,
-    ) -> Result<Score, ScoreError> {
-        // A row on the stack, of the smallest size that holds it, spares the caller a scratch object.
-        match self.contents.schema.features.len() {
-            0..=64 => self.score_on_stack::<64, W>(record, watch),
-            65..=512 => self.score_on_stack::<512, W>(record, watch),
-            _ => self.score_on_stack::<MAX_FEATURES, W>(record, watch),
-        }
+        self.score_record_with(record, &[])
     }
 
     /// Binds a type to this scorer by a sample of it: every input of the schema takes the field of
@@ -222,12 +215,13 @@ impl Scorer {
     fn score_on_stack<const N: usize, W: Watch>(
         &self,
         record: Record<'_>,
+        velocity: &[f32],
         watch: &mut W,
     ) -> Result<Score, ScoreError> {
         let mut row = [0.0; N];
         let row = &mut row[..self.contents.schema.features.len()];
         let (schema, program) = (&self.contents.schema, &self.contents.program);
-        program.encode_watched(schema, record, row, watch)?;
+        program.encode_watched(schema, record, velocity, row, watch)?;
         self.score(row)
     }
 
@@ -248,7 +242,7 @@ impl Scorer {
     /// # Errors
     /// As [`Scorer::score_record`], and for a buffer of another length than the schema has features.
     pub fn encode(&self, record: Record<'_>, row: &mut [f32]) -> Result<(), ScoreError> {
-        self.contents.program.encode(&self.contents.schema, record, row)
+        self.encode_with(record, &[], row)
     }
 
     /// The artifact's name by content.
@@ -308,12 +302,20 @@ impl Scorer {
             .map_or("", String::as_str)
     }
 
-    /// What scoring this record gives, in the terms of a golden record.
+    /// What scoring this record gives, in the terms of a golden record, with a state for each key of the
+    /// windows; none without windows.
     ///
     /// # Errors
-    /// A record of another length or with a value of another type: such a record cannot be golden.
-    pub fn golden_outcome(&self, record: Record<'_>) -> Result<Expected, ScoreError> {
-        match self.score_record(record) {
+    /// A record of another length, with a value of another type or without the time that velocity
+    /// features need: such a record cannot be golden.
+    pub fn golden_outcome(
+        &self,
+        record: Record<'_>,
+        states: &[Option<&EntityState>],
+    ) -> Result<Expected, ScoreError> {
+        let (schema, program) = (&self.contents.schema, &self.contents.program);
+        let velocity = program.velocity(schema, &self.window_inputs, record, states)?;
+        match self.score_record_with(record, &velocity) {
             Ok(Score { margin, probability, .. }) => Ok(Expected::Score { margin, probability }),
             Err(error) => match error.kind() {
                 ScoreErrorKind::Rejected { feature, reason } => {
@@ -329,7 +331,11 @@ impl Scorer {
 
     fn check_golden(&self, row: usize, golden: &GoldenRecord) -> Result<(), Error> {
         let values: Vec<Value<'_>> = golden.values.iter().map(|value| value.as_value()).collect();
-        let found = self.golden_outcome(Record::new(&values));
+        let states = golden
+            .decoded_states(self.windows())
+            .map_err(|error| Error::within(error.into(), "GOLDEN"))?;
+        let states: Vec<Option<&EntityState>> = states.iter().map(Option::as_ref).collect();
+        let found = self.golden_outcome(Record::new(&values), &states);
         let alike = match (golden.expected, &found) {
             (
                 Expected::Score { margin, probability },
@@ -354,12 +360,17 @@ impl Scorer {
 }
 
 /// The first golden records as dense rows, but for those that a policy rejects.
-fn golden_rows(contents: &Contents) -> Vec<Vec<f32>> {
+fn golden_rows(contents: &Contents, window_inputs: &[usize]) -> Vec<Vec<f32>> {
+    let (schema, program) = (&contents.schema, &contents.program);
     let rows = contents.golden.iter().take(N_TIMED).map(|golden| {
         let values: Vec<Value<'_>> = golden.values.iter().map(|value| value.as_value()).collect();
-        let mut row = vec![0.0; contents.schema.features.len()];
-        let encoded = contents.program.encode(&contents.schema, Record::new(&values), &mut row);
-        encoded.is_ok().then_some(row)
+        let record = Record::new(&values);
+        // A state that is none is refused when its record is checked.
+        let states = golden.decoded_states(program.windows.as_ref()).ok()?;
+        let states: Vec<Option<&EntityState>> = states.iter().map(Option::as_ref).collect();
+        let velocity = program.velocity(schema, window_inputs, record, &states).ok()?;
+        let mut row = vec![0.0; schema.features.len()];
+        program.encode(schema, record, &velocity, &mut row).is_ok().then_some(row)
     });
     rows.flatten().collect()
 }

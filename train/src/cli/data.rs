@@ -4,12 +4,13 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use shroff_datasets::{ColumnRequest, Dataset, Source};
+use shroff_datasets::{ColumnRequest, Dataset, ErrorKind, Source};
 use shroff_serve::Scorer;
+use shroff_serve::features::window::Measure;
 
 use crate::Error;
-use crate::config::Config;
-use crate::events::column_kind;
+use crate::config::{ColumnsConfig, Config, Duplicates};
+use crate::events::{Events, EventsRequest, column_kind};
 use crate::registry::Registry;
 
 /// A model's data: where it is and which columns play which role.
@@ -35,6 +36,59 @@ impl Data {
                 None => Default::default(),
             };
         Ok(Self { source: Source { options, ..Source::new(data) }.into(), config })
+    }
+
+    /// All rows with their velocity features, in the order of the source, whether they have labels or
+    /// not; `note` hears what is missing.
+    pub(super) fn past(&self, scorer: &Scorer, note: impl Fn(&str)) -> Result<Events, Error> {
+        let roles = &self.config.columns;
+        let reads_labels = scorer.windows().is_some_and(|windows| {
+            let features = &windows.program().features;
+            features.iter().any(|feature| feature.measure == Measure::FraudRate)
+        });
+        // Without an id no row is refused or left out: the engine itself knows what it has seen.
+        let (id, duplicates_by, weight) = (None, None, None);
+        let duplicates = Duplicates::default();
+        let mut columns = ColumnsConfig { id, duplicates, duplicates_by, weight, ..roles.clone() };
+        if !reads_labels {
+            columns.label.clear();
+            (columns.label_time, columns.decision) = (None, None);
+        }
+        loop {
+            let inputs = scorer.schema().inputs.iter();
+            let request = EventsRequest {
+                source: &self.source,
+                columns: &columns,
+                label_delay: self.config.split.label_delay,
+                inputs: inputs.map(|input| (input.name.to_string(), input.input_type)).collect(),
+                further: Vec::new(),
+                windows: scorer.windows(),
+                from: None,
+                to: None,
+            };
+            let error = match Events::read(&request) {
+                Err(Error::Source(error)) => error,
+                read => return read,
+            };
+            let missing = match error.kind() {
+                ErrorKind::ColumnMissing { column, .. }
+                | ErrorKind::FileColumnMissing { column, .. } => column.clone(),
+                _ => return Err(error.into()),
+            };
+            if missing == columns.label {
+                note(&format!("{error}: features that are rates of fraud know of no frauds"));
+                columns.label.clear();
+                (columns.label_time, columns.decision) = (None, None);
+            } else if Some(&missing) == columns.label_time.as_ref() {
+                note(&format!("{error}: labels count as known after label_delay"));
+                columns.label_time = None;
+            } else if Some(&missing) == columns.decision.as_ref() {
+                note(&format!("{error}: no event counts as blocked"));
+                columns.decision = None;
+            } else {
+                return Err(error.into());
+            }
+        }
     }
 }
 

@@ -72,6 +72,7 @@ fn evaluate(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Value, 
         label_delay: config.split.label_delay,
         inputs,
         further: own_parts.as_ref().map_or(Vec::new(), |(own, _)| part::columns(own)),
+        windows: scorer.windows(),
         from: history_from,
         to,
     };

@@ -11,6 +11,7 @@ use super::progress::Terminal;
 use crate::Error;
 use crate::events::{self, value};
 use crate::pipeline::Reporter;
+use crate::replay::Velocity;
 use crate::report::Table;
 
 /// Flags of `explain`.
@@ -56,17 +57,29 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
 fn explain(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Vec<Value>, Error> {
     progress.step("reading");
     let data = Data::new(&args.data, scorer)?;
-    let (table, joined) = data.source.read_counted(&data::inputs(scorer), None)?;
-    for JoinCount { source, report, .. } in &joined {
-        let skipped = events::skipped(report);
-        skipped.iter().for_each(|note| progress.note(&format!("{source}: {note}")));
-    }
-    let rows = chosen(args, &data, table.n_rows())?;
+    let (past, table);
+    let (columns, n_rows, velocity): (Vec<&Column>, usize, &Velocity) =
+        if scorer.windows().is_some() {
+            // What came before a row is a part of why.
+            past = data.past(scorer, |note| progress.note(note))?;
+            past.notes.iter().for_each(|note| progress.note(note));
+            (past.bind(&scorer.schema().inputs)?, past.n_rows(), &past.velocity)
+        } else {
+            let joined;
+            (table, joined) = data.source.read_counted(&data::inputs(scorer), None)?;
+            for JoinCount { source, report, .. } in &joined {
+                let skipped = events::skipped(report);
+                skipped.iter().for_each(|note| progress.note(&format!("{source}: {note}")));
+            }
+            let columns = table.columns().map(|(_, column)| column);
+            (columns.collect(), table.n_rows(), &Velocity::default())
+        };
+    let rows = chosen(args, &data, n_rows)?;
     progress.step("explaining");
-    let columns: Vec<&Column> = table.columns().map(|(_, column)| column).collect();
     let explain = |(row, id): (usize, Option<String>)| {
         let values: Vec<_> = columns.iter().map(|column| value(column, row)).collect();
-        let mut report = match scorer.explain_record(Record::new(&values), args.top) {
+        let (record, velocity) = (Record::new(&values), velocity.row(row));
+        let mut report = match scorer.explain_record_with(record, velocity, args.top) {
             Ok(explanation) => describe(scorer, &explanation),
             Err(error) if matches!(error.kind(), ScoreErrorKind::Rejected { .. }) => {
                 json!({ "rejected": error.to_string() })

@@ -83,7 +83,7 @@ fn describe(contents: &Contents) -> Value {
             let importance = importance.get(position);
             json!({
                 "name": *feature.name,
-                "input": *contents.schema.inputs[step.input()].name,
+                "input": step.input().map(|input| &*contents.schema.inputs[input].name),
                 "kind": kind(feature.kind),
                 "on_missing": policy(feature.on_missing),
                 "on_unseen": policy(feature.on_unseen),

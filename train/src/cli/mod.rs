@@ -4,6 +4,7 @@ mod bench;
 mod data;
 mod evaluate;
 mod explain;
+mod features;
 mod init;
 mod inspect;
 mod predict;
@@ -36,6 +37,8 @@ enum Verb {
     Init(init::Args),
     /// Simulate card transactions to try things on
     Simulate(simulate::Args),
+    /// Write the computed features of every event, for a look
+    Features(features::Args),
     /// The weekly job: fit, judge, publish, promote or not
     Retrain(retrain::Args),
     /// Fit one learner and write its artifact, without a registry
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
     let ending = match verb {
         Verb::Init(args) => init::run(&args),
         Verb::Simulate(args) => simulate::run(&args),
+        Verb::Features(args) => features::run(&args),
         Verb::Retrain(args) => retrain::run(&args),
         Verb::Train(args) => train::run(&args),
         Verb::Evaluate(args) => evaluate::run(&args),

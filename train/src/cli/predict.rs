@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use serde_json::json;
-use shroff_datasets::{Column, Frame, FrameWriter, JoinCount, ReadReport, Table, Text, Values};
+use shroff_datasets::{
+    Column, Dataset, Frame, FrameWriter, JoinCount, ReadReport, Table, Text, Values,
+};
 use shroff_serve::{Score, Scorer};
 
 use super::Ending;
@@ -13,6 +15,7 @@ use super::progress::Terminal;
 use crate::Error;
 use crate::events;
 use crate::pipeline::Reporter;
+use crate::replay::Velocity;
 use crate::scoring;
 
 /// Flags of `predict`.
@@ -76,7 +79,8 @@ fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Counts, 
     // Said before an hour of scoring rather than after.
     shroff_datasets::Format::of_path(&args.out).map_err(Error::Output)?;
     progress.step("reading");
-    let data = Data::new(&args.data, scorer)?.source;
+    let told = Data::new(&args.data, scorer)?;
+    let data = &told.source;
     let target = args.out.canonicalize().ok();
     let files = data.fact_source()?.files()?;
     if target.is_some() && files.iter().any(|file| file.canonicalize().ok() == target) {
@@ -87,7 +91,20 @@ fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Counts, 
     }
     let mut writer = FrameWriter::create(&args.out).map_err(Error::Output)?;
     let mut counts = Counts::default();
-    if data.joins.is_empty() && data.query.is_none() {
+    if scorer.windows().is_some() {
+        // What came before a row decides its score: all of it is read at once.
+        let mut frame = Frame::read(data.fact_source()?)?;
+        refuse_added(args, &frame)?;
+        let events = told.past(scorer, |note| progress.note(note))?;
+        events.notes.iter().for_each(|note| progress.note(note));
+        refuse_other_rows(args, data, frame.n_rows(), events.n_rows())?;
+        progress.step("scoring");
+        counts.rows = events.n_rows();
+        let columns = events.bind(&scorer.schema().inputs)?;
+        counts.rejected_rows = add_scores(scorer, &mut frame, &columns, &events.velocity)?;
+        counts.skipped = frame.report().clone();
+        writer.write_batch(&frame).map_err(Error::Output)?;
+    } else if data.joins.is_empty() && data.query.is_none() {
         progress.step("scoring");
         // A bounded number of rows at a time: a file of any size passes through.
         for frame in data.fact_source()?.batches(BATCH_ROWS)? {
@@ -95,7 +112,7 @@ fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Counts, 
             refuse_added(args, &frame)?;
             let table = frame.take_readable(&inputs(scorer))?;
             counts.rows += table.n_rows();
-            counts.rejected_rows += add_scores(scorer, &mut frame, &table)?;
+            counts.rejected_rows += add_scores_of(scorer, &mut frame, &table)?;
             counts.skipped.merge(frame.report().clone());
             writer.write_batch(&frame).map_err(Error::Output)?;
         }
@@ -108,18 +125,10 @@ fn predict(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Counts, 
                 .iter()
                 .for_each(|note| progress.note(&format!("{source}: {note}")));
         }
-        if table.n_rows() != frame.n_rows() {
-            return Err(Error::Data(format!(
-                "{}: expected the {} rows of {} after joins and query, found {}",
-                args.data,
-                frame.n_rows(),
-                data.path(),
-                table.n_rows()
-            )));
-        }
+        refuse_other_rows(args, data, frame.n_rows(), table.n_rows())?;
         progress.step("scoring");
         counts.rows = table.n_rows();
-        counts.rejected_rows = add_scores(scorer, &mut frame, &table)?;
+        counts.rejected_rows = add_scores_of(scorer, &mut frame, &table)?;
         counts.skipped = frame.report().clone();
         writer.write_batch(&frame).map_err(Error::Output)?;
     }
@@ -141,11 +150,37 @@ fn refuse_added(args: &Args, frame: &Frame) -> Result<(), Error> {
     }
 }
 
-/// Adds the scores of the inputs in `table`; the number of rows that a policy rejects.
-fn add_scores(scorer: &Scorer, frame: &mut Frame, table: &Table) -> Result<usize, Error> {
+fn refuse_other_rows(
+    args: &Args,
+    data: &Dataset,
+    expected: usize,
+    found: usize,
+) -> Result<(), Error> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::Data(format!(
+        "{}: expected the {expected} rows of {} after joins and query, found {found}",
+        args.data,
+        data.path()
+    )))
+}
+
+/// As [`add_scores`], of the inputs in `table`.
+fn add_scores_of(scorer: &Scorer, frame: &mut Frame, table: &Table) -> Result<usize, Error> {
     let columns: Vec<&Column> = table.columns().map(|(_, column)| column).collect();
-    let rows: Vec<usize> = (0..table.n_rows()).collect();
-    let scores = scoring::score_columns(scorer, &columns, &rows)?;
+    add_scores(scorer, frame, &columns, &Velocity::default())
+}
+
+/// Adds the scores of all rows of these inputs; the number of rows that a policy rejects.
+fn add_scores(
+    scorer: &Scorer,
+    frame: &mut Frame,
+    columns: &[&Column],
+    velocity: &Velocity,
+) -> Result<usize, Error> {
+    let rows: Vec<usize> = (0..frame.n_rows()).collect();
+    let scores = scoring::score_columns(scorer, columns, velocity, &rows)?;
     let number = |of: fn(&Score) -> f64| {
         Values::Number(scores.iter().map(|score| score.as_ref().map_or(0.0, of)).collect())
     };

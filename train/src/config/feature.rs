@@ -1,8 +1,15 @@
-//! `[[feature]]`: one column, parts of a timestamp or a transform, and the policies for odd values.
+//! `[[feature]]`: one column, parts of a timestamp, a transform or the past of an entity, and the
+//! policies for odd values.
 
 use serde::{Deserialize, Serialize};
 use shroff_serve::features::{TimePart, TimeUnit};
 
+use super::Duration;
+use super::policy::{DefaultScalar, DefaultValue, PolicyConfig, PolicyWord};
+use super::velocity::{
+    ClosedWord, FilterConfig, KeyConfig, LabelWord, VelocityFeature, WindowLength,
+};
+use super::words::{ColumnFeature, Encoding, PartName, TransformName, UnitName};
 use crate::error::Error;
 
 /// `[[feature]]`
@@ -37,7 +44,9 @@ pub struct FeatureConfig {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<PartName>,
     /// The feature's name; default the column's, with `.part` for a part of a timestamp, and
-    /// `log1p(a)`, `a/b`, `a-b` and `rate(a)` for what is computed.
+    /// `log1p(a)`, `a/b`, `a-b` and `rate(a)` for what is computed. A velocity feature has the name of
+    /// its declaration, [`VelocityFeature`](super::VelocityFeature); in a name of its own `{window}`
+    /// stands for the window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Default `learned`.
@@ -50,7 +59,7 @@ pub struct FeatureConfig {
     /// For numbers outside `range` or infinite; default `as_missing`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_out_of_range: Option<PolicyConfig>,
-    /// Least and greatest number expected, of the column or the transform's result.
+    /// Least and greatest number expected, of the column, the transform or the velocity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<[f64; 2]>,
     /// A category needs so many rows of the fit to get a code of its own; default 10.
@@ -59,115 +68,58 @@ pub struct FeatureConfig {
     /// At most so many categories get a code, the most frequent ones; default 255.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_categories: Option<u32>,
-}
 
-/// How a column becomes a feature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ColumnFeature {
-    /// A quantity.
-    Number,
-    /// True or false.
-    Boolean,
-    /// Text out of a vocabulary.
-    Category,
-}
-
-/// A part of a timestamp.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PartName {
-    /// 0 to 23.
-    Hour,
-    /// 0 (Monday) to 6.
-    Weekday,
-    /// Saturday or Sunday.
-    Weekend,
-    /// Before 07:00.
-    Night,
-    /// A category of four: `night` from 00:00, `morning` from 06:00, `afternoon` from 12:00,
-    /// `evening` from 18:00.
-    #[serde(rename = "day_part")]
-    DayPart,
-}
-
-/// A row transform.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TransformName {
-    /// `ln(1 + x)`; missing below -1.
-    Log1p,
-    /// `a / b`; missing where b is 0.
-    Ratio,
-    /// `a - b`.
-    Difference,
-}
-
-/// What a difference of two times is counted in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum UnitName {
-    /// 1 s.
-    Seconds,
-    /// 60 s.
-    Minutes,
-    /// 3,600 s.
-    Hours,
-    /// 86,400 s.
-    Days,
-}
-
-/// What a category becomes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Encoding {
-    /// A code of its own, or that of the rare and unseen.
-    Code,
-    /// The smoothed share of fraud among its rows.
-    Rate,
-}
-
-/// What becomes of an odd value: a word, or `{ default = … }`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "expected \"learned\", \"as_missing\", \"reject\" or { default = … }"
-)]
-pub enum PolicyConfig {
-    /// A policy without a value.
-    Word(PolicyWord),
-    /// A value to use instead.
-    Default(DefaultValue),
-}
-
-/// A policy without a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PolicyWord {
-    /// The model has learnt what it means.
-    Learned,
-    /// Treated as missing.
-    AsMissing,
-    /// An error.
-    Reject,
-}
-
-/// `{ default = 0 }` or `{ default = "web" }`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DefaultValue {
-    /// The value.
-    pub default: DefaultScalar,
-}
-
-/// A number, or a category of the vocabulary.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected a number or a text")]
-pub enum DefaultScalar {
-    /// A number.
-    Number(f64),
-    /// A category.
-    Text(String),
+    /// Velocity: the column that names the entity whose past is looked at, or several that name it
+    /// together. With it goes exactly one of the measures below, `count` to `ratio_to_mean`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyConfig>,
+    /// Velocity: the lengths of time looked at, one feature each; `"all"` is all history.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<WindowLength>,
+    /// Velocity: `true`, the number of events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<bool>,
+    /// Velocity: the sum of an amount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sum: Option<String>,
+    /// Velocity: the mean of an amount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean: Option<String>,
+    /// Velocity: the greatest amount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<String>,
+    /// Velocity: the least amount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<String>,
+    /// Velocity: the standard deviation of an amount, as of a sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub std: Option<String>,
+    /// Velocity: the number of different values of a column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distinct: Option<String>,
+    /// Velocity: `"label"`, the share of frauds, as far as they were known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<LabelWord>,
+    /// Velocity: `true`, the seconds since the latest event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds_since_last: Option<bool>,
+    /// Velocity: the event's own amount over the mean of those looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ratio_to_mean: Option<String>,
+    /// Velocity: how long before the event the windows end; default at the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay: Option<Duration>,
+    /// Velocity: `left` (default), strictly earlier events; `right`, the event itself too where
+    /// there is no delay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<ClosedWord>,
+    /// Velocity: which events count, `{ column = "…", is = [ … ] }` or `{ column = "…", at_least = …,
+    /// below = … }`; default all.
+    #[serde(rename = "where", default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<FilterConfig>,
+    /// Velocity: decimals of the amount; default those of `[columns]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount_decimals: Option<u8>,
 }
 
 /// One value of the row: what it is called, what it reads and how.
@@ -191,19 +143,27 @@ pub enum FeatureInput {
     Difference,
     /// The time between two columns.
     TimeDifference(TimeUnit),
+    /// The past of an entity; no column of the same row.
+    Velocity,
 }
 
 impl FeatureConfig {
-    /// The columns it reads: one, or the two of a ratio or difference.
+    /// The columns of the same row that it reads: one, or the two of a ratio or difference; none for
+    /// velocity.
     pub fn operands(&self) -> Vec<&str> {
         match self.columns.as_slice() {
+            _ if self.is_velocity() => Vec::new(),
             [] => vec![self.column.as_str()],
             columns => columns.iter().map(String::as_str).collect(),
         }
     }
 
-    /// The features this entry stands for, with their names: one, or one per part.
+    /// The features this entry stands for, with their names: one, or one per part or window.
     pub fn expand(&self) -> Vec<(String, FeatureInput)> {
+        if self.is_velocity() {
+            let named = |velocity: VelocityFeature<'_>| (velocity.name(), FeatureInput::Velocity);
+            return self.velocity().into_iter().map(named).collect();
+        }
         let column = &self.column;
         if !self.parts.is_empty() {
             let named = |part: &PartName| {
@@ -235,6 +195,9 @@ impl FeatureConfig {
 
     /// How messages name it.
     pub(crate) fn label(&self) -> String {
+        if let Some(key) = &self.key {
+            return format!("[[feature]] key = {key}");
+        }
         match self.columns.as_slice() {
             [] => format!("[[feature]] column = {:?}", self.column),
             columns => format!("[[feature]] columns = {columns:?}"),
@@ -243,8 +206,13 @@ impl FeatureConfig {
 
     pub(super) fn check(&self) -> Result<(), Error> {
         let fail = |problem: &str| Err(Error::config(format!("{}: {problem}", self.label())));
-        if let Some(problem) = self.shape_problem() {
-            return fail(problem);
+        let problem = if self.is_velocity() {
+            self.velocity_problem()
+        } else {
+            self.shape_problem().map(str::to_owned)
+        };
+        if let Some(problem) = problem {
+            return fail(&problem);
         }
         let category = self.kind == Some(ColumnFeature::Category);
         let rate = self.encode == Some(Encoding::Rate);
@@ -345,29 +313,6 @@ impl FeatureConfig {
                 Some("smoothing should be a number of rows, 0 to 1e9")
             }
             _ => None,
-        }
-    }
-}
-
-impl PartName {
-    fn named(self) -> (&'static str, TimePart) {
-        match self {
-            Self::Hour => ("hour", TimePart::Hour),
-            Self::Weekday => ("weekday", TimePart::Weekday),
-            Self::Weekend => ("weekend", TimePart::Weekend),
-            Self::Night => ("night", TimePart::Night),
-            Self::DayPart => ("day_part", TimePart::DayPart),
-        }
-    }
-}
-
-impl From<UnitName> for TimeUnit {
-    fn from(unit: UnitName) -> Self {
-        match unit {
-            UnitName::Seconds => Self::Seconds,
-            UnitName::Minutes => Self::Minutes,
-            UnitName::Hours => Self::Hours,
-            UnitName::Days => Self::Days,
         }
     }
 }

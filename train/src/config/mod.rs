@@ -5,20 +5,26 @@ mod duration;
 mod feature;
 mod join;
 mod parts;
+mod policy;
 mod read;
 mod reason;
 mod split;
+mod velocity;
+mod words;
 
 pub use checks::{ChecksConfig, ColumnChecks};
 pub use duration::{Duration, MICROS_PER_DAY};
-pub use feature::{
-    ColumnFeature, DefaultScalar, DefaultValue, Encoding, FeatureConfig, FeatureInput, PartName,
-    PolicyConfig, PolicyWord, TransformName, UnitName,
-};
+pub use feature::{FeatureConfig, FeatureInput};
 pub use join::{JoinConfig, JoinWord, OnConfig, QueryConfig};
 pub use parts::{PartRule, Shares};
+pub use policy::{DefaultScalar, DefaultValue, PolicyConfig, PolicyWord};
 pub use reason::ReasonConfig;
 pub use split::{Bounds, Instant, NoWindow, SplitConfig, StopConfig, WindowConfig};
+pub use velocity::{
+    ClosedWord, FilterConfig, FilterScalar, KeyConfig, LabelWord, MeasureConfig, VelocityConfig,
+    VelocityFeature, WindowLength,
+};
+pub use words::{ColumnFeature, Encoding, PartName, TransformName, UnitName};
 
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +58,9 @@ pub struct Config {
     /// The learners that compete.
     #[serde(rename = "learner")]
     pub learners: Vec<LearnerConfig>,
+    /// What velocity features keep of an entity's past.
+    #[serde(default, skip_serializing_if = "VelocityConfig::is_default")]
+    pub velocity: VelocityConfig,
     /// How margins become probabilities.
     #[serde(default)]
     pub calibrate: CalibrateConfig,
@@ -178,6 +187,9 @@ pub struct ColumnsConfig {
     /// The money at stake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<String>,
+    /// Decimal places of the amounts that velocity features sum; default 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount_decimals: Option<u8>,
     /// Cards, customers, accounts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entity: Vec<String>,

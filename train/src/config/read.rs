@@ -58,6 +58,7 @@ impl Config {
                 self.refuse_leak(column)?;
             }
         }
+        self.check_velocity()?;
         let names: Vec<String> =
             self.features.iter().flat_map(|f| f.expand()).map(|(name, _)| name).collect();
         let n_features = names.len();
@@ -81,7 +82,8 @@ impl Config {
         }
         self.split.check(self.columns.time.is_some(), self.columns.label_time.is_some())?;
         self.check_columns()?;
-        let inputs: Vec<&str> = self.features.iter().flat_map(|f| f.operands()).collect();
+        let inputs = crate::program::inputs(self)?;
+        let inputs: Vec<&str> = inputs.iter().map(|(name, _)| name.as_str()).collect();
         self.checks.check(&inputs)?;
         self.dataset()?;
         unique("[[learner]]", self.learners.iter().map(|learner| learner.name().to_owned()))?;
@@ -138,7 +140,7 @@ impl Config {
     }
 
     /// A label, or what comes with it or after it, must never be a feature.
-    fn refuse_leak(&self, column: &str) -> Result<(), Error> {
+    pub(super) fn refuse_leak(&self, column: &str) -> Result<(), Error> {
         let roles = [
             ("label", Some(&self.columns.label)),
             ("label_time", self.columns.label_time.as_ref()),

@@ -1,17 +1,21 @@
 //! Golden records: raw records whose scores travel with the model and are checked at every load.
 //!
-//! No record is a real transaction: each value is taken from another row of the fit, and text that is
-//! no category of the model stays out. To these come the values that parsers and floating point like
-//! to get wrong.
+//! No record is a real transaction: each value is taken from another row of the fit, ids are made up,
+//! and text that is no category of the model stays out. To these come the values that parsers and
+//! floating point like to get wrong. The pasts of their entities are made up likewise.
+
+mod past;
 
 use rand::RngExt;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
+use shroff_datasets::time::parse_time;
 use shroff_serve::artifact::{GoldenRecord, OwnedValue};
+use shroff_serve::features::state::EntityState;
 use shroff_serve::features::{Step, Vocabulary};
 use shroff_serve::model::{Model, Node, SplitTest};
 use shroff_serve::schema::InputType;
-use shroff_serve::{Record, Scorer, Value};
+use shroff_serve::{Record, ScoreError, Scorer, Value};
 
 use crate::error::Error;
 use crate::events::{Events, value};
@@ -23,6 +27,10 @@ const MAX_SPLIT_RECORDS: usize = 32;
 const MAX_ODD_RECORDS: usize = 48;
 /// Text that no vocabulary holds: a vocabulary's values are at most 256 bytes.
 const UNSEEN_TEXT_BYTES: usize = 257;
+/// As many ids are made up, so that records share them.
+const MADE_UP_IDS: i64 = 9;
+/// The first and the last second that velocity knows.
+const ENDS_OF_TIME: [&str; 2] = ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"];
 
 pub(super) fn golden(
     scorer: &Scorer,
@@ -33,8 +41,12 @@ pub(super) fn golden(
     // The seed is fixed: the records are part of the bytes that must not change between runs.
     let mut random = Pcg64::seed_from_u64(0);
     let unseen = unseen_text(scorer);
-    let mut mixed = || -> Vec<OwnedValue> {
+    let inputs = &scorer.schema().inputs;
+    let mixed = |random: &mut Pcg64| -> Vec<OwnedValue> {
         let drawn = columns.iter().enumerate().map(|(input, column)| {
+            if inputs[input].input_type == InputType::Key {
+                return OwnedValue::Integer(random.random_range(1..=MADE_UP_IDS));
+            }
             match value(column, rows[random.random_range(0..rows.len())]) {
                 // Text that no feature knows may be a name or an address: it stays at home.
                 Value::Text(text) if !is_known(scorer, input, text) => {
@@ -45,32 +57,57 @@ pub(super) fn golden(
         });
         drawn.collect()
     };
-    let mut records = vec![vec![OwnedValue::Null; columns.len()]];
-    for (input, odd) in odd_values(scorer).into_iter().take(MAX_ODD_RECORDS) {
-        let mut record = mixed();
+    // Of an event without a time nothing is in the past.
+    let time = scorer
+        .windows()
+        .and_then(|windows| inputs.iter().position(|input| input.name == windows.program().time));
+    let mut nothing = vec![OwnedValue::Null; columns.len()];
+    if let Some(time) = time {
+        nothing[time] = OwnedValue::Time(0);
+    }
+    let mut records = vec![nothing];
+    for (input, odd) in odd_values(scorer, time).into_iter().take(MAX_ODD_RECORDS) {
+        let mut record = mixed(&mut random);
         record[input] = odd;
         records.push(record);
     }
     for (input, split_value) in split_values(scorer) {
-        let mut record = mixed();
+        let mut record = mixed(&mut random);
         record[input] = OwnedValue::Number(split_value);
         records.push(record);
     }
     while records.len() < N_RECORDS {
-        records.push(mixed());
+        records.push(mixed(&mut random));
     }
-    let golden = |values: Vec<OwnedValue>| {
+    let mut golden = |values: Vec<OwnedValue>| {
+        let states = match (scorer.windows(), time) {
+            (Some(windows), Some(time)) => {
+                let past = past::Past { scorer, windows, time };
+                past.states(&values, &mut random, mixed)?
+            }
+            _ => Vec::new(),
+        };
         let borrowed: Vec<Value<'_>> = values.iter().map(OwnedValue::as_value).collect();
-        let outcome = scorer.golden_outcome(Record::new(&borrowed));
-        let expected = outcome.map_err(|source| Error::Score { row: 0, source })?;
-        Ok(GoldenRecord { values, expected })
+        let known: Vec<Option<&EntityState>> = states.iter().map(Option::as_ref).collect();
+        let expected = scorer.golden_outcome(Record::new(&borrowed), &known).map_err(unscored)?;
+        let encoded = |state: &EntityState| {
+            let mut bytes = Vec::new();
+            scorer.windows().into_iter().for_each(|windows| state.encode(windows, &mut bytes));
+            bytes
+        };
+        let states = known.into_iter().map(|state| state.map(encoded)).collect();
+        Ok(GoldenRecord { values, states, expected })
     };
-    records.into_iter().map(golden).collect()
+    records.into_iter().map(&mut golden).collect()
+}
+
+fn unscored(source: ScoreError) -> Error {
+    Error::Score { row: 0, source }
 }
 
 /// Whether the text is a category of a feature that reads this input, or empty.
 fn is_known(scorer: &Scorer, input: usize, text: &str) -> bool {
-    let reads = scorer.contents().program.steps.iter().filter(|step| step.input() == input);
+    let reads = scorer.contents().program.steps.iter().filter(|step| step.input() == Some(input));
     text.is_empty() || reads.filter_map(vocabulary).any(|known| known.code(text).is_some())
 }
 
@@ -92,8 +129,9 @@ fn vocabulary(step: &Step) -> Option<&Vocabulary> {
     }
 }
 
-/// Each input's odd values, the first of every input before the second of any: null, the infinities, both zeros, extreme instants, unseen text.
-fn odd_values(scorer: &Scorer) -> Vec<(usize, OwnedValue)> {
+/// Each input's odd values, the first of every input before the second of any: null, the infinities, both
+/// zeros, extreme instants, unseen text. The time that velocity goes by stays within the years 1 to 9999.
+fn odd_values(scorer: &Scorer, time: Option<usize>) -> Vec<(usize, OwnedValue)> {
     let mut odd = Vec::new();
     for (position, input) in scorer.schema().inputs.iter().enumerate() {
         let values = match input.input_type {
@@ -110,9 +148,19 @@ fn odd_values(scorer: &Scorer) -> Vec<(usize, OwnedValue)> {
                 OwnedValue::Text("x".repeat(UNSEEN_TEXT_BYTES)),
                 OwnedValue::Text(String::new()),
             ],
+            InputType::Key => vec![
+                OwnedValue::Text("1".to_owned()),
+                OwnedValue::Integer(i64::MIN),
+                OwnedValue::Text(String::new()),
+            ],
+            _ if time == Some(position) => ENDS_OF_TIME
+                .iter()
+                .filter_map(|end| Some(OwnedValue::Time(parse_time(end)?)))
+                .collect(),
             _ => vec![OwnedValue::Time(i64::MIN), OwnedValue::Time(i64::MAX)],
         };
-        let values = values.into_iter().chain([OwnedValue::Null]).enumerate();
+        let null = (time != Some(position)).then_some(OwnedValue::Null);
+        let values = values.into_iter().chain(null).enumerate();
         odd.extend(values.map(|(rank, value)| (rank, position, value)));
     }
     odd.sort_by_key(|(rank, position, _)| (*rank, *position));

@@ -149,10 +149,11 @@ fn compare(
     trained: &Trained,
 ) -> Result<(Measures, Measures), Error> {
     let own = &prepared.events;
-    if own.bind(&scorer.schema().inputs).is_ok() {
+    let ours = trained.competitors[trained.candidate].packaged.scorer.windows();
+    if ours == scorer.windows() && own.bind(&scorer.schema().inputs).is_ok() {
         return score(scorer, own, prepared, trained);
     }
-    // The champion reads columns that the candidate does not: the same rows are read again.
+    // The champion reads what the candidate does not: the same rows are read again.
     let inputs = scorer.schema().inputs.iter();
     let inputs: Vec<(String, InputType)> =
         inputs.map(|input| (input.name.to_string(), input.input_type)).collect();
@@ -162,6 +163,7 @@ fn compare(
         label_delay: plan.config.split.label_delay,
         inputs,
         further: Vec::new(),
+        windows: scorer.windows(),
         from: own.times.iter().min().copied(),
         to: plan.as_of,
     })?;

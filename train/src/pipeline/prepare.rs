@@ -109,12 +109,14 @@ impl Prepared {
             plan.as_of.map(|as_of| Windows::new(&config.split, as_of, first_event)).transpose()
         };
         let lower = windows(i64::MIN)?.map_or(i64::MIN, |windows| windows.train.from);
+        let velocity = program::windows(config)?;
         let request = EventsRequest {
             source: &plan.source,
             columns: &config.columns,
             label_delay: config.split.label_delay,
             inputs: program::inputs(config)?,
             further: part::columns(config),
+            windows: velocity.as_ref(),
             from: (lower != i64::MIN).then_some(lower),
             to: plan.as_of,
         };

@@ -17,11 +17,11 @@ pub(in crate::artifact) struct BandsV1 {
 
 #[derive(Serialize, Deserialize)]
 pub(in crate::artifact) struct GoldenV1 {
-    records: Vec<GoldenRecordV1>,
+    pub(super) records: Vec<GoldenRecordV1>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct GoldenRecordV1 {
+pub(super) struct GoldenRecordV1 {
     values: Vec<ValueV1>,
     /// 0 for a score, else the reason of a rejection.
     rejected: u16,
@@ -111,6 +111,10 @@ impl Body for GoldenV1 {
     type Content = Vec<GoldenRecord>;
     const SECTION: Section = Section::Golden;
 
+    fn suits(records: &Vec<GoldenRecord>) -> bool {
+        records.iter().all(|record| record.states.is_empty())
+    }
+
     fn from_content(records: &Vec<GoldenRecord>) -> Self {
         let record = |record: &GoldenRecord| {
             let values = record.values.iter().map(ValueV1::from).collect();
@@ -155,7 +159,8 @@ impl Body for GoldenV1 {
                 found => return Err(ErrorKind::Code { what: "a rejection", found: found.into() }),
             };
             let values = record.values.into_iter().map(OwnedValue::try_from);
-            Ok(GoldenRecord { values: values.collect::<Result<_, _>>()?, expected })
+            let values = values.collect::<Result<_, _>>()?;
+            Ok(GoldenRecord { values, states: Vec::new(), expected })
         };
         self.records.into_iter().map(record).collect()
     }

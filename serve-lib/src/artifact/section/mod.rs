@@ -2,12 +2,15 @@
 //! new version of one section beside the old one, never a new field in an old struct.
 
 mod evidence;
+mod golden;
 mod model;
 mod schema;
+mod windows;
 
 pub(super) use evidence::{BandsV1, GoldenV1, ProvenanceV1, ReasonsV1, ReferenceV1};
+pub(super) use golden::GoldenV2;
 pub(super) use model::{CalibrationV1, ModelV1};
-pub(super) use schema::{ProgramV1, SchemaV1};
+pub(super) use schema::{ProgramV1, ProgramV2, SchemaV1, SchemaV2};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -61,8 +64,12 @@ impl Section {
         }
     }
 
+    /// The newest version that this library knows, and writes where an older one will not do.
     pub(super) fn version(self) -> u16 {
-        1
+        match self {
+            Self::Schema | Self::Program | Self::Golden => 2,
+            _ => 1,
+        }
     }
 
     pub(super) fn is_required(self) -> bool {
@@ -92,6 +99,12 @@ pub(super) fn name(kind: u32) -> &'static str {
 pub(super) trait Body: Serialize + DeserializeOwned {
     type Content;
     const SECTION: Section;
+    const VERSION: u16 = 1;
+
+    /// Whether this is the version in which such content is written: the oldest that holds it.
+    fn suits(_content: &Self::Content) -> bool {
+        true
+    }
 
     fn from_content(content: &Self::Content) -> Self;
     fn into_content(self) -> Result<Self::Content, ErrorKind>;
@@ -105,6 +118,10 @@ pub(super) fn encode<B: Body>(content: &B::Content) -> Result<Vec<u8>, ErrorKind
 /// in fields the content does not use.
 pub(super) fn decode<B: Body>(bytes: &[u8]) -> Result<B::Content, ErrorKind> {
     let content = codec::decode::<B>(bytes)?.into_content()?;
+    if !B::suits(&content) {
+        let what = "the section is of another version than its content asks for";
+        return Err(ErrorKind::Content { what });
+    }
     if encode::<B>(&content)? != bytes {
         let what = "the section is not in its canonical form";
         return Err(ErrorKind::Content { what });

@@ -1,9 +1,11 @@
-//! SCHEMA and PROGRAM, version 1.
+//! SCHEMA and PROGRAM, versions 1 and 2.
 
 use serde::{Deserialize, Serialize};
 
+use super::windows::WindowsV1;
 use super::{Body, Section};
 use crate::error::ErrorKind;
+use crate::features::window::Windows;
 use crate::features::{Program, RateTable, Step, TimePart, TimeUnit, Transform, Vocabulary};
 use crate::schema::{Feature, Input, InputType, Policy, RowType, Schema};
 
@@ -13,6 +15,10 @@ pub(in crate::artifact) struct SchemaV1 {
     features: Vec<FeatureV1>,
     utc_offset_secs: i32,
 }
+
+/// The layout of version 1, with ids among the inputs.
+#[derive(Serialize, Deserialize)]
+pub(in crate::artifact) struct SchemaV2(SchemaV1);
 
 #[derive(Serialize, Deserialize)]
 struct InputV1 {
@@ -42,6 +48,13 @@ pub(in crate::artifact) struct ProgramV1 {
     steps: Vec<StepV1>,
 }
 
+/// Version 1 with windows.
+#[derive(Serialize, Deserialize)]
+pub(in crate::artifact) struct ProgramV2 {
+    steps: Vec<StepV1>,
+    windows: Option<WindowsV1>,
+}
+
 #[derive(Serialize, Deserialize)]
 struct StepV1 {
     code: u16,
@@ -60,8 +73,14 @@ struct RangeV1 {
     high: f64,
 }
 
-const INPUT_TYPES: [(u16, InputType); 4] =
-    [(1, InputType::Number), (2, InputType::Boolean), (3, InputType::Text), (4, InputType::Time)];
+const INPUT_TYPES: [(u16, InputType); 5] = [
+    (1, InputType::Number),
+    (2, InputType::Boolean),
+    (3, InputType::Text),
+    (4, InputType::Time),
+    // Since version 2.
+    (5, InputType::Key),
+];
 const TIME_PARTS: [(u16, TimePart); 5] = [
     (1, TimePart::Hour),
     (2, TimePart::Weekday),
@@ -75,6 +94,10 @@ const TIME_UNITS: [(u16, TimeUnit); 4] =
 impl Body for SchemaV1 {
     type Content = Schema;
     const SECTION: Section = Section::Schema;
+
+    fn suits(schema: &Schema) -> bool {
+        !has_keys(schema)
+    }
 
     fn from_content(schema: &Schema) -> Self {
         let input = |input: &Input| InputV1 {
@@ -121,9 +144,35 @@ impl Body for SchemaV1 {
     }
 }
 
+impl Body for SchemaV2 {
+    type Content = Schema;
+    const SECTION: Section = Section::Schema;
+    const VERSION: u16 = 2;
+
+    fn suits(schema: &Schema) -> bool {
+        has_keys(schema)
+    }
+
+    fn from_content(schema: &Schema) -> Self {
+        Self(SchemaV1::from_content(schema))
+    }
+
+    fn into_content(self) -> Result<Schema, ErrorKind> {
+        self.0.into_content()
+    }
+}
+
+fn has_keys(schema: &Schema) -> bool {
+    schema.inputs.iter().any(|input| input.input_type == InputType::Key)
+}
+
 impl Body for ProgramV1 {
     type Content = Program;
     const SECTION: Section = Section::Program;
+
+    fn suits(program: &Program) -> bool {
+        program.windows.is_none()
+    }
 
     fn from_content(program: &Program) -> Self {
         let step = |step: &Step| {
@@ -170,6 +219,9 @@ impl Body for ProgramV1 {
                     rates: table.rates().to_vec(),
                     ..plain(9, input)
                 },
+                Step::Window { feature, range } => {
+                    StepV1 { range: range_v1(range), ..plain(10, feature) }
+                }
             }
         };
         Self { steps: program.steps.iter().map(step).collect() }
@@ -202,10 +254,32 @@ impl Body for ProgramV1 {
                     let values = Vocabulary::from_sorted(step.vocabulary);
                     Step::Rate { input, table: RateTable::from_parts(values, step.rates) }
                 }
+                10 => Step::Window { feature: input, range },
                 found => return Err(ErrorKind::Code { what: "a step", found: found.into() }),
             })
         };
-        Ok(Program { steps: self.steps.into_iter().map(step).collect::<Result<_, ErrorKind>>()? })
+        let steps = self.steps.into_iter().map(step).collect::<Result<_, ErrorKind>>()?;
+        Ok(Program { steps, windows: None })
+    }
+}
+
+impl Body for ProgramV2 {
+    type Content = Program;
+    const SECTION: Section = Section::Program;
+    const VERSION: u16 = 2;
+
+    fn suits(program: &Program) -> bool {
+        program.windows.is_some()
+    }
+
+    fn from_content(program: &Program) -> Self {
+        let ProgramV1 { steps } = ProgramV1::from_content(program);
+        Self { steps, windows: program.windows.as_ref().map(WindowsV1::from) }
+    }
+
+    fn into_content(self) -> Result<Program, ErrorKind> {
+        let Program { steps, .. } = ProgramV1 { steps: self.steps }.into_content()?;
+        Ok(Program { steps, windows: self.windows.map(Windows::try_from).transpose()? })
     }
 }
 

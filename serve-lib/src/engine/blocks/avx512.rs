@@ -5,8 +5,8 @@ use std::arch::x86_64::*;
 use super::super::cpu::{load_8_f64, load_16_f32, load_16_u32, store_8_f64, store_16_u32};
 use super::super::rows::Rows;
 use super::{
-    BLOCK, Blocks, Coded, FEW_FEATURES, MAX_FEATURES, Numeric, STEPS, Sums, Tree, Values, WORD,
-    column,
+    Aligned, BLOCK, Blocks, Coded, FEW_FEATURES, MAX_FEATURES, Numeric, STEPS, Sums, Tree, Values,
+    WORD, column,
 };
 
 impl Blocks {
@@ -27,22 +27,22 @@ impl Blocks {
 
     #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,lzcnt,popcnt")]
     fn all_avx512<const F: usize>(&self, rows: Rows<'_>, first: usize, margins: &mut [f64]) {
-        let mut values = [[[[0.0; 16]; STEPS]; 2]; F];
+        let Aligned(values) = &mut Aligned([[[[0.0; 16]; STEPS]; 2]; F]);
         for (block, margins) in margins.chunks_mut(BLOCK).enumerate() {
-            self.lay_out(rows, first + block * BLOCK, margins.len(), &mut values);
-            let mut lanes = [[[0.0; 16]; STEPS]; 16];
+            self.lay_out(rows, first + block * BLOCK, margins.len(), values);
+            let Aligned(lanes) = &mut Aligned([[[0.0; 16]; STEPS]; 16]);
             let n_steps = margins.len().div_ceil(16);
             for (tree, position) in self.trees().zip(0..) {
                 let sums = &mut lanes[position % 16];
                 if n_steps > STEPS / 2 {
-                    tree.add_avx512::<STEPS, F>(&values, 0, sums);
+                    tree.add_avx512::<STEPS, F>(values, 0, sums);
                 } else {
                     for step in 0..n_steps {
-                        tree.add_avx512::<1, F>(&values, step, sums);
+                        tree.add_avx512::<1, F>(values, step, sums);
                     }
                 }
             }
-            self.fold(&mut lanes, margins);
+            self.fold(lanes, margins);
         }
     }
 }

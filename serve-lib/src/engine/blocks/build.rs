@@ -1,7 +1,7 @@
 //! Makes the questions of [`Blocks`] of a forest.
 
 use super::super::order::{Strike, strikes};
-use super::{Blocks, Coded, Feature, MAX_FEATURES, Numeric, Part, Shape, WORD};
+use super::{Blocks, Coded, Feature, Lines, MAX_FEATURES, Numeric, Part, Shape, WORD};
 use crate::model::{Forest, Node, RowType, Split, SplitTest, Tree};
 
 /// With about so many questions a tree, which is one for each leaf and a fifth more, walks are as fast.
@@ -22,10 +22,11 @@ impl Blocks {
             parts: Vec::new(),
             numeric: Vec::new(),
             coded: Vec::new(),
-            leaves: Vec::new(),
+            leaves: Lines::new(&[]),
         };
         let mut build = Build {
             blocks,
+            leaves: Vec::new(),
             row,
             known: vec![None; row.len()],
             questions_left: MAX_QUESTIONS * forest.trees.len(),
@@ -34,13 +35,15 @@ impl Blocks {
         for tree in &forest.trees {
             build.push(tree, forest.symmetric)?;
         }
-        Some(build.blocks)
+        Some(Self { leaves: Lines::new(&build.leaves), ..build.blocks })
     }
 }
 
 /// Blocks in the making.
 struct Build<'r> {
+    /// As yet without leaves.
     blocks: Blocks,
+    leaves: Vec<[f64; WORD]>,
     row: &'r [RowType],
     /// For each value of a row its position among the features asked about.
     known: Vec<Option<usize>>,
@@ -55,7 +58,7 @@ impl Build<'_> {
         let [parts, numeric, coded] = self.n_asked();
         let word =
             |leaves: &[f64]| std::array::from_fn(|at| leaves.get(at).copied().unwrap_or(0.0));
-        self.blocks.leaves.extend(leaves.chunks(WORD).map(word));
+        self.leaves.extend(leaves.chunks(WORD).map(word));
         self.blocks.trees.push(Shape {
             n_parts: parts - n_parts,
             n_numeric: numeric - n_numeric,

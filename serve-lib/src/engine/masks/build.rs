@@ -1,7 +1,7 @@
 //! Makes the tables of [`Masks`] of a forest.
 
 use super::super::order::{Strike, strikes};
-use super::{Block, Coded, MAX_GROUPS, MAX_LEAVES, Masks, Ranked};
+use super::{Block, Coded, Line, MAX_GROUPS, MAX_LEAVES, Masks, Ranked};
 use crate::model::{Forest, SplitTest, Tree};
 use crate::schema::RowType;
 
@@ -65,7 +65,7 @@ impl Block {
                 Some(n_categories) => n_categories as usize + 1,
                 None => questions.len() + 2,
             };
-            *bytes_left = bytes_left.checked_sub(n_ranks * n_groups * size_of::<[u32; 16]>())?;
+            *bytes_left = bytes_left.checked_sub(n_ranks * n_groups * size_of::<Line<u32>>())?;
             match row[feature].n_categories() {
                 Some(n_categories) => block.push_coded(feature, n_categories as usize, questions),
                 None => block.push_ranked(feature, questions),
@@ -84,7 +84,7 @@ impl Block {
         self.push_missing(questions);
         // What is next above 0 is next above −0 too, so that equal cuts have equal bits.
         questions.sort_by(|a, b| cut(a).total_cmp(&cut(b)));
-        let mut words = vec![[u32::MAX; 16]; self.n_groups];
+        let mut words = vec![Line([u32::MAX; 16]); self.n_groups];
         self.tables.extend_from_slice(&words);
         let mut cuts = vec![f32::NEG_INFINITY];
         for alike in questions.chunk_by(|a, b| cut(a).to_bits() == cut(b).to_bits()) {
@@ -121,7 +121,7 @@ impl Block {
     }
 
     fn push_words<'q>(&mut self, going_right: impl Iterator<Item = &'q Question<'q>>) {
-        let mut words = vec![[u32::MAX; 16]; self.n_groups];
+        let mut words = vec![Line([u32::MAX; 16]); self.n_groups];
         going_right.for_each(|question| question.strike(&mut words));
         self.tables.extend(words);
     }
@@ -130,14 +130,14 @@ impl Block {
         for values in values.chunks(16) {
             let mut cuts = [f32::NAN; 16];
             cuts[..values.len()].copy_from_slice(values);
-            self.cuts.push(cuts);
+            self.cuts.push(Line(cuts));
         }
     }
 }
 
 impl Question<'_> {
-    fn strike(&self, words: &mut [[u32; 16]]) {
-        words[self.place / 16][self.place % 16] &= self.kept;
+    fn strike(&self, words: &mut [Line<u32>]) {
+        words[self.place / 16].0[self.place % 16] &= self.kept;
     }
 }
 

@@ -162,10 +162,10 @@ fn outcome_of_pair(step: &Step, values: [Value<'_>; 2]) -> Outcome {
     schema.inputs.push(Input { name: "second".into(), ..schema.inputs[0].clone() });
     assert_eq!(schema.check().and_then(|()| program.check(&schema)), Ok(()));
     let mut row = [123.0];
-    let encoded = program.encode(&schema, Record::new(&values), &mut row);
+    let encoded = program.encode(&schema, Record::new(&values), &[], &mut row);
     let mut odd = None;
     let observed =
-        program.odd_values(&schema, Record::new(&values), |_, reason| odd = Some(reason));
+        program.odd_values(&schema, Record::new(&values), &[], |_, reason| odd = Some(reason));
     assert_eq!(observed, Ok(()));
     match encoded.as_ref().map_err(|error| error.kind()) {
         Ok(()) => Row(row[0]),

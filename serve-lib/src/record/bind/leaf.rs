@@ -44,6 +44,10 @@ pub(super) trait Receiver: Sized {
 
     /// It is one value.
     fn value(self, value: Value<'_>) -> Result<(), Stop>;
+    /// It is a text that begins so, of more than 512 bytes.
+    fn cut_text(self, beginning: &str) -> Result<(), Stop> {
+        self.value(Value::Text(beginning))
+    }
     /// It is a struct.
     fn fields(self) -> Result<Self::Fields, Stop>;
     /// It is a map.
@@ -162,8 +166,9 @@ impl<R: Receiver> Serializer for Leaf<R> {
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), Stop> {
         let mut text = ShortText { bytes: [0; MAX_TEXT_BYTES], length: 0, is_full: false };
         match write!(text, "{value}") {
-            Err(_) if !text.is_full => Err(Error::custom("its Display reports an error")),
-            _ => self.receiver.value(Value::Text(text.as_str())),
+            _ if text.is_full => self.receiver.cut_text(text.as_str()),
+            Err(_) => Err(Error::custom("its Display reports an error")),
+            Ok(()) => self.receiver.value(Value::Text(text.as_str())),
         }
     }
 

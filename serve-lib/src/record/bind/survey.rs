@@ -62,9 +62,12 @@ impl Sort {
         match self {
             Self::Null => true,
             Self::Boolean => input_type == InputType::Boolean,
-            Self::Number | Self::Integer => input_type == InputType::Number,
+            Self::Number | Self::Integer => {
+                matches!(input_type, InputType::Number | InputType::Key)
+            }
             Self::Text { is_instant } => {
-                input_type == InputType::Text || (is_instant && input_type == InputType::Time)
+                matches!(input_type, InputType::Text | InputType::Key)
+                    || (is_instant && input_type == InputType::Time)
             }
             Self::Time => input_type == InputType::Time,
         }

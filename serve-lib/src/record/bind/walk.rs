@@ -13,6 +13,9 @@ use crate::schema::{Input, InputType};
 
 /// Takes the values of a record, one call an input. The order is that of the fields.
 pub(crate) trait Sink {
+    /// Whether a text of more than 512 bytes may come without its end.
+    const TAKES_CUT_TEXT: bool = true;
+
     /// The value of the input at this position; its type suits the input.
     fn feed(&mut self, input: u32, value: Value<'_>);
 }
@@ -243,10 +246,18 @@ impl<S: Sink> Receiver for Give<'_, '_, S> {
             (value, _) => value,
         };
         if !value.fits(self.input_type) {
-            return self.other(value.type_name());
+            let found = value.misfit(self.input_type);
+            return self.other(found);
         }
         self.walk.sink.feed(self.input, value);
         Ok(())
+    }
+
+    fn cut_text(self, beginning: &str) -> Result<(), Stop> {
+        if S::TAKES_CUT_TEXT {
+            return self.value(Value::Text(beginning));
+        }
+        self.other("text of more than 512 bytes by `Display`; keep it as a string")
     }
 
     fn fields(self) -> Result<Self::Fields, Stop> {

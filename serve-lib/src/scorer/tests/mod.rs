@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use self::fixture::contents_of;
 use super::{Bound, Score, Scorer};
-use crate::artifact::{Contents, Provenance, write_draft};
+use crate::artifact::write_draft;
 use crate::counters::Counters;
 use crate::error::ScoreError;
 use crate::features::{Program, Step, TimePart, Transform, Vocabulary};
-use crate::model::{Calibration, Calibrator, Linear, Model, PriorCorrection, Term};
+use crate::model::{Linear, Model, Term};
 use crate::record::{Record, Timestamp, Value};
 use crate::schema::{Feature, Input, Policy, RowType, Schema};
 
@@ -47,7 +48,7 @@ fn scorer_of(country: &str, n_features: usize) -> Scorer {
     steps.truncate(n_features);
     let names = ["amount", "online", country, "at", "visits", "channel"];
     let input = |(at, name): (usize, &str)| {
-        let step = steps.iter().find(|(_, step)| step.input() == at);
+        let step = steps.iter().find(|(_, step)| step.input() == Some(at));
         let input_type = step.expect("every input is read").1.input_type();
         Input { name: name.into(), input_type, required: [country, "visits"].contains(&name) }
     };
@@ -76,37 +77,15 @@ fn scorer_of(country: &str, n_features: usize) -> Scorer {
             },
         }
     };
-    let contents = Contents {
-        schema: Schema {
+    let contents = contents_of(
+        Schema {
             inputs: names.into_iter().enumerate().map(input).collect(),
             features: steps.iter().map(feature).collect(),
             utc_offset_secs: 3_600,
         },
-        model: Model::Linear(Linear {
-            bias: -1.0,
-            terms: steps.iter().enumerate().map(term).collect(),
-        }),
-        program: Program { steps: steps.into_iter().map(|(_, step)| step).collect() },
-        calibration: Calibration {
-            prior: PriorCorrection::LogOdds { shift: 0.0 },
-            calibrator: Calibrator::None,
-        },
-        bands: None,
-        golden: Vec::new(),
-        reasons: Vec::new(),
-        reference: None,
-        provenance: Provenance {
-            model_name: "bound".to_owned(),
-            as_of: None,
-            windows: Vec::new(),
-            data_fingerprint: [0; 32],
-            columns: Vec::new(),
-            config: "{}".to_owned(),
-            learner: "logistic".to_owned(),
-            parameters: "{}".to_owned(),
-            code_version: "0.1.0".to_owned(),
-        },
-    };
+        Model::Linear(Linear { bias: -1.0, terms: steps.iter().enumerate().map(term).collect() }),
+        Program { steps: steps.into_iter().map(|(_, step)| step).collect(), windows: None },
+    );
     Scorer::from_draft(&write_draft(&contents).expect("the contents are valid"))
         .expect("the draft is valid")
 }
@@ -284,7 +263,9 @@ macro_rules! with {
 }
 
 mod batch;
+mod fixture;
 mod refusals;
+pub(crate) mod velocity;
 
 fn score_of<T: Serialize>(scorer: &Scorer, value: &T) -> Bits {
     bits(scorer.bind(value).unwrap_or_else(|error| panic!("{error}")).score(value))

@@ -1,0 +1,166 @@
+//! Different values and frauds as bytes.
+
+use super::{Clock, MAX_COUNT};
+use crate::features::state::bytes::{
+    Reader, Unsound, put_fingerprint, put_id, put_number, put_signed,
+};
+use crate::features::state::frauds::{Fraud, FraudLog};
+use crate::features::state::log::NEVER;
+use crate::features::state::occurrences::{FirstSeen, Occurrence, Occurrences};
+use crate::features::window::{MAX_TIME, MIN_TIME, StreamPlan};
+
+/// For each occurrence where it is: twice the number of events passed since the occurrence before, or where there
+/// is no event of its time any more, 1 more than twice its age; then how many occurrences back its value was
+/// last, or 0 and the value.
+pub(super) fn write_occurrences(
+    kept: &[Occurrence],
+    times: &[i64],
+    clock: &Clock,
+    out: &mut Vec<u8>,
+) {
+    put_number(out, kept.len() as u64);
+    let mut at = 0_usize;
+    for (number, entry) in kept.iter().enumerate() {
+        let place = times.partition_point(|time| *time < entry.time);
+        if times.get(place) == Some(&entry.time) {
+            put_number(out, (place.wrapping_sub(at) as u64) << 1);
+            at = place;
+        } else {
+            put_number(out, clock.before(entry.time) << 1 | 1);
+        }
+        // A previous time that was dropped is found nowhere.
+        let from = kept.partition_point(|other| other.time < entry.previous);
+        let then = kept.iter().enumerate().skip(from);
+        let mut then = then.take_while(|(_, other)| other.time == entry.previous);
+        match then.find(|(_, other)| other.value == entry.value) {
+            Some((earlier, _)) => put_number(out, number.wrapping_sub(earlier) as u64),
+            None => {
+                put_number(out, 0);
+                put_fingerprint(out, entry.value);
+            }
+        }
+    }
+}
+
+pub(super) fn read_occurrences(
+    plan: &StreamPlan,
+    times: &[i64],
+    clock: &Clock,
+    reader: &mut Reader<'_>,
+) -> Result<Occurrences, Unsound> {
+    let n_entries = reader.length(plan.max_events)?;
+    let (mut at, mut last) = (0_usize, clock.newest.saturating_sub(plan.horizon));
+    let mut entries: Vec<Occurrence> = Vec::with_capacity(n_entries);
+    for number in 0..n_entries {
+        let code = reader.number()?;
+        let time = if code & 1 == 0 {
+            at = usize::try_from(code >> 1)
+                .ok()
+                .and_then(|n| at.checked_add(n))
+                .unwrap_or(usize::MAX);
+            *times.get(at).ok_or("a value after the last event")?
+        } else {
+            clock.time(clock.newest, (code >> 1).cast_signed().wrapping_neg())?
+        };
+        let entry = match usize::try_from(reader.number()?).unwrap_or(usize::MAX) {
+            0 => Occurrence { time, value: value(reader)?, previous: NEVER },
+            back => {
+                let earlier = number.checked_sub(back).and_then(|number| entries.get(number));
+                let earlier = earlier.ok_or("a value before the first one")?;
+                Occurrence { time, value: earlier.value, previous: earlier.time }
+            }
+        };
+        if time < last || entry.previous == time {
+            return Err("a value's times are out of order");
+        }
+        last = time;
+        entries.push(entry);
+    }
+    Ok(Occurrences::from_kept(entries))
+}
+
+fn value(reader: &mut Reader<'_>) -> Result<u64, Unsound> {
+    Some(reader.fingerprint()?).filter(|value| *value != 0).ok_or("a value without a hash")
+}
+
+/// The number of values, then each with how long before the newest event it occurred first.
+pub(super) fn write_first_seen(seen: &FirstSeen, clock: &Clock, out: &mut Vec<u8>) {
+    put_number(out, seen.times().len() as u64);
+    for (value, time) in seen.times() {
+        put_fingerprint(out, *value);
+        put_number(out, clock.before(*time));
+    }
+}
+
+pub(super) fn read_first_seen(
+    max_events: usize,
+    clock: &Clock,
+    reader: &mut Reader<'_>,
+) -> Result<FirstSeen, Unsound> {
+    let n_values = reader.length(max_events)?;
+    let mut times: Vec<(u64, i64)> = Vec::with_capacity(n_values);
+    for _ in 0..n_values {
+        let value = value(reader)?;
+        if times.last().is_some_and(|(last, _)| *last >= value) {
+            return Err("values are out of order");
+        }
+        times.push((value, clock.time_before(reader)?));
+    }
+    Ok(FirstSeen::from_times(times))
+}
+
+/// The number of entries; for each the time since the one before (of the first, since the newest event), how
+/// long after it was known in microseconds, how many frauds it stands for, and if it is one its id.
+pub(super) fn write_frauds(
+    plan: &StreamPlan,
+    base: u64,
+    frauds: &[Fraud],
+    clock: &Clock,
+    out: &mut Vec<u8>,
+) {
+    put_number(out, frauds.len() as u64);
+    let (mut last, mut total) = (clock.newest, base);
+    for fraud in frauds {
+        let n_frauds = fraud.total.wrapping_sub(total);
+        put_signed(out, clock.units(fraud.time.wrapping_sub(last)));
+        put_signed(out, fraud.known_at.wrapping_sub(fraud.time));
+        put_number(out, n_frauds);
+        if n_frauds == 1 && plan.id_word.is_some() {
+            put_id(out, fraud.id);
+        }
+        (last, total) = (fraud.time, fraud.total);
+    }
+}
+
+pub(super) fn read_frauds(
+    plan: &StreamPlan,
+    clock: &Clock,
+    reader: &mut Reader<'_>,
+) -> Result<Option<Box<FraudLog>>, Unsound> {
+    let n_entries = reader.length(plan.max_events)?;
+    let (mut last, mut total) = (clock.newest, 0_u64);
+    let mut entries: Vec<Fraud> = Vec::with_capacity(n_entries);
+    for _ in 0..n_entries {
+        let units = reader.signed()?;
+        let time = clock.time(last, units)?;
+        if units < 0 && !entries.is_empty() {
+            return Err("frauds are out of order");
+        }
+        let known_at = reader.signed()?.checked_add(time);
+        let known_at = known_at.filter(|known| (MIN_TIME..=MAX_TIME).contains(known));
+        let known_at = known_at.ok_or("a time cannot be meant")?;
+        let n_frauds = reader.number()?;
+        let id = match n_frauds {
+            1 if plan.id_word.is_some() => reader.id()?,
+            1 => 0,
+            _ => Fraud::SEVERAL,
+        };
+        total = total.saturating_add(n_frauds);
+        if n_frauds == 0 || total > MAX_COUNT {
+            return Err("a number of frauds that cannot be");
+        }
+        entries.push(Fraud { time, known_at, id, total });
+        last = time;
+    }
+    Ok((!entries.is_empty()).then(|| Box::new(FraudLog::from_entries(entries))))
+}

@@ -1,0 +1,346 @@
+//! The log of one stream: events by time, each with what there was up to and with it.
+//!
+//! Because each row holds running totals, an interval is the difference of two rows, an event can be
+//! left out by leaving out its row, and what is dropped at the old end stays in the totals. The first
+//! row, the *base*, stands for all that was dropped. Where rows are put together, the time is that of
+//! the latest. An entity that was not asked for long lies in cold memory: a row has all in one place, and
+//! hints remember where intervals began and ended last.
+
+use super::Observed;
+use super::amounts::AmountSums;
+use crate::features::window::{Event, StreamPlan};
+
+/// Events in ascending order of time, those of one time in the order in which they came.
+#[derive(Debug, Clone, Default)]
+pub(super) struct EventLog {
+    /// Rows of the base and of the events, from `head` on; empty before the first event. A row is the
+    /// time, the count, the id, the sums of each amount; time, id and extremes are the row's own, all else
+    /// running totals.
+    words: Vec<u64>,
+    head: usize,
+    /// Of the first edges the row found when the newest event was observed.
+    hints: [u32; N_HINTS],
+}
+
+/// The time of a base that stands for nothing.
+pub(super) const NEVER: i64 = i64::MIN;
+const N_HINTS: usize = 8;
+const TIME: usize = 0;
+const COUNT: usize = 1;
+
+impl EventLog {
+    pub(super) fn newest(&self, plan: &StreamPlan) -> Option<i64> {
+        let last = self.words.len().checked_sub(plan.row_words)?;
+        self.words.get(last).map(|time| time.cast_signed())
+    }
+
+    /// The number of events kept, where some are put together the number of rows.
+    #[inline]
+    pub(super) fn n_kept(&self, plan: &StreamPlan) -> usize {
+        let n_rows = self.words.len().checked_div(plan.row_words).unwrap_or(0);
+        n_rows.saturating_sub(self.head).saturating_sub(1)
+    }
+
+    /// The time of the row after `n_before` events; that of none is the base. [`NEVER`] beyond the end.
+    #[inline]
+    pub(super) fn time(&self, plan: &StreamPlan, n_before: usize) -> i64 {
+        let row = self.head.wrapping_add(n_before);
+        self.words.get(row.wrapping_mul(plan.row_words)).map_or(NEVER, |time| time.cast_signed())
+    }
+
+    /// The times of the events kept.
+    pub(super) fn times(&self, plan: &StreamPlan) -> Vec<i64> {
+        let rows = self.rows(plan, 1, self.n_kept(plan).saturating_add(1));
+        let times = rows.chunks_exact(plan.row_words).filter_map(|row| row.first());
+        times.map(|time| time.cast_signed()).collect()
+    }
+
+    /// The row after `n_before` events.
+    #[inline]
+    pub(super) fn row(&self, plan: &StreamPlan, n_before: usize) -> &[u64] {
+        self.rows(plan, n_before, n_before.wrapping_add(1))
+    }
+
+    /// The rows `from..to`, counted from the base.
+    #[inline]
+    pub(super) fn rows(&self, plan: &StreamPlan, from: usize, to: usize) -> &[u64] {
+        let at = |row: usize| self.head.wrapping_add(row).wrapping_mul(plan.row_words);
+        self.words.get(at(from)..at(to)).unwrap_or_default()
+    }
+
+    /// How many of the first `n_events` events are earlier than a bound. The search begins where the
+    /// edge of this number was found last.
+    #[inline]
+    pub(super) fn n_before(
+        &self,
+        plan: &StreamPlan,
+        n_events: usize,
+        bound: i64,
+        edge: usize,
+    ) -> usize {
+        // All up to `low` are earlier, the one after `high` is not, where there is one.
+        let is_earlier = |event: usize| self.time(plan, event) < bound;
+        let (mut low, mut high) = (0, n_events);
+        if let Some(hint) = self.hints.get(edge) {
+            let hint = (*hint as usize).saturating_sub(self.head).min(n_events);
+            let mut step = 1_usize;
+            if hint == 0 || is_earlier(hint) {
+                low = hint;
+                while let Some(next) = low.checked_add(step).filter(|next| *next <= n_events) {
+                    if !is_earlier(next) {
+                        high = next.wrapping_sub(1);
+                        break;
+                    }
+                    (low, step) = (next, step.wrapping_mul(2));
+                }
+            } else {
+                high = hint.wrapping_sub(1);
+                while high > 0 {
+                    let next = high.saturating_sub(step);
+                    if next == 0 || is_earlier(next) {
+                        low = next;
+                        break;
+                    }
+                    (high, step) = (next.wrapping_sub(1), step.wrapping_mul(2));
+                }
+            }
+        }
+        while low < high {
+            let middle = high.wrapping_sub(high.wrapping_sub(low) / 2);
+            if is_earlier(middle) {
+                low = middle;
+            } else {
+                high = middle.wrapping_sub(1);
+            }
+        }
+        low
+    }
+
+    /// Whether an event of this very time and id is kept.
+    pub(super) fn has(&self, plan: &StreamPlan, event: &Event) -> bool {
+        let (time, id) = (event.time(), event.id());
+        let is_new = self.newest(plan).is_none_or(|newest| newest < time);
+        let Some(word) = plan.id_word.filter(|_| id != 0 && !is_new) else { return false };
+        let to = self.n_before(plan, self.n_kept(plan), time.saturating_add(1), usize::MAX);
+        let rows = (1..=to).rev().map(|event| self.row(plan, event));
+        let mut of_time = rows.take_while(|row| row.get(TIME) == Some(&time.cast_unsigned()));
+        of_time.any(|row| row.get(word) == Some(&id))
+    }
+
+    pub(super) fn observe(&mut self, plan: &StreamPlan, event: &Event) -> Observed {
+        let time = event.time();
+        match self.newest(plan) {
+            Some(newest) if time < newest.saturating_sub(plan.horizon) => {
+                self.add_to_base(plan, event);
+                return Observed::TooOld;
+            }
+            Some(newest) if time <= newest => {
+                self.make_room(plan);
+                self.insert(plan, event);
+            }
+            newest => {
+                if newest.is_none() {
+                    self.begin(plan);
+                }
+                self.make_room(plan);
+                self.push(plan, time, |row| {
+                    count(plan, event, row);
+                    mark(plan, event, row);
+                });
+                self.expire(plan, time.saturating_sub(plan.horizon));
+                self.remember(plan, time);
+            }
+        }
+        if self.n_kept(plan) > plan.max_events {
+            self.thin(plan);
+        }
+        Observed::New
+    }
+
+    /// A base that stands for nothing.
+    pub(super) fn begin(&mut self, plan: &StreamPlan) {
+        self.words.resize(plan.row_words, 0);
+        if let Some(time) = self.words.get_mut(TIME) {
+            *time = NEVER.cast_unsigned();
+        }
+        plan.amounts.iter().for_each(|amount| AmountSums::NONE.write(amount, &mut self.words));
+    }
+
+    /// Puts a row at the end: the totals of the last one and what `add` makes of them.
+    pub(super) fn push(&mut self, plan: &StreamPlan, time: i64, add: impl FnOnce(&mut [u64])) {
+        let last = self.words.len().saturating_sub(plan.row_words);
+        self.words.extend_from_within(last..);
+        let start = self.words.len().saturating_sub(plan.row_words);
+        let row = self.words.get_mut(start..).unwrap_or_default();
+        row.first_mut().into_iter().for_each(|word| *word = time.cast_unsigned());
+        add(row);
+    }
+
+    /// Makes room for all rows at once.
+    pub(super) fn reserve(&mut self, plan: &StreamPlan, n_rows: usize) {
+        self.words.reserve_exact(n_rows.saturating_mul(plan.row_words));
+    }
+
+    /// The base, to be read from bytes.
+    pub(super) fn base_mut(&mut self) -> &mut [u64] {
+        &mut self.words
+    }
+
+    /// In its place, behind those of its time.
+    fn insert(&mut self, plan: &StreamPlan, event: &Event) {
+        let time = event.time();
+        let n_kept = self.n_kept(plan);
+        let n_before = self.n_before(plan, n_kept, time.saturating_add(1), usize::MAX);
+        let mut row = self.row(plan, n_before).to_vec();
+        row.first_mut().into_iter().for_each(|word| *word = time.cast_unsigned());
+        let index = self.head.saturating_add(n_before).saturating_add(1);
+        let word = index.saturating_mul(plan.row_words);
+        self.words.splice(word..word, row);
+        let later = self.words.get_mut(word..).unwrap_or_default();
+        later.chunks_exact_mut(plan.row_words).for_each(|row| count(plan, event, row));
+        mark(plan, event, later);
+    }
+
+    fn add_to_base(&mut self, plan: &StreamPlan, event: &Event) {
+        let word = self.head.saturating_mul(plan.row_words);
+        let rows = self.words.get_mut(word..).unwrap_or_default();
+        if let Some(base) = rows.get_mut(TIME) {
+            *base = event.time().max(base.cast_signed()).cast_unsigned();
+        }
+        rows.chunks_exact_mut(plan.row_words).for_each(|row| count(plan, event, row));
+        for amount in &plan.amounts {
+            let own = AmountSums::of(event.amount(amount.slot));
+            widen(AmountSums::read(amount, rows), own).write(amount, rows);
+        }
+    }
+
+    /// Drops what is older than the floor into the base.
+    fn expire(&mut self, plan: &StreamPlan, floor: i64) {
+        // The newest row stays.
+        while self.time(plan, 1) < floor {
+            let start = self.head.wrapping_mul(plan.row_words);
+            let rows = self.words.get_mut(start..).unwrap_or_default();
+            if let Some((base, next)) = rows.split_at_mut_checked(plan.row_words) {
+                for amount in plan.amounts.iter().filter(|amount| amount.extremes) {
+                    let dropped = AmountSums::read(amount, base);
+                    widen(AmountSums::read(amount, next), dropped).write(amount, next);
+                }
+            }
+            self.head = self.head.wrapping_add(1);
+        }
+    }
+
+    /// Where the edges of an event at this time lie.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "where a search begins: it is right from anywhere"
+    )]
+    fn remember(&mut self, plan: &StreamPlan, time: i64) {
+        let mut n_events = self.n_kept(plan);
+        for (number, edge) in plan.edges.iter().take(N_HINTS).enumerate() {
+            n_events = self.n_before(plan, n_events, edge.bound(time), number);
+            if let Some(hint) = self.hints.get_mut(number) {
+                *hint = self.head.wrapping_add(n_events) as u32;
+            }
+        }
+    }
+
+    /// Frees what was dropped instead of growing, where that is at least a quarter.
+    fn make_room(&mut self, plan: &StreamPlan) {
+        let dropped = self.head.saturating_mul(plan.row_words);
+        let is_full = self.words.len().saturating_add(plan.row_words) > self.words.capacity();
+        if is_full && dropped >= (self.words.len() / 4).max(1) {
+            self.words.drain(..dropped);
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "where a search begins: it is right from anywhere"
+            )]
+            let head = self.head as u32;
+            self.hints.iter_mut().for_each(|hint| *hint = hint.saturating_sub(head));
+            self.head = 0;
+        }
+    }
+
+    /// Puts together the rows of one cell, the newest quarter aside. Leaves three quarters at most: the
+    /// cells are half of `max_events` at most.
+    fn thin(&mut self, plan: &StreamPlan) {
+        let newest = self.newest(plan).unwrap_or(NEVER);
+        let n_kept = self.n_kept(plan);
+        let n_old = n_kept.saturating_sub(plan.max_events / 4);
+        let mut words = Vec::with_capacity(self.words.capacity());
+        words.extend_from_slice(self.row(plan, 0));
+        let rows = self.rows(plan, 1, n_kept.saturating_add(1)).chunks_exact(plan.row_words);
+        let mut last_cell = None;
+        for (number, row) in rows.enumerate() {
+            let time = row.first().map_or(NEVER, |time| time.cast_signed());
+            let cell = (number < n_old).then(|| plan.cell(time, newest.saturating_sub(time)));
+            let start = words.len();
+            words.extend_from_slice(row);
+            if cell.is_some() && cell == last_cell {
+                let before = start.saturating_sub(plan.row_words);
+                join(plan, words.get_mut(before..).unwrap_or_default());
+                words.truncate(start);
+            }
+            last_cell = cell;
+        }
+        (self.words, self.head) = (words, 0);
+    }
+}
+
+/// Adds an event to a row's running totals.
+#[inline]
+fn count(plan: &StreamPlan, event: &Event, row: &mut [u64]) {
+    if let Some(count) = row.get_mut(COUNT) {
+        *count = count.wrapping_add(1);
+    }
+    for amount in &plan.amounts {
+        let sums = AmountSums::read(amount, row);
+        let own = AmountSums::of(event.amount(amount.slot));
+        // The extremes of a row are not those of the rows after it.
+        AmountSums { low: sums.low, high: sums.high, ..sums.plus(own) }.write(amount, row);
+    }
+}
+
+/// Puts what is an event's own into its row.
+#[inline]
+fn mark(plan: &StreamPlan, event: &Event, row: &mut [u64]) {
+    if let Some(id) = plan.id_word.and_then(|word| row.get_mut(word)) {
+        *id = event.id();
+    }
+    for amount in plan.amounts.iter().filter(|amount| amount.extremes) {
+        let own = AmountSums::of(event.amount(amount.slot));
+        let totals = AmountSums::read(amount, row);
+        AmountSums { low: own.low, high: own.high, ..totals }.write(amount, row);
+    }
+}
+
+/// The events up to and with a row; of no row none.
+#[inline]
+pub(super) fn n_events(row: &[u64]) -> u64 {
+    row.get(COUNT).copied().unwrap_or(0)
+}
+
+/// Sets them.
+pub(super) fn set_n_events(row: &mut [u64], n_events: u64) {
+    row.get_mut(COUNT).into_iter().for_each(|count| *count = n_events);
+}
+
+/// Puts the second of two rows in the place of the first, with the extremes of both.
+fn join(plan: &StreamPlan, rows: &mut [u64]) {
+    let Some((first, second)) = rows.split_at_mut_checked(plan.row_words) else { return };
+    for amount in plan.amounts.iter().filter(|amount| amount.extremes) {
+        let both = widen(AmountSums::read(amount, second), AmountSums::read(amount, first));
+        both.write(amount, second);
+    }
+    first.iter_mut().zip(second).for_each(|(place, word)| *place = *word);
+    // Of rows put together none is recognised.
+    if let Some(id) = plan.id_word.and_then(|word| first.get_mut(word)) {
+        *id = 0;
+    }
+}
+
+/// The totals of one row with the extremes of both.
+fn widen(totals: AmountSums, other: AmountSums) -> AmountSums {
+    let (low, high) = (totals.low.min(other.low), totals.high.max(other.high));
+    AmountSums { low, high, ..totals }
+}

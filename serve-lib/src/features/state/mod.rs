@@ -1,0 +1,185 @@
+//! What is kept of an entity's past: for each filter a log of its events, immutable to questions.
+//!
+//! [`EntityState`] is one entity of one key. Ask first ([`Windows::features`]), observe afterwards:
+//! an event closed right counts itself. It is a plain value without locks or clocks; as bytes it fits a
+//! row of any store.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::arithmetic_side_effects)
+)]
+
+mod amounts;
+mod bytes;
+mod codec;
+mod frauds;
+mod log;
+mod occurrences;
+mod replay;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use super::window::{Event, MAX_TIME, MIN_TIME, StreamPlan, Windows};
+use frauds::FraudLog;
+use log::EventLog;
+use occurrences::{FirstSeen, Occurrences};
+
+pub use codec::StateError;
+pub use replay::{Label, Replay};
+
+/// The past of one entity, as far as the features of one key need it.
+///
+/// Memory is bounded by the program: at most `max_events` rows for each filter, of 24 bytes and
+/// 24 to 56 an amount; and at most `max_events` different values and frauds.
+#[derive(Debug, Clone)]
+pub struct EntityState {
+    key: usize,
+    /// Most keys have one stream: it is found without a further step.
+    first: Stream,
+    others: Box<[Stream]>,
+}
+
+/// The events that pass one filter.
+#[derive(Debug, Clone, Default)]
+struct Stream {
+    events: EventLog,
+    /// One for each column of which different values are counted.
+    distinct: Box<[Distinct]>,
+    frauds: Option<Box<FraudLog>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Distinct {
+    windowed: Occurrences,
+    ever: FirstSeen,
+}
+
+/// What became of an observed event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Observed {
+    /// No feature of the key counts such an event.
+    Outside,
+    /// It had been observed before: an event of its id and time is still kept by itself. Nothing changed.
+    Duplicate,
+    /// It is older than the horizon before the newest: it adds to all-history counts alone.
+    TooOld,
+    /// It is counted.
+    New,
+}
+
+impl EntityState {
+    /// An entity of which nothing is known yet. The key is a position below [`Windows::n_keys`].
+    pub fn new(windows: &Windows, key: usize) -> Self {
+        let plans = windows.keys().get(key).map_or(&[][..], |key| &key.streams);
+        Self::of_streams(key, plans.iter().map(Stream::new).collect())
+    }
+
+    fn of_streams(key: usize, streams: Vec<Stream>) -> Self {
+        let mut streams = streams.into_iter();
+        Self { key, first: streams.next().unwrap_or_default(), others: streams.collect() }
+    }
+
+    fn streams(&self) -> impl Iterator<Item = &Stream> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    fn streams_mut(&mut self) -> impl Iterator<Item = &mut Stream> {
+        std::iter::once(&mut self.first).chain(&mut self.others)
+    }
+
+    /// The key it is an entity of.
+    pub fn key(&self) -> usize {
+        self.key
+    }
+
+    /// The time of the newest event; none while there is none.
+    pub fn newest(&self, windows: &Windows) -> Option<i64> {
+        let plans = windows.keys().get(self.key).map_or(&[][..], |key| &key.streams);
+        let newest =
+            plans.iter().zip(self.streams()).map(|(plan, stream)| stream.events.newest(plan));
+        newest.max().flatten()
+    }
+
+    /// Counts an event; those that were declined too. Events may come late, at a cost that grows with
+    /// the number of newer ones kept.
+    ///
+    /// Cost: tens of nanoseconds amortised, however many events the entity has. The program must be the
+    /// one it was made for.
+    pub fn observe(&mut self, windows: &Windows, event: &Event) -> Observed {
+        let plans = windows.keys().get(self.key).map_or(&[][..], |key| &key.streams);
+        let is_kept = |(plan, stream): (&StreamPlan, &Stream)| {
+            plan.takes(event.filters()) && stream.events.has(plan, event)
+        };
+        if plans.iter().zip(self.streams()).any(is_kept) {
+            return Observed::Duplicate;
+        }
+        let observe = |(plan, stream): (&StreamPlan, &mut Stream)| {
+            if plan.takes(event.filters()) {
+                stream.observe(plan, event)
+            } else {
+                Observed::Outside
+            }
+        };
+        plans.iter().zip(self.streams_mut()).map(observe).max().unwrap_or(Observed::Outside)
+    }
+
+    /// Learns whether an event was fraud, and since when that is known. Tells whether it made a
+    /// difference.
+    ///
+    /// The same label again changes nothing, but keeps the earlier of two `known_at`; `false` takes a
+    /// fraud back. An event is known by its time and id: frauds of one time without ids count as one.
+    /// It should have been observed, before or later: a rate has the events observed below the line. Labels
+    /// are kept like events: beyond `max_events` frauds neighbours are put together, and can no longer be
+    /// taken back; below the horizon only all-history rates count them.
+    pub fn learn_label(
+        &mut self,
+        windows: &Windows,
+        event: &Event,
+        is_fraud: bool,
+        known_at: i64,
+    ) -> bool {
+        let plans = windows.keys().get(self.key).map_or(&[][..], |key| &key.streams);
+        let known_at = known_at.clamp(MIN_TIME, MAX_TIME);
+        let learn = |changed, (plan, stream): (&StreamPlan, &mut Stream)| {
+            let Some(labels) = plan.labels.filter(|_| plan.takes(event.filters())) else {
+                return changed;
+            };
+            let newest = stream.events.newest(plan);
+            changed
+                | match (is_fraud, &mut stream.frauds) {
+                    (true, frauds) => {
+                        frauds.get_or_insert_default().learn(plan, labels, newest, event, known_at)
+                    }
+                    (false, Some(frauds)) => frauds.take_back(event),
+                    (false, None) => false,
+                }
+        };
+        plans.iter().zip(self.streams_mut()).fold(false, learn)
+    }
+}
+
+impl Stream {
+    fn new(plan: &StreamPlan) -> Self {
+        let distinct = plan.distinct.iter().map(|_| Distinct::default()).collect();
+        Self { events: EventLog::default(), distinct, frauds: None }
+    }
+
+    fn observe(&mut self, plan: &StreamPlan, event: &Event) -> Observed {
+        let observed = self.events.observe(plan, event);
+        let newest = self.events.newest(plan).unwrap_or(event.time());
+        for (plan_of_it, distinct) in plan.distinct.iter().zip(&mut self.distinct) {
+            let value = event.value(plan_of_it.slot);
+            if plan_of_it.ever && value != 0 {
+                distinct.ever.observe(plan, event.time(), value);
+            }
+            if plan_of_it.windowed {
+                distinct.windowed.observe(plan, newest, event.time(), value);
+            }
+        }
+        if let (Some(frauds), Some(labels)) = (&mut self.frauds, plan.labels) {
+            frauds.expire(plan, labels, newest);
+        }
+        observed
+    }
+}

@@ -1,0 +1,181 @@
+//! States as bytes: they go on as if nothing had happened, are small, and are believed only when sound.
+
+use super::{Dice, Raw, SECOND, feature, program, random_history, random_program};
+use crate::features::state::{EntityState, StateError};
+use crate::features::window::{Closed, Measure, WindowFeature, WindowProgram, Windows};
+
+fn encoded(windows: &Windows, state: &EntityState) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    state.encode(windows, &mut bytes);
+    bytes
+}
+
+#[test]
+fn a_decoded_state_goes_on_bit_by_bit() {
+    let mut n_programs = 0;
+    for seed in 0..40 {
+        let mut dice = Dice(seed);
+        // Few enough events for rows to be put together many times.
+        let program = WindowProgram { max_events: 128, ..random_program(&mut dice) };
+        let Ok(windows) = Windows::new(program) else { continue };
+        n_programs += 1;
+        let [mut kept, mut stored] = [(); 2].map(|()| EntityState::new(&windows, 0));
+        let [mut expected, mut found] = [(); 2].map(|()| vec![0.0; windows.n_features()]);
+        let mut history = random_history(&mut dice, 1_500);
+        history.iter_mut().for_each(|raw| raw.card = Some(1));
+        for (number, raw) in history.iter().enumerate() {
+            let event = raw.event(&windows);
+            windows.features(&event, &[Some(&kept)], &mut expected);
+            windows.features(&event, &[Some(&stored)], &mut found);
+            let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&expected), bits(&found), "seed {seed}, event {number}");
+            assert_eq!(kept.observe(&windows, &event), stored.observe(&windows, &event));
+            let labelled = history[dice.below(number as u64 + 1) as usize].event(&windows);
+            let (is_fraud, known_at) =
+                (dice.below(4) > 0, raw.time + dice.of(&[-99, 0, 99]) * SECOND);
+            if dice.below(3) == 0 {
+                let learn = |state: &mut EntityState| {
+                    state.learn_label(&windows, &labelled, is_fraud, known_at)
+                };
+                assert_eq!(learn(&mut kept), learn(&mut stored));
+            }
+            if dice.below(5) == 0 {
+                let bytes = encoded(&windows, &stored);
+                assert!(bytes == encoded(&windows, &kept), "seed {seed}, event {number}");
+                stored = EntityState::decode(&windows, 0, &bytes).expect("its own bytes");
+                assert!(bytes == encoded(&windows, &stored));
+            }
+        }
+    }
+    assert!(n_programs > 20, "few windows fit so few events, found {n_programs} programs that do");
+}
+
+/// Fifteen features of a card: counts, means and shops over a day, a week and a month, and some.
+fn card_program() -> WindowProgram {
+    let day = 86_400;
+    let amount = || "amount".into();
+    let mut features = Vec::new();
+    for days in [1, 7, 30] {
+        for measure in [Measure::Count, Measure::Mean(amount()), Measure::Distinct("shop".into())] {
+            features.push(feature(&["card"], measure, days * day));
+        }
+    }
+    let others = [
+        (Measure::Max(amount()), 30),
+        (Measure::Std(amount()), 30),
+        (Measure::RatioToMean(amount()), 30),
+        (Measure::FraudRate, 30),
+        (Measure::SecondsSinceLast, 0),
+        (Measure::Count, 0),
+    ];
+    let others = others.into_iter().map(|(measure, days)| feature(&["card"], measure, days * day));
+    features.extend(others);
+    program(features, 512)
+}
+
+/// 60 payments in 30 days at 20 shops, one of them fraud, times in milliseconds.
+fn card(windows: &Windows) -> EntityState {
+    const SHOPS: &str = "abcdefghijklmnopqrst";
+    let mut dice = Dice(5);
+    let mut state = EntityState::new(windows, 0);
+    for id in 0..60 {
+        let time =
+            1_500_000_000 * SECOND + id * 43_200 * SECOND + dice.below(9_999_999) as i64 * 1_000;
+        let shop = dice.below(20) as usize;
+        let shop = &SHOPS[shop..=shop];
+        let amount = Some(dice.below(20_000) as f64 / 100.0);
+        let event = Raw { time, id, card: Some(1), shop, amount, ..Raw::default() }.event(windows);
+        state.observe(windows, &event);
+        if id == 40 {
+            state.learn_label(windows, &event, true, time + SECOND);
+        }
+    }
+    state
+}
+
+#[test]
+fn a_typical_card_takes_less_than_a_kilobyte() {
+    let windows = Windows::new(card_program()).expect("a sound program");
+    assert_eq!(windows.n_features(), 15);
+    let n_bytes = encoded(&windows, &card(&windows)).len();
+    assert!((500..1_000).contains(&n_bytes), "found {n_bytes} bytes");
+}
+
+#[test]
+fn damaged_and_foreign_bytes_are_refused() {
+    let windows = Windows::new(card_program()).expect("a sound program");
+    let bytes = encoded(&windows, &card(&windows));
+    for length in 0..bytes.len() {
+        assert!(EntityState::decode(&windows, 0, &bytes[..length]).is_err(), "{length} bytes");
+    }
+    for bit in 0..bytes.len() * 8 {
+        let mut flipped = bytes.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert!(EntityState::decode(&windows, 0, &flipped).is_err(), "bit {bit}");
+    }
+    let other = Windows::new(WindowProgram { max_events: 513, ..card_program() }).expect("sound");
+    let Err(StateError::Program { expected, found }) = EntityState::decode(&other, 0, &bytes)
+    else {
+        panic!("a state of another program is refused as such");
+    };
+    assert_eq!(
+        (expected, found),
+        (other.hash()[..8].try_into().unwrap(), windows.hash()[..8].try_into().unwrap())
+    );
+    let key = EntityState::decode(&windows, 1, &bytes).unwrap_err();
+    assert_eq!(key, StateError::Key { expected: 1, found: 0 });
+}
+
+#[test]
+fn bytes_with_a_right_checksum_are_not_trusted_either() {
+    let mut program = card_program();
+    program.features.push(feature(&["card"], Measure::Distinct("shop".into()), 0));
+    program
+        .features
+        .push(WindowFeature { closed: Closed::Right, ..feature(&["card"], Measure::FraudRate, 0) });
+    let windows = Windows::new(program).expect("a sound program");
+    let bytes = encoded(&windows, &card(&windows));
+    let body = bytes.len() - 8;
+    let mut dice = Dice(6);
+    let (mut n_sound, mut values) = (0, vec![0.0; windows.n_features()]);
+    for _ in 0..60_000 {
+        let mut forged = bytes[..body].to_vec();
+        for _ in 0..=dice.below(3) {
+            let at = 10 + dice.below(body as u64 - 10) as usize;
+            match dice.below(4) {
+                0 => forged[at..].iter_mut().take(9).for_each(|byte| *byte = 0xff),
+                1 => forged[at] ^= 1 << dice.below(8),
+                2 => forged.truncate(at.max(11)),
+                _ => forged[at] = dice.below(256) as u8,
+            }
+            forged.resize(body, 0);
+        }
+        let hash = blake3::hash(&forged);
+        forged.extend(&hash.as_bytes()[..8]);
+        let allocated = allocation_counter::measure(|| {
+            let Ok(mut state) = EntityState::decode(&windows, 0, &forged) else { return };
+            n_sound += 1;
+            assert!(encoded(&windows, &state) == forged, "one form for one content");
+            // What is believed must take any question and any event.
+            for time in [i64::MIN, 0, 1_500_000_000 * SECOND, 1_502_000_000 * SECOND, i64::MAX] {
+                let time = time.clamp(-62_135_596_800 * SECOND, 253_402_300_799 * SECOND);
+                let raw = Raw {
+                    time,
+                    id: 1,
+                    card: Some(1),
+                    shop: "a",
+                    amount: Some(9e13),
+                    ..Raw::default()
+                };
+                let event = raw.event(&windows);
+                windows.features(&event, &[Some(&state)], &mut values);
+                assert!(values.iter().all(|value| !value.is_infinite()));
+                state.observe(&windows, &event);
+                state.learn_label(&windows, &event, true, i64::MAX);
+                state.learn_label(&windows, &event, false, i64::MIN);
+            }
+        });
+        assert!(allocated.bytes_max < 200_000, "found {} bytes", allocated.bytes_max);
+    }
+    assert!(n_sound > 1_000, "some forgeries are sound, found {n_sound}");
+}

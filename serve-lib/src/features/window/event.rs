@@ -1,0 +1,317 @@
+//! An event as window features see it, read once and then good for all its entities.
+
+use std::num::NonZeroU128;
+
+use super::identity::{self, Identity};
+use super::layout::{AmountSlot, FilterSlot, HashedColumn, Windows};
+use super::{FilterTest, MAX_AMOUNT, MAX_AMOUNTS, MAX_DISTINCT, MAX_KEYS};
+use crate::record::Value;
+
+/// 0001-01-01T00:00:00 UTC in microseconds.
+pub(in crate::features) const MIN_TIME: i64 = -62_135_596_800_000_000;
+/// The last microsecond of the year 9999.
+pub(in crate::features) const MAX_TIME: i64 = 253_402_300_799_999_999;
+
+/// What is known of an event: its time, and amounts, ids and filters' answers as the features need
+/// them. It holds no raw id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event {
+    time: i64,
+    /// 0 for none.
+    id: u64,
+    filters: u64,
+    amounts: [Option<i64>; MAX_AMOUNTS],
+    n_odd_amounts: u32,
+    /// 0 for none.
+    values: [u64; MAX_DISTINCT],
+    entities: [Option<EntityKey>; MAX_KEYS],
+}
+
+/// The name of an entity: 128 bits of BLAKE3 over the names and values of its key columns. A key of a
+/// backend's store as it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntityKey(NonZeroU128);
+
+impl EntityKey {
+    /// The key of this number; none for 0, which names no entity.
+    pub fn from_bits(bits: u128) -> Option<Self> {
+        NonZeroU128::new(bits).map(Self)
+    }
+
+    /// The number.
+    pub fn to_bits(self) -> u128 {
+        self.0.get()
+    }
+}
+
+impl std::fmt::Display for EntityKey {
+    /// 32 lower-case hexadecimal digits.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// Why values make no event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EventError {
+    /// The event has no time.
+    #[error("input {column:?}: expected the event's time, found null")]
+    NoTime {
+        /// The time column.
+        column: String,
+    },
+    /// The time cannot be meant.
+    #[error(
+        "input {column:?}: expected a time within the years 1 to 9999 in microseconds since 1970, found {found}; check its unit"
+    )]
+    Time {
+        /// The time column.
+        column: String,
+        /// Its value.
+        found: i64,
+    },
+    /// A value is of another type than its column.
+    #[error("input {column:?}: expected {expected}, found {found}")]
+    Type {
+        /// The column.
+        column: String,
+        /// What it holds.
+        expected: &'static str,
+        /// The type found.
+        found: &'static str,
+    },
+}
+
+impl Windows {
+    /// Reads an event; `value` gives the value of the column at a position of
+    /// [`columns`](Windows::columns).
+    ///
+    /// Cost: a hash (about a tenth of a microsecond) for each key, the event's id and each column of
+    /// which different values are counted; no allocation for ids up to 170 bytes.
+    ///
+    /// # Errors
+    /// A time that is null or outside the years 1 to 9999, a value of another type.
+    pub fn event<'v>(&self, value: impl Fn(usize) -> Value<'v>) -> Result<Event, EventError> {
+        let mut event = self.event_alone(&value)?;
+        for (key, slot) in self.keys().iter().zip(&mut event.entities) {
+            *slot = self.entity(&key.hash_key, &key.columns, &value)?;
+        }
+        Ok(event)
+    }
+
+    /// Reads an event without the names of its entities.
+    ///
+    /// # Errors
+    /// As [`event`](Self::event).
+    pub fn event_alone<'v>(&self, value: impl Fn(usize) -> Value<'v>) -> Result<Event, EventError> {
+        let mut event = Event::blank();
+        let hashed = |from: &HashedColumn, fingerprint: fn(&blake3::Hash) -> u64| {
+            let identity = self.identity(from.column, value(from.column))?;
+            let hash = |identity| fingerprint(&identity::hash(&from.hash_key, &[identity]));
+            Ok(identity.map_or(0, hash))
+        };
+        if let Some(id) = &self.id_column {
+            event.id = hashed(id, identity::id_fingerprint)?;
+        }
+        for (distinct, slot) in self.distinct.iter().zip(&mut event.values) {
+            *slot = hashed(distinct, identity::value_fingerprint)?;
+        }
+        self.read_rest(&mut event, value)?;
+        Ok(event)
+    }
+
+    /// Reads an event of a history into the place of another, without the names of its entities: a replay
+    /// has grouped its events. `number` stands for the values of the id and of each column of which
+    /// different values are counted: equal numbers below 2^32 for equal values, 0 for none. So no hash is
+    /// taken; features are the same, but the state is one to ask and not one to store.
+    ///
+    /// # Errors
+    /// As [`event`](Self::event); the event is then of no use.
+    #[inline]
+    pub fn read_numbered<'v>(
+        &self,
+        event: &mut Event,
+        value: impl Fn(usize) -> Value<'v>,
+        number: impl Fn(usize) -> u64,
+    ) -> Result<(), EventError> {
+        if let Some(id) = &self.id_column {
+            event.id = number(id.column);
+        }
+        for (distinct, slot) in self.distinct.iter().zip(&mut event.values) {
+            *slot = number(distinct.column);
+        }
+        self.read_rest(event, value)
+    }
+
+    /// Time, amounts and filters.
+    #[inline]
+    fn read_rest<'v>(
+        &self,
+        event: &mut Event,
+        value: impl Fn(usize) -> Value<'v>,
+    ) -> Result<(), EventError> {
+        event.time = self.time(value(self.time_column))?;
+        event.n_odd_amounts = 0;
+        for (amount, slot) in self.amounts.iter().zip(&mut event.amounts) {
+            let found = self.amount(amount, value(amount.column))?;
+            *slot = found.filter(|minor| minor.abs() <= MAX_AMOUNT);
+            let is_odd = found.is_some() && slot.is_none();
+            event.n_odd_amounts = event.n_odd_amounts.saturating_add(u32::from(is_odd));
+        }
+        event.filters = 0;
+        for (bit, filter) in (0..u64::BITS).zip(&self.filters) {
+            let passes = self.passes(filter, value(filter.column))?;
+            event.filters |= u64::from(passes).wrapping_shl(bit);
+        }
+        Ok(())
+    }
+
+    /// The name of the entity of a key; none where a value of the key is missing. The key is a position
+    /// below [`n_keys`](Self::n_keys); there is no entity of another one.
+    ///
+    /// # Errors
+    /// A value of another type.
+    pub fn entity_key<'v>(
+        &self,
+        key: usize,
+        value: impl Fn(usize) -> Value<'v>,
+    ) -> Result<Option<EntityKey>, EventError> {
+        let Some(plan) = self.keys().get(key) else { return Ok(None) };
+        self.entity(&plan.hash_key, &plan.columns, &value)
+    }
+
+    fn entity<'v>(
+        &self,
+        hash_key: &[u8; 32],
+        columns: &[usize],
+        value: impl Fn(usize) -> Value<'v>,
+    ) -> Result<Option<EntityKey>, EventError> {
+        let mut identities = [Identity::Integer(0); MAX_KEYS];
+        for (column, slot) in columns.iter().zip(&mut identities) {
+            match self.identity(*column, value(*column))? {
+                Some(identity) => *slot = identity,
+                None => return Ok(None),
+            }
+        }
+        let identities = identities.get(..columns.len()).unwrap_or_default();
+        let hash = identity::hash(hash_key, identities);
+        let bits = hash.as_bytes().first_chunk().map_or(0, |bytes| u128::from_le_bytes(*bytes));
+        Ok(EntityKey::from_bits(bits.max(1)))
+    }
+
+    #[inline]
+    fn time(&self, value: Value<'_>) -> Result<i64, EventError> {
+        let column = || self.program().time.to_string();
+        match value {
+            Value::Time(time) if (MIN_TIME..=MAX_TIME).contains(&time) => Ok(time),
+            Value::Time(found) => Err(EventError::Time { column: column(), found }),
+            Value::Null => Err(EventError::NoTime { column: column() }),
+            other => Err(self.wrong_type(self.time_column, "time", other)),
+        }
+    }
+
+    fn identity<'v>(
+        &self,
+        column: usize,
+        value: Value<'v>,
+    ) -> Result<Option<Identity<'v>>, EventError> {
+        let expected = "an id: text, integer or number";
+        Identity::of(value).map_err(|()| self.wrong_type(column, expected, value))
+    }
+
+    /// Minor units, those of an absurd amount beyond [`MAX_AMOUNT`]; none where there is no amount.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the cast saturates, and that is absurd too"
+    )]
+    #[inline]
+    fn amount(&self, slot: &AmountSlot, value: Value<'_>) -> Result<Option<i64>, EventError> {
+        let scale = 10_i64.saturating_pow(slot.decimals);
+        match value {
+            Value::Null => Ok(None),
+            Value::Number(number) if number.is_nan() => Ok(None),
+            Value::Number(number) => Ok(Some((number * scale as f64).round_ties_even() as i64)),
+            Value::Integer(integer) => Ok(Some(integer.saturating_mul(scale))),
+            other => Err(self.wrong_type(slot.column, "number", other)),
+        }
+        // i64::MIN has no absolute value.
+        .map(|amount| amount.map(|minor: i64| minor.max(-i64::MAX)))
+    }
+
+    fn passes(&self, filter: &FilterSlot, value: Value<'_>) -> Result<bool, EventError> {
+        let FilterSlot { column, test } = filter;
+        match (test, value) {
+            (_, Value::Null) => Ok(false),
+            (FilterTest::Within { low, high }, value) => match value {
+                Value::Number(number) => Ok(*low <= number && number < *high),
+                Value::Integer(integer) => {
+                    let number = integer as f64;
+                    Ok(*low <= number && number < *high)
+                }
+                other => Err(self.wrong_type(*column, "number", other)),
+            },
+            (FilterTest::OneOf(values), value) => {
+                let found = self.identity(*column, value)?;
+                Ok(found.is_some_and(|found| {
+                    values.iter().any(|value| Identity::of_filter(value) == found)
+                }))
+            }
+        }
+    }
+
+    #[cold]
+    fn wrong_type(&self, column: usize, expected: &'static str, found: Value<'_>) -> EventError {
+        let column = self.columns().get(column).map_or("", |column| &column.name).to_owned();
+        EventError::Type { column, expected, found: found.type_name() }
+    }
+}
+
+impl Event {
+    /// The place of an event that is still to be [read](Windows::read_numbered).
+    pub fn blank() -> Self {
+        Self {
+            time: 0,
+            id: 0,
+            filters: 0,
+            amounts: [None; MAX_AMOUNTS],
+            n_odd_amounts: 0,
+            values: [0; MAX_DISTINCT],
+            entities: [None; MAX_KEYS],
+        }
+    }
+
+    /// When it happened, in microseconds since 1970 UTC.
+    pub fn time(&self) -> i64 {
+        self.time
+    }
+
+    /// The entity of a key, a position below [`Windows::n_keys`]; none where a value of the key was
+    /// missing.
+    pub fn entity(&self, key: usize) -> Option<EntityKey> {
+        self.entities.get(key).copied().flatten()
+    }
+
+    /// How many of its amounts were infinite or beyond [`MAX_AMOUNT`] and are treated as missing.
+    pub fn n_odd_amounts(&self) -> u32 {
+        self.n_odd_amounts
+    }
+
+    pub(in crate::features) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(in crate::features) fn filters(&self) -> u64 {
+        self.filters
+    }
+
+    #[inline]
+    pub(in crate::features) fn amount(&self, slot: usize) -> Option<i64> {
+        self.amounts.get(slot).copied().flatten()
+    }
+
+    #[inline]
+    pub(in crate::features) fn value(&self, slot: usize) -> u64 {
+        self.values.get(slot).copied().unwrap_or(0)
+    }
+}

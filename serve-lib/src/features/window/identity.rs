@@ -1,0 +1,128 @@
+//! When two raw values name the same thing, and the hashes that stand for them.
+
+use super::FilterValue;
+use crate::record::Value;
+
+/// A value as an id, the same whether a source holds it as text, integer or float.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Identity<'a> {
+    Integer(i64),
+    Boolean(bool),
+    /// A number that is not whole, or beyond ±2^53: its bits.
+    Real(u64),
+    Text(&'a str),
+}
+
+/// Bytes of all values of a key for which no hasher is set up.
+const SHORT_BYTES: usize = 192;
+/// A tag, then an integer or a length.
+const HEAD_BYTES: usize = 9;
+
+impl<'a> Identity<'a> {
+    /// The identity of a value; none of a null, an empty text or NaN.
+    ///
+    /// # Errors
+    /// An instant is no id.
+    pub(super) fn of(value: Value<'a>) -> Result<Option<Self>, ()> {
+        Ok(Some(match value {
+            Value::Null | Value::Text("") => return Ok(None),
+            Value::Number(number) if number.is_nan() => return Ok(None),
+            Value::Bool(truth) => Self::Boolean(truth),
+            Value::Integer(integer) => Self::Integer(integer),
+            Value::Number(number) => Self::of_number(number),
+            Value::Text(text) => plain_integer(text).map_or(Self::Text(text), Self::Integer),
+            Value::Time(_) => return Err(()),
+        }))
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the number is whole and within 2^53")]
+    fn of_number(number: f64) -> Self {
+        let whole = number.trunc().to_bits() == number.to_bits();
+        if whole && number.abs() <= (1_u64 << 53) as f64 {
+            Self::Integer(number as i64)
+        } else {
+            Self::Real(number.to_bits())
+        }
+    }
+
+    pub(super) fn of_filter(value: &'a FilterValue) -> Self {
+        match value {
+            FilterValue::Boolean(truth) => Self::Boolean(*truth),
+            FilterValue::Integer(integer) => Self::Integer(*integer),
+            FilterValue::Text(text) => plain_integer(text).map_or(Self::Text(text), Self::Integer),
+        }
+    }
+
+    /// Bytes that no other identity has, and of which none begins another's.
+    pub(super) fn parts(self) -> ([u8; HEAD_BYTES], &'a [u8]) {
+        let (tag, number, rest): (u8, u64, &[u8]) = match self {
+            Self::Integer(integer) => (1, integer.cast_unsigned(), &[]),
+            Self::Boolean(truth) => (2, u64::from(truth), &[]),
+            Self::Real(bits) => (3, bits, &[]),
+            Self::Text(text) => (4, text.len() as u64, text.as_bytes()),
+        };
+        let mut head = [tag; HEAD_BYTES];
+        if let Some((_, bytes)) = head.split_first_mut() {
+            bytes.copy_from_slice(&number.to_le_bytes());
+        }
+        (head, rest)
+    }
+}
+
+/// The whole number of which the text is the shortest form: no sign but `-`, no zeros before.
+fn plain_integer(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let plain = match digits.as_bytes() {
+        [b'0'] => digits.len() == text.len(),
+        [first, ..] => (b'1'..=b'9').contains(first),
+        [] => false,
+    };
+    // Of text that begins so, `parse` refuses everything but further digits.
+    if plain { text.parse().ok() } else { None }
+}
+
+/// BLAKE3 under a key of the parts of these identities, one after the other.
+pub(super) fn hash(key: &[u8; 32], identities: &[Identity<'_>]) -> blake3::Hash {
+    let mut short = [0; SHORT_BYTES];
+    let mut free: &mut [u8] = &mut short;
+    for identity in identities {
+        let (head, rest) = identity.parts();
+        for part in [&head[..], rest] {
+            match free.split_at_mut_checked(part.len()) {
+                Some((place, others)) => {
+                    place.copy_from_slice(part);
+                    free = others;
+                }
+                None => return hash_long(key, identities),
+            }
+        }
+    }
+    let n_free = free.len();
+    let used = short.len().saturating_sub(n_free);
+    blake3::keyed_hash(key, short.get(..used).unwrap_or_default())
+}
+
+fn hash_long(key: &[u8; 32], identities: &[Identity<'_>]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    for identity in identities {
+        let (head, rest) = identity.parts();
+        hasher.update(&head).update(rest);
+    }
+    hasher.finalize()
+}
+
+/// 48 bits of a value's hash, never 0: enough to tell apart the few values that one entity holds.
+pub(super) fn value_fingerprint(hash: &blake3::Hash) -> u64 {
+    fingerprint(hash, (1 << 48) - 1)
+}
+
+/// 32 bits of an event's id, never 0: it is only ever compared with those of the same entity and the same
+/// microsecond.
+pub(super) fn id_fingerprint(hash: &blake3::Hash) -> u64 {
+    fingerprint(hash, u32::MAX.into())
+}
+
+fn fingerprint(hash: &blake3::Hash, bits: u64) -> u64 {
+    let low = hash.as_bytes().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    (low & bits).max(1)
+}

@@ -1,0 +1,339 @@
+//! The states of all entities in memory, shared by the threads of a backend.
+//!
+//! Entities lie in shards with a lock each. An event takes the locks of all its entities together, always in the
+//! same order: its features never mix two moments.
+//!
+//! ```
+//! use shroff_serve::record::{Record, Value};
+//! use shroff_serve::snapshot::Snapshot;
+//! use shroff_serve::store::StateStore;
+//! use shroff_serve::Scorer;
+//!
+//! # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/v1-velocity");
+//! let scorer = Scorer::open(format!("{folder}/velocity.shroff"))?;
+//! let windows = scorer.windows().expect("this model has velocity features");
+//! let mut snapshot = Snapshot::open(format!("{folder}/velocity.state"))?;
+//! let store = StateStore::from_snapshot(windows.clone(), &mut snapshot, 2_000_000)?;
+//! assert_eq!(store.len(), 8);
+//!
+//! // What happened since: here nothing, for an hour.
+//! let now = snapshot.as_of() + 3_600_000_000;
+//! store.catch_up(&[], now);
+//! // By id, time, card, terminal, amount, country, whether it is online; or as a bound struct, by `score`.
+//! let values = [
+//!     Value::Integer(7),
+//!     Value::Time(now),
+//!     Value::Text("DE-7"),
+//!     Value::Integer(2),
+//!     Value::Number(40.0),
+//!     Value::Text("DE"),
+//!     Value::Bool(false),
+//! ];
+//! let scored = store.score_record(&scorer, Record::new(&values))?;
+//! assert_eq!(scored.staleness_micros, 0);
+//! assert!(scored.score.probability > 0.0);
+//! // Weeks later it turns out to be fraud.
+//! assert!(store.learn_label(&scored.event, true, now + 14 * 86_400_000_000));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::features::state::{EntityState, Observed, StateError};
+use crate::features::window::{EntityKey, Event, MAX_KEYS, Windows};
+
+mod live;
+mod saved;
+#[cfg(test)]
+mod tests;
+
+pub use live::Scored;
+
+/// Shards, one for each first byte of an entity: enough that tens of threads seldom meet.
+const N_SHARDS: usize = 256;
+/// Of a full shard this share of the entities goes, those first that are idle longest.
+const EVICTED_SHARE: usize = 8;
+
+/// The states of entities, by their names.
+#[derive(Debug)]
+pub struct StateStore {
+    windows: Windows,
+    shards: Box<[Shard]>,
+    max_in_shard: usize,
+    as_of: AtomicI64,
+    /// The first event that did not come by `catch_up`; `i64::MAX` before.
+    live_from: AtomicI64,
+    n_evicted: AtomicUsize,
+}
+
+type States = HashMap<EntityKey, EntityState, BuildHasherDefault<AlreadyHashed>>;
+
+/// A line of memory of its own, so that the locks of different threads do not meet in one.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Shard(Mutex<States>);
+
+impl StateStore {
+    /// An empty store, of which history up to `as_of` (microseconds since 1970 UTC) is taken to be known:
+    /// the time of the snapshot to be imported, or of the first event there ever was.
+    ///
+    /// Of more than about `max_entities` those go that are idle longest.
+    pub fn new(windows: Windows, as_of: i64, max_entities: usize) -> Self {
+        Self {
+            windows,
+            shards: (0..N_SHARDS).map(|_| Shard::default()).collect(),
+            max_in_shard: max_entities.div_ceil(N_SHARDS).max(1),
+            as_of: AtomicI64::new(as_of),
+            live_from: AtomicI64::new(i64::MAX),
+            n_evicted: AtomicUsize::new(0),
+        }
+    }
+
+    /// The program whose states it holds.
+    pub fn windows(&self) -> &Windows {
+        &self.windows
+    }
+
+    /// The number of entities.
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    /// Whether there is no entity.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many entities were evicted because there were too many.
+    pub fn n_evicted(&self) -> usize {
+        self.n_evicted.load(Ordering::Relaxed)
+    }
+
+    /// The values of all features for an event, as [`Windows::features`] gives them.
+    pub fn features(&self, event: &Event, values: &mut [f32]) {
+        self.lock(event).features(&self.windows, event, values);
+    }
+
+    /// Counts a live event for all its entities.
+    pub fn observe(&self, event: &Event) -> Observed {
+        self.live_from.fetch_min(event.time(), Ordering::Relaxed);
+        self.observe_locked(&mut self.lock(event), event)
+    }
+
+    /// The values of all features for a live event, then the event observed: no other event of its entities
+    /// comes in between.
+    pub fn features_then_observe(&self, event: &Event, values: &mut [f32]) -> Observed {
+        self.ask_then_observe(&self.windows, event, values)
+    }
+
+    /// The values in the order of other windows of the same hash.
+    fn ask_then_observe(&self, windows: &Windows, event: &Event, values: &mut [f32]) -> Observed {
+        self.live_from.fetch_min(event.time(), Ordering::Relaxed);
+        let mut locked = self.lock(event);
+        locked.features(windows, event, values);
+        self.observe_locked(&mut locked, event)
+    }
+
+    /// The shards of an event's entities, locked in ascending order.
+    fn lock(&self, event: &Event) -> Locked<'_> {
+        let mut numbers = [usize::MAX; MAX_KEYS];
+        for (key, number) in (0..self.windows.n_keys()).zip(&mut numbers) {
+            *number = event.entity(key).map_or(usize::MAX, shard_number);
+        }
+        numbers.sort_unstable();
+        let mut locked = Locked { numbers, guards: [const { None }; MAX_KEYS] };
+        let mut last = usize::MAX;
+        for (number, guard) in numbers.into_iter().zip(&mut locked.guards) {
+            if number != last {
+                *guard = self.shards.get(number).map(Shard::lock);
+            }
+            last = number;
+        }
+        locked
+    }
+
+    fn observe_locked(&self, locked: &mut Locked<'_>, event: &Event) -> Observed {
+        let mut observed = Observed::Outside;
+        for key in 0..self.windows.n_keys() {
+            let Some(entity) = event.entity(key) else { continue };
+            let Some(states) = locked.states_mut(entity) else { continue };
+            let state = match states.get_mut(&entity) {
+                Some(state) => state,
+                None => {
+                    self.make_room(states);
+                    states.entry(entity).or_insert_with(|| EntityState::new(&self.windows, key))
+                }
+            };
+            observed = state.observe(&self.windows, event).max(observed);
+        }
+        observed
+    }
+
+    /// Learns the label of an event for all its entities, as [`EntityState::learn_label`]. Tells whether it made a
+    /// difference; an entity that is not in the store learns nothing.
+    pub fn learn_label(&self, event: &Event, is_fraud: bool, known_at: i64) -> bool {
+        let mut changed = false;
+        for entity in (0..self.windows.n_keys()).filter_map(|key| event.entity(key)) {
+            let Some(shard) = self.shards.get(shard_number(entity)) else { continue };
+            if let Some(state) = shard.lock().get_mut(&entity) {
+                changed |= state.learn_label(&self.windows, event, is_fraud, known_at);
+            }
+        }
+        changed
+    }
+
+    /// Counts events of the past, after which history is complete up to `as_of`: from the snapshot's time to the first
+    /// live event in the end. Call it as often as need be, in the order of their times, and before labels of
+    /// these events. Events that had been observed already are recognised by their ids.
+    pub fn catch_up<'e>(&self, events: impl IntoIterator<Item = &'e Event>, as_of: i64) {
+        for event in events {
+            self.observe_locked(&mut self.lock(event), event);
+        }
+        self.as_of.fetch_max(as_of, Ordering::Relaxed);
+    }
+
+    /// History is complete up to here: the time of the snapshot, or that of the last catching up.
+    pub fn as_of(&self) -> i64 {
+        self.as_of.load(Ordering::Relaxed)
+    }
+
+    /// How much history is missing at a time, in microseconds: from [`as_of`](Self::as_of) to the first live event, or
+    /// to that time while there was none; 0 when caught up.
+    pub fn staleness(&self, now: i64) -> i64 {
+        let live_from = self.live_from.load(Ordering::Relaxed);
+        now.min(live_from).saturating_sub(self.as_of()).max(0)
+    }
+
+    /// Forgets entities without an event since a time; how many. Nothing is lost by it where no feature is over
+    /// all history and the time lies [`Windows::horizon_micros`] before the present.
+    pub fn evict_idle_since(&self, time: i64) -> usize {
+        let evict = |shard: &Shard| {
+            let mut states = shard.lock();
+            let before = states.len();
+            states.retain(|_, state| {
+                state.newest(&self.windows).is_some_and(|newest| newest >= time)
+            });
+            before.saturating_sub(states.len())
+        };
+        self.shards.iter().map(evict).sum()
+    }
+
+    /// Of a full shard a share goes.
+    fn make_room(&self, states: &mut States) {
+        if states.len() < self.max_in_shard {
+            return;
+        }
+        let mut newest: Vec<_> = states.values().map(|state| state.newest(&self.windows)).collect();
+        let n_evicted = newest.len().div_ceil(EVICTED_SHARE);
+        if newest.is_empty() {
+            return;
+        }
+        let last = n_evicted.saturating_sub(1);
+        let (_, limit, _) = newest.select_nth_unstable(last);
+        let (limit, before) = (*limit, states.len());
+        let mut n_left = n_evicted;
+        states.retain(|_, state| {
+            let goes = n_left > 0 && state.newest(&self.windows) <= limit;
+            n_left = n_left.saturating_sub(usize::from(goes));
+            !goes
+        });
+        self.n_evicted.fetch_add(before.saturating_sub(states.len()), Ordering::Relaxed);
+    }
+
+    /// The bytes of every state, in ascending order of the entities. Each shard is read at one moment, different ones
+    /// at different moments.
+    pub fn export(&self, mut each: impl FnMut(EntityKey, usize, &[u8])) {
+        let mut bytes = Vec::new();
+        for shard in &self.shards {
+            let states = shard.lock();
+            let mut entities: Vec<&EntityKey> = states.keys().collect();
+            entities.sort_unstable();
+            for entity in entities {
+                let Some(state) = states.get(entity) else { continue };
+                bytes.clear();
+                state.encode(&self.windows, &mut bytes);
+                each(*entity, state.key(), &bytes);
+            }
+        }
+    }
+
+    /// Puts a state into the store in the place of the entity's own.
+    ///
+    /// # Errors
+    /// As [`EntityState::decode`].
+    pub fn import(&self, entity: EntityKey, key: usize, bytes: &[u8]) -> Result<(), StateError> {
+        let state = EntityState::decode(&self.windows, key, bytes)?;
+        if let Some(shard) = self.shards.get(shard_number(entity)) {
+            let mut states = shard.lock();
+            if !states.contains_key(&entity) {
+                self.make_room(&mut states);
+            }
+            states.insert(entity, state);
+        }
+        Ok(())
+    }
+}
+
+/// The shards are in the order of their entities.
+fn shard_number(entity: EntityKey) -> usize {
+    entity.to_bits().to_be_bytes()[0].into()
+}
+
+/// The shards that an event needs.
+struct Locked<'s> {
+    /// In ascending order, one that several entities share several times; `usize::MAX` for none.
+    numbers: [usize; MAX_KEYS],
+    /// Of one number the first has the lock.
+    guards: [Option<MutexGuard<'s, States>>; MAX_KEYS],
+}
+
+impl Locked<'_> {
+    fn features(&self, windows: &Windows, event: &Event, values: &mut [f32]) {
+        let mut states = [None; MAX_KEYS];
+        for (key, state) in (0..windows.n_keys()).zip(&mut states) {
+            *state = event.entity(key).and_then(|entity| self.states(entity)?.get(&entity));
+        }
+        windows.features(event, &states, values);
+    }
+
+    fn states(&self, entity: EntityKey) -> Option<&States> {
+        let number = shard_number(entity);
+        let at = self.numbers.iter().position(|other| *other == number)?;
+        self.guards.get(at)?.as_deref()
+    }
+
+    fn states_mut(&mut self, entity: EntityKey) -> Option<&mut States> {
+        let number = shard_number(entity);
+        let at = self.numbers.iter().position(|other| *other == number)?;
+        self.guards.get_mut(at)?.as_deref_mut()
+    }
+}
+
+impl Shard {
+    /// A thread that panicked left at worst an event half counted; the others go on.
+    fn lock(&self) -> MutexGuard<'_, States> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The low bits of an entity's name, which is a hash already.
+#[derive(Debug, Default)]
+struct AlreadyHashed(u64);
+
+impl Hasher for AlreadyHashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.first_chunk().map_or(self.0, |word| u64::from_le_bytes(*word));
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "half of a hash is one too")]
+    fn write_u128(&mut self, bits: u128) {
+        self.0 = bits as u64;
+    }
+}

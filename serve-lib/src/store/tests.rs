@@ -1,0 +1,150 @@
+//! The store next to states kept by hand.
+
+mod live;
+
+use std::collections::BTreeMap;
+
+use super::StateStore;
+use crate::features::state::{EntityState, Observed};
+use crate::features::window::{
+    Closed, EntityKey, Event, Measure, WindowFeature, WindowProgram, Windows,
+};
+use crate::record::Value;
+
+const SECOND: i64 = 1_000_000;
+const START: i64 = 1_500_000_000 * SECOND;
+
+fn windows(window_micros: Option<i64>) -> Windows {
+    let feature = |key: &[&str], closed| WindowFeature {
+        key: key.iter().map(|column| (*column).into()).collect(),
+        filter: None,
+        measure: Measure::Count,
+        window_micros,
+        delay_micros: 0,
+        closed,
+    };
+    let features = vec![feature(&["card"], Closed::Left), feature(&["shop"], Closed::Right)];
+    let (time, event_id) = ("time".into(), Some("id".into()));
+    Windows::new(WindowProgram { time, event_id, amounts: Vec::new(), max_events: 64, features })
+        .expect("a sound program")
+}
+
+fn event(windows: &Windows, time: i64, card: i64, shop: Option<i64>) -> Event {
+    let value = |at: usize| match &*windows.columns()[at].name {
+        "time" => Value::Time(time),
+        "id" => Value::Integer(time ^ card),
+        "card" => Value::Integer(card),
+        _ => shop.map_or(Value::Null, Value::Integer),
+    };
+    windows.event(value).expect("the values fit")
+}
+
+fn exported(store: &StateStore) -> Vec<(EntityKey, usize, Vec<u8>)> {
+    let mut all = Vec::new();
+    store.export(|entity, key, bytes| all.push((entity, key, bytes.to_vec())));
+    all
+}
+
+#[test]
+fn a_store_keeps_what_states_would() {
+    let windows = windows(Some(100 * SECOND));
+    let store = StateStore::new(windows.clone(), START, 1_000_000);
+    let mut states: BTreeMap<EntityKey, EntityState> = BTreeMap::new();
+    let mut values = [[0.0_f32; 2]; 3];
+    for step in 0..2_000 {
+        let shop = (step % 5 > 0).then_some(step % 7 + 1_000);
+        let event = event(&windows, START + step * SECOND, step * step % 97, shop);
+        let entities = [0, 1].map(|key| event.entity(key));
+        let of_event = entities.map(|entity| states.get(&entity?));
+        windows.features(&event, &of_event, &mut values[0]);
+        store.features(&event, &mut values[1]);
+        assert_eq!(store.features_then_observe(&event, &mut values[2]), Observed::New);
+        let bits = values.map(|values| values.map(f32::to_bits));
+        assert_eq!([bits[1], bits[2]], [bits[0]; 2]);
+        for (key, entity) in entities.into_iter().enumerate() {
+            let Some(entity) = entity else { continue };
+            let state = states.entry(entity).or_insert_with(|| EntityState::new(&windows, key));
+            state.observe(&windows, &event);
+        }
+        assert_eq!(store.observe(&event), Observed::Duplicate);
+    }
+    let expected = states.iter().map(|(entity, state)| {
+        let mut bytes = Vec::new();
+        state.encode(&windows, &mut bytes);
+        (*entity, state.key(), bytes)
+    });
+    let all = exported(&store);
+    assert_eq!(all, expected.collect::<Vec<_>>());
+    assert_eq!(store.len(), all.len());
+
+    let copy = StateStore::new(windows, START, 1_000_000);
+    for (entity, key, bytes) in &all {
+        copy.import(*entity, *key, bytes).expect("exported bytes");
+        assert!(copy.import(*entity, 1 - *key, bytes).is_err(), "an entity of another key");
+    }
+    assert_eq!(exported(&copy), all);
+}
+
+#[test]
+fn staleness_is_the_history_between_the_snapshot_and_the_first_live_event() {
+    let windows = windows(None);
+    let store = StateStore::new(windows.clone(), START, 1_000);
+    let at = |secs: i64| event(&windows, START + secs * SECOND, 1, None);
+    assert_eq!(store.staleness(START + 50 * SECOND), 50 * SECOND);
+    store.observe(&at(60));
+    assert_eq!(store.staleness(START + 90 * SECOND), 60 * SECOND);
+    store.catch_up(&[at(10), at(20)], START + 20 * SECOND);
+    assert_eq!(store.staleness(START + 90 * SECOND), 40 * SECOND);
+    // Up to the first live event, which is recognised.
+    store.catch_up(&[at(59), at(60)], START + 60 * SECOND);
+    assert_eq!(store.staleness(START + 90 * SECOND), 0);
+    let mut values = [0.0; 2];
+    store.features(&at(100), &mut values);
+    assert_eq!(values[0].to_bits(), 4.0_f32.to_bits());
+}
+
+#[test]
+fn too_many_entities_go_the_idlest_first() {
+    let windows = windows(None);
+    let store = StateStore::new(windows.clone(), START, 2_560);
+    for card in 0..20_000 {
+        store.observe(&event(&windows, START + card * SECOND, card, None));
+    }
+    assert!((2_000..=2_560).contains(&store.len()), "found {}", store.len());
+    assert_eq!(store.len() + store.n_evicted(), 20_000);
+    // Of the last half of those that fit, all are there.
+    let mut values = [0.0; 2];
+    for card in 19_000..20_000 {
+        store.features(&event(&windows, START + 30_000 * SECOND, card, None), &mut values);
+        assert_eq!(values[0].to_bits(), 1.0_f32.to_bits(), "card {card}");
+    }
+    let n_idle = store.evict_idle_since(START + 19_500 * SECOND);
+    assert_eq!((store.len(), n_idle > 0), (500, true));
+}
+
+#[test]
+fn threads_count_every_event_once_and_survive_one_that_panicked() {
+    let windows = windows(Some(1_000_000 * SECOND));
+    let store = StateStore::new(windows.clone(), START, 1_000);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (store, windows) = (&store, &windows);
+            scope.spawn(move || {
+                for step in 0..500 {
+                    let time = START + (step * 4 + thread) * SECOND;
+                    store.observe(&event(windows, time, 1, Some(2)));
+                }
+            });
+        }
+        let poisoned = scope.spawn(|| {
+            let event = event(&windows, START, 1, None);
+            let entity = event.entity(0).expect("a card");
+            let _guard = store.shards[super::shard_number(entity)].lock();
+            panic!("on purpose");
+        });
+        assert!(poisoned.join().is_err());
+    });
+    let mut values = [0.0; 2];
+    store.features(&event(&windows, START + 10_000 * SECOND, 1, Some(2)), &mut values);
+    assert_eq!(values.map(f32::to_bits), [2_000.0_f32, 2_001.0].map(f32::to_bits));
+}
