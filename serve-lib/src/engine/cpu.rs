@@ -9,6 +9,7 @@ use super::blocks::Blocks;
 use super::masks::Masks;
 use super::rows::Rows;
 use super::symmetric::Symmetric;
+use super::wide_walk::WideWalk;
 
 /// Proof that this machine has AVX2 and the bit counting that came with it.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +66,12 @@ impl Avx512 {
 
     #[inline]
     pub(super) fn masks(self, engine: &Masks, row: &[f32]) -> f64 {
+        // SAFETY: a safe function but for its features, which `self` proves.
+        unsafe { engine.margin_avx512(row) }
+    }
+
+    #[inline]
+    pub(super) fn wide_walk(self, engine: &WideWalk, row: &[f32]) -> f64 {
         // SAFETY: a safe function but for its features, which `self` proves.
         unsafe { engine.margin_avx512(row) }
     }

@@ -10,12 +10,16 @@ mod cpu;
 mod masks;
 #[cfg(target_arch = "x86_64")]
 mod order;
+#[cfg(target_arch = "x86_64")]
+mod question;
 mod rows;
 #[cfg(target_arch = "x86_64")]
 mod symmetric;
 #[cfg(test)]
 mod tests;
 mod walk;
+#[cfg(target_arch = "x86_64")]
+mod wide_walk;
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -31,6 +35,7 @@ use {
     masks::Masks,
     std::sync::Arc,
     symmetric::Symmetric,
+    wide_walk::WideWalk,
 };
 
 /// A model made ready to run.
@@ -52,6 +57,8 @@ pub(crate) enum ForestEngine {
     Masks512(Avx512, Arc<Masks>),
     #[cfg(target_arch = "x86_64")]
     Masks2(Avx2, Arc<Masks>),
+    #[cfg(target_arch = "x86_64")]
+    WideWalk512(Avx512, WideWalk),
 }
 
 impl Engine {
@@ -150,6 +157,11 @@ impl ForestEngine {
             found.extend(avx2.zip(symmetric()).map(|(cpu, run)| Self::Symmetric2(cpu, run)));
             found.extend(avx2.zip(masks()).map(|(cpu, run)| Self::Masks2(cpu, run)));
         }
+        #[cfg(target_arch = "x86_64")]
+        {
+            let walk = Avx512::detect().zip(WideWalk::new(forest, row.len()));
+            found.extend(walk.map(|(cpu, run)| Self::WideWalk512(cpu, run)));
+        }
         found.push(Self::Walk(Walker::new(forest, row.len())));
         found
     }
@@ -165,6 +177,8 @@ impl ForestEngine {
             Self::Masks512(..) => "masks_avx512",
             #[cfg(target_arch = "x86_64")]
             Self::Masks2(..) => "masks_avx2",
+            #[cfg(target_arch = "x86_64")]
+            Self::WideWalk512(..) => "walk_avx512",
         }
     }
 
@@ -180,6 +194,8 @@ impl ForestEngine {
             Self::Masks512(cpu, masks) => cpu.masks(masks, row),
             #[cfg(target_arch = "x86_64")]
             Self::Masks2(cpu, masks) => cpu.masks(masks, row),
+            #[cfg(target_arch = "x86_64")]
+            Self::WideWalk512(cpu, walk) => cpu.wide_walk(walk, row),
         }
     }
 }

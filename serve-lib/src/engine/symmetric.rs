@@ -9,10 +9,11 @@
 use std::arch::x86_64::*;
 
 use super::cpu::{
-    gather_8_f32, gather_16_f32, load_8_f32, load_8_u32, load_16_f32, load_16_u32, load_up_to_8,
-    load_up_to_16, store_8_u32, store_16_u32,
+    gather_8_f32, load_8_f32, load_8_u32, load_16_f32, load_16_u32, load_up_to_8, store_8_u32,
+    store_16_u32,
 };
-use crate::model::{Aggregation, Forest, Node, Split, SplitTest, Tree};
+use super::question::{NEGATE, Values512, feature_and_bound};
+use crate::model::{Aggregation, Forest, Node, Split, Tree};
 
 /// Deeper trees have too many leaves to be stored for all sixteen of a group.
 const MAX_DEPTH: usize = 10;
@@ -34,8 +35,7 @@ struct Group {
     leaves: Vec<f64>,
 }
 
-/// One question of each tree: is the value, its sign changed or not, above `bound`? No for missing.
-/// In two lines of the cache, so that no load touches a third.
+/// One question of each tree. In two lines of the cache, so that no load touches a third.
 #[derive(Debug, Clone)]
 #[repr(align(64))]
 struct Level {
@@ -43,10 +43,6 @@ struct Level {
     feature: [u32; 16],
     bound: [f32; 16],
 }
-
-/// Where a missing value goes right, `x <= split` is asked instead of `x > split`, since missing
-/// answers no to either; as `-x > next below -split`, to have one comparison for all.
-const NEGATE: u32 = 1 << 31;
 
 impl Symmetric {
     /// Lays out a forest that `Model::check` proved for rows of `n_features` values, if it is
@@ -77,34 +73,16 @@ impl Symmetric {
         }
     }
 
-    /// A row of up to `IN_REGISTERS` values stays in registers; with 0 it is read where it is.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
     fn sum_avx512<const IN_REGISTERS: usize>(&self, row: &[f32]) -> f64 {
-        let part = |at: usize| load_up_to_16(row.get(at * 16..).unwrap_or_default());
-        let parts: [__m512; 4] =
-            std::array::from_fn(|at| if at * 16 < IN_REGISTERS { part(at) } else { part(0) });
-        let negate = _mm512_set1_epi32(NEGATE as i32);
+        let values = Values512::<IN_REGISTERS>::new(row);
         let mut lanes = [0.0; 16];
         for group in &self.groups {
             let mut numbers = _mm512_setzero_si512();
             let mut bit = _mm512_set1_epi32(1);
             for level in &group.levels {
-                let feature = load_16_u32(&level.feature);
-                let value = match IN_REGISTERS {
-                    32 => _mm512_permutex2var_ps(parts[0], feature, parts[1]),
-                    64 => _mm512_mask_blend_ps(
-                        _mm512_test_epi32_mask(feature, _mm512_set1_epi32(32)),
-                        _mm512_permutex2var_ps(parts[0], feature, parts[1]),
-                        _mm512_permutex2var_ps(parts[2], feature, parts[3]),
-                    ),
-                    _ => gather_16_f32(row, _mm512_andnot_si512(negate, feature)),
-                };
-                // value ^ (feature & negate)
-                let value = _mm512_castps_si512(value);
-                let value = _mm512_ternarylogic_epi32::<0x78>(value, feature, negate);
-                let value = _mm512_castsi512_ps(value);
-                let above = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(value, load_16_f32(&level.bound));
+                let above = values.above(load_16_u32(&level.feature), load_16_f32(&level.bound));
                 numbers = _mm512_mask_or_epi32(numbers, above, numbers, bit);
                 bit = _mm512_add_epi32(bit, bit);
             }
@@ -172,12 +150,7 @@ impl Group {
         let mut leaves = vec![0.0; 16 << depth];
         for (place, (tree, path)) in trees.iter().zip(&paths).enumerate() {
             for (level, split) in levels.iter_mut().zip(path) {
-                let SplitTest::AtMost(value) = split.test else { return None };
-                (level.feature[place], level.bound[place]) = if split.default_left {
-                    (split.feature_index, value)
-                } else {
-                    (split.feature_index | NEGATE, (-value).next_down())
-                };
+                (level.feature[place], level.bound[place]) = feature_and_bound(split)?;
             }
             // The answers of the first level are the lowest bit.
             for (number, leaf) in leaves[place << depth..][..1 << path.len()].iter_mut().enumerate()
