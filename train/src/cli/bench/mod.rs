@@ -154,10 +154,9 @@ fn text(report: &Value) -> String {
         }
     }
     out.push_str(&format!("{calls}* the engine chosen on this machine\n\n"));
-    let mut batch = Table::new(["threads", "batch rows/s", "by"]);
+    let mut batch = Table::new(["threads", "batch rows/s"]);
     for line in report["batch"].as_array().into_iter().flatten() {
-        let rows = number(&line["rows_per_second"], 0);
-        batch.push(vec![line["threads"].to_string(), rows, text("batch_engine")]);
+        batch.push(vec![line["threads"].to_string(), number(&line["rows_per_second"], 0)]);
     }
     out.push_str(&batch.to_string());
     out
