@@ -15,6 +15,9 @@ use {
 #[cfg(target_arch = "x86_64")]
 const FEW: usize = 5;
 
+/// With so many nodes a tree, a wide walk row after row takes no longer than to ask all questions.
+const MANY_NODES: usize = 256;
+
 /// A way to evaluate a forest for many rows.
 #[derive(Debug)]
 pub(crate) enum BatchEngine {
@@ -27,6 +30,15 @@ pub(crate) enum BatchEngine {
 }
 
 impl BatchEngine {
+    /// The one likely to be fastest beside this engine for one row.
+    pub(super) fn likely(single: &ForestEngine, forest: &Forest, row: &[RowType]) -> Self {
+        let n_nodes: usize = forest.trees.iter().map(|tree| tree.nodes.len()).sum();
+        if single.is_wide_walk() && n_nodes > forest.trees.len().saturating_mul(MANY_NODES) {
+            return Self::Rows;
+        }
+        Self::all(forest, row).into_iter().next().unwrap_or(Self::Rows)
+    }
+
     /// Every engine that takes the forest on this machine, the one likely to be fastest first.
     pub(super) fn all(forest: &Forest, row: &[RowType]) -> Vec<Self> {
         let mut found = Vec::new();

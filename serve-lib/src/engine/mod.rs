@@ -4,6 +4,7 @@
 mod batch;
 #[cfg(target_arch = "x86_64")]
 mod blocks;
+mod choice;
 #[cfg(target_arch = "x86_64")]
 mod cpu;
 #[cfg(target_arch = "x86_64")]
@@ -21,12 +22,10 @@ mod walk;
 #[cfg(target_arch = "x86_64")]
 mod wide_walk;
 
-use std::hint::black_box;
-use std::time::Instant;
-
 use crate::model::{Forest, Linear, Model};
 use crate::schema::RowType;
 use batch::BatchEngine;
+pub(crate) use choice::N_TIMED;
 pub(crate) use rows::Rows;
 use walk::Walker;
 #[cfg(target_arch = "x86_64")]
@@ -68,11 +67,9 @@ impl Engine {
         match model {
             Model::Linear(linear) => Self::Linear(linear.clone()),
             Model::Forest(forest) => {
-                let mut engines = ForestEngine::all(forest, row);
-                // There is at least the walker.
-                let single = engines.swap_remove(fastest(&engines, sample));
+                let single = ForestEngine::new(forest, row, sample);
                 // Which is best for many rows differs less between machines than timing would cost.
-                let batch = BatchEngine::all(forest, row).swap_remove(0);
+                let batch = BatchEngine::likely(&single, forest, row);
                 Self::Forest { single, batch }
             }
         }
@@ -144,6 +141,43 @@ impl Engine {
 impl ForestEngine {
     /// Every engine that takes the forest on this machine, the one likely to be fastest first.
     fn all(forest: &Forest, row: &[RowType]) -> Vec<Self> {
+        let mut found = Self::vectorized(forest, row);
+        found.push(Self::Walk(Walker::new(forest, row.len())));
+        found
+    }
+
+    /// The engine that takes the least time for the sample, which depends on the processor and its
+    /// caches and changes no score; without a sample the one likely to.
+    fn new(forest: &Forest, row: &[RowType], sample: &[Vec<f32>]) -> Self {
+        let walk = || Self::Walk(Walker::new(forest, row.len()));
+        let mut engines = Self::vectorized(forest, row);
+        if !engines.iter().any(Self::outdoes_walk) {
+            engines.push(walk());
+        }
+        choice::fastest(engines, sample).unwrap_or_else(walk)
+    }
+
+    /// Whether the walk is not worth the time to lay it out: of the same trees, those in registers
+    /// took at most seven tenths of its time wherever they were measured.
+    fn outdoes_walk(&self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Symmetric512(..) | Self::Symmetric2(..) | Self::WideWalk512(..) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether rows one after the other are walked in registers.
+    fn is_wide_walk(&self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::WideWalk512(..) => true,
+            _ => false,
+        }
+    }
+
+    /// Those for some forests on some machines.
+    fn vectorized(forest: &Forest, row: &[RowType]) -> Vec<Self> {
         let mut found = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
@@ -156,13 +190,11 @@ impl ForestEngine {
             found.extend(avx512.zip(masks()).map(|(cpu, run)| Self::Masks512(cpu, run)));
             found.extend(avx2.zip(symmetric()).map(|(cpu, run)| Self::Symmetric2(cpu, run)));
             found.extend(avx2.zip(masks()).map(|(cpu, run)| Self::Masks2(cpu, run)));
+            // Where levels are compared, nodes need not be fetched: not worth the time to lay them out.
+            let fetched = avx512.filter(|_| symmetric().is_none());
+            let walk = fetched.and_then(|_| WideWalk::new(forest, row.len()));
+            found.extend(avx512.zip(walk).map(|(cpu, run)| Self::WideWalk512(cpu, run)));
         }
-        #[cfg(target_arch = "x86_64")]
-        {
-            let walk = Avx512::detect().zip(WideWalk::new(forest, row.len()));
-            found.extend(walk.map(|(cpu, run)| Self::WideWalk512(cpu, run)));
-        }
-        found.push(Self::Walk(Walker::new(forest, row.len())));
         found
     }
 
@@ -198,30 +230,4 @@ impl ForestEngine {
             Self::WideWalk512(cpu, walk) => cpu.wide_walk(walk, row),
         }
     }
-}
-
-/// Rows of the sample that are timed: enough to visit most of a table, few enough for the time of
-/// loading to stay small.
-pub(crate) const N_TIMED: usize = 64;
-
-/// The position of the engine that takes the least time, which depends on the processor and its
-/// caches and changes no score. Of equals, as all are without a sample, the first.
-fn fastest(engines: &[ForestEngine], sample: &[Vec<f32>]) -> usize {
-    if engines.len() == 1 || sample.is_empty() {
-        return 0;
-    }
-    let time = |engine: &ForestEngine| {
-        let pass = || {
-            let start = Instant::now();
-            for row in sample.iter().take(N_TIMED) {
-                black_box(engine.margin(black_box(row)));
-            }
-            start.elapsed()
-        };
-        // The first pass brings tables and nodes near.
-        pass();
-        pass().min(pass())
-    };
-    let times = engines.iter().map(time).enumerate();
-    times.min_by_key(|(_, time)| *time).map_or(0, |(position, _)| position)
 }

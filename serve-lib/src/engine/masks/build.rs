@@ -14,6 +14,8 @@ const MAX_CATEGORIES: usize = 1_024;
 /// A split, seen from the feature it asks about.
 struct Question<'f> {
     test: &'f SplitTest,
+    /// The least value that a split of a number sends right.
+    cut: f32,
     default_left: bool,
     /// Place of the tree within its block.
     place: usize,
@@ -75,20 +77,15 @@ impl Block {
     }
 
     fn push_ranked(&mut self, feature: usize, questions: &mut [Question<'_>]) {
-        let cut = |question: &Question<'_>| match question.test {
-            SplitTest::AtMost(value) => value.next_up(),
-            // No such test of a number, as `Model::check` proved.
-            SplitTest::OneOf(_) => f32::NAN,
-        };
         let first_entry = self.tables.len();
         self.push_missing(questions);
         // What is next above 0 is next above −0 too, so that equal cuts have equal bits.
-        questions.sort_by(|a, b| cut(a).total_cmp(&cut(b)));
+        questions.sort_unstable_by(|a, b| a.cut.total_cmp(&b.cut));
         let mut words = vec![Line([u32::MAX; 16]); self.n_groups];
         self.tables.extend_from_slice(&words);
         let mut cuts = vec![f32::NEG_INFINITY];
-        for alike in questions.chunk_by(|a, b| cut(a).to_bits() == cut(b).to_bits()) {
-            cuts.push(cut(&alike[0]));
+        for alike in questions.chunk_by(|a, b| a.cut.to_bits() == b.cut.to_bits()) {
+            cuts.push(alike[0].cut);
             for question in alike {
                 question.strike(&mut words);
             }
@@ -154,7 +151,11 @@ fn number_leaves<'f>(
         // There is a leaf on the right, so `end` is at most 31.
         let kept = !((u32::MAX >> leaves.start) & !(u32::MAX >> leaves.end));
         let (test, default_left) = (&split.test, split.default_left);
-        let question = Question { test, default_left, place, kept };
+        let cut = match test {
+            SplitTest::AtMost(value) => value.next_up(),
+            SplitTest::OneOf(_) => f32::NAN,
+        };
+        let question = Question { test, cut, default_left, place, kept };
         by_feature[split.feature_index as usize].push(question);
     }
 }
