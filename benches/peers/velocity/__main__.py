@@ -159,13 +159,13 @@ def compared(runner, rounds, say):
     return found | {"rows": rows, "ways": ways}
 
 
-# Customers with 0 to 4 payments a day; few of them with many days are hot keys, many with few cold.
+# Many cold keys; and few hot terminals, which only customers near them can use.
 SCALES = {
     "1 million, cold": ("--days", "100", "--customers", "5300", "--terminals", "10600"),
     "10 million, cold": ("--days", "100", "--customers", "53000", "--terminals", "106000"),
     "50 million, cold": ("--days", "100", "--customers", "265000", "--terminals", "530000"),
-    "1 million, 20 terminals": ("--days", "100", "--customers", "5300", "--terminals", "20"),
-    "10 million, 20 terminals": ("--days", "100", "--customers", "53000", "--terminals", "20"),
+    "1.4 million, 20 terminals": ("--days", "100", "--customers", "53000", "--terminals", "20"),
+    "14 million, 20 terminals": ("--days", "100", "--customers", "530000", "--terminals", "20"),
 }
 
 
