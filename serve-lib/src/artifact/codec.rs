@@ -4,6 +4,7 @@
 //! pinned, kept behind these two functions, and given only bytes whose hash has been proved.
 
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
+use bincode::enc::write::Writer;
 use bincode::error::{DecodeError, EncodeError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -20,6 +21,27 @@ pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, ErrorKind> {
     // The limit is one of reading only.
     bincode::serde::encode_to_vec(value, config::<{ 512 << 20 }>())
         .map_err(|error: EncodeError| ErrorKind::Decode { reason: error.to_string() })
+}
+
+/// Whether these bytes are what the value is written as. Nothing is written for it: a great model's bytes
+/// would be there twice.
+pub(super) fn is_written_as<T: Serialize>(value: &T, bytes: &[u8]) -> bool {
+    let mut rest = Rest(bytes);
+    let written = bincode::serde::encode_into_writer(value, &mut rest, config::<{ 512 << 20 }>());
+    written.is_ok() && rest.0.is_empty()
+}
+
+/// What is still to be written.
+struct Rest<'a>(&'a [u8]);
+
+impl Writer for Rest<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        match self.0.strip_prefix(bytes) {
+            Some(rest) => self.0 = rest,
+            None => return Err(EncodeError::Other("other bytes")),
+        }
+        Ok(())
+    }
 }
 
 /// The value these bytes hold, all of them and nothing more.

@@ -13,6 +13,7 @@
 mod avx2;
 mod avx512;
 mod build;
+mod transpose;
 
 use super::rows::Rows;
 use crate::model::Aggregation;
@@ -132,7 +133,7 @@ impl Blocks {
         })
     }
 
-    /// What lies beyond the last row of an unfinished block is left as it is: nobody reads its sums.
+    /// What lies beyond the last row of an unfinished block is any number: nobody reads its sums.
     #[inline(always)]
     fn lay_out<const F: usize>(
         &self,
@@ -168,6 +169,12 @@ impl Blocks {
                 }
             }
         }
+        self.complete(values);
+    }
+
+    /// Makes codes of categories, and the second columns.
+    #[inline(always)]
+    fn complete<const F: usize>(&self, values: &mut Values<F>) {
         for (feature, [first, second]) in self.features.iter().zip(values) {
             let (first, second) = (first.as_flattened_mut(), second.as_flattened_mut());
             if let Some(n_categories) = feature.n_categories {
@@ -183,9 +190,10 @@ impl Blocks {
         }
     }
 
-    /// The canonical sum of [`Forest::margin`](crate::model::Forest::margin).
+    /// The canonical sum of [`Forest::margin`](crate::model::Forest::margin). Of each step's sums the one at a
+    /// place is that of the row that `order` has there.
     #[inline(always)]
-    fn fold(&self, lanes: &mut Lanes, margins: &mut [f64]) {
+    fn fold(&self, lanes: &mut Lanes, margins: &mut [f64], order: [usize; 16]) {
         for half in [8, 4, 2, 1] {
             let (low, high) = lanes.split_at_mut(half);
             for (low, high) in low.iter_mut().zip(high) {
@@ -194,8 +202,12 @@ impl Blocks {
                 }
             }
         }
-        for (margin, sum) in margins.iter_mut().zip(lanes[0].as_flattened()) {
-            *margin = self.aggregation.margin_of_sum(*sum, self.trees.len());
+        for (margins, sums) in margins.chunks_mut(16).zip(&lanes[0]) {
+            for (row, sum) in order.into_iter().zip(sums) {
+                if let Some(margin) = margins.get_mut(row) {
+                    *margin = self.aggregation.margin_of_sum(*sum, self.trees.len());
+                }
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use super::ForestEngine;
 
 /// Rows that are timed: enough to visit most of a table, few enough for the time of loading to stay
 /// small.
-pub(crate) const N_TIMED: usize = 64;
+pub(crate) const N_TIMED: usize = 32;
 /// Who takes half as long again as the fastest for so many rows is not timed on more.
 const N_FEW: usize = 8;
 

@@ -17,7 +17,10 @@ pub(crate) struct Avx2(());
 
 /// Proof that this machine has AVX-512 as all have it since 2017: F, BW, CD, DQ, VL.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Avx512(());
+pub(crate) struct Avx512 {
+    /// Leaves of different trees are gathered by one instruction rather than loaded one by one.
+    pub(super) gathers: bool,
+}
 
 impl Avx2 {
     /// Asks the processor.
@@ -55,19 +58,36 @@ impl Avx512 {
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vl")
             && Avx2::detect().is_some();
-        found.then_some(Self(()))
+        found.then_some(Self { gathers: false })
+    }
+
+    /// Both ways to fetch leaves, the one likely to be faster first.
+    pub(super) fn ways(self) -> [Self; 2] {
+        [true, false].map(|gathers| Self { gathers })
     }
 
     #[inline]
     pub(super) fn symmetric(self, engine: &Symmetric, row: &[f32]) -> f64 {
         // SAFETY: a safe function but for its features, which `self` proves.
-        unsafe { engine.margin_avx512(row) }
+        unsafe {
+            if self.gathers {
+                engine.margin_avx512::<true>(row)
+            } else {
+                engine.margin_avx512::<false>(row)
+            }
+        }
     }
 
     #[inline]
     pub(super) fn masks(self, engine: &Masks, row: &[f32]) -> f64 {
         // SAFETY: a safe function but for its features, which `self` proves.
-        unsafe { engine.margin_avx512(row) }
+        unsafe {
+            if self.gathers {
+                engine.margin_avx512::<true>(row)
+            } else {
+                engine.margin_avx512::<false>(row)
+            }
+        }
     }
 
     #[inline]
@@ -129,6 +149,13 @@ pub(super) fn store_16_u32(to: &mut [u32; 16], from: __m512i) {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
+pub(super) fn store_16_f32(to: &mut [f32; 16], from: __m512) {
+    // SAFETY: see above.
+    unsafe { _mm512_storeu_ps(to.as_mut_ptr(), from) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
 pub(super) fn load_8_f64(from: &[f64; 8]) -> __m512d {
     // SAFETY: see above.
     unsafe { _mm512_loadu_pd(from.as_ptr()) }
@@ -170,14 +197,14 @@ pub(super) fn load_up_to_16(from: &[f32]) -> __m512 {
 
 /// None of an empty slice. One longer than `i32::MAX` would only have fewer values in reach.
 #[inline]
-fn last_index(of: &[f32]) -> Option<i32> {
-    of.len().checked_sub(1).map(|last| i32::try_from(last).unwrap_or(i32::MAX))
+fn last_index(length: usize) -> Option<i32> {
+    length.checked_sub(1).map(|last| i32::try_from(last).unwrap_or(i32::MAX))
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn gather_8_f32(from: &[f32], index: __m256i) -> __m256 {
-    let Some(last) = last_index(from) else { return _mm256_setzero_ps() };
+    let Some(last) = last_index(from.len()) else { return _mm256_setzero_ps() };
     let last = _mm256_set1_epi32(last);
     // SAFETY: see above.
     unsafe { _mm256_i32gather_ps::<4>(from.as_ptr(), _mm256_min_epu32(index, last)) }
@@ -186,8 +213,26 @@ pub(super) fn gather_8_f32(from: &[f32], index: __m256i) -> __m256 {
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub(super) fn gather_16_f32(from: &[f32], index: __m512i) -> __m512 {
-    let Some(last) = last_index(from) else { return _mm512_setzero_ps() };
+    let Some(last) = last_index(from.len()) else { return _mm512_setzero_ps() };
     let last = _mm512_set1_epi32(last);
     // SAFETY: see above.
     unsafe { _mm512_i32gather_ps::<4>(_mm512_min_epu32(index, last), from.as_ptr()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512vl")]
+pub(super) fn gather_8_f64(from: &[f64], index: __m256i) -> __m512d {
+    let Some(last) = last_index(from.len()) else { return _mm512_setzero_pd() };
+    let last = _mm256_set1_epi32(last);
+    // SAFETY: see above.
+    unsafe { _mm512_i32gather_pd::<8>(_mm256_min_epu32(index, last), from.as_ptr()) }
+}
+
+/// Asks for values that will soon be read; whether they come is the processor's choice.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn prefetch(values: &[f32]) {
+    for line in values.chunks(16) {
+        _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast());
+    }
 }

@@ -16,7 +16,8 @@ mod build;
 
 use std::arch::x86_64::*;
 
-use super::cpu::{load_8_f32, load_8_u32, load_16_f32, load_16_u32, store_8_u32, store_16_u32};
+use super::cpu::{load_8_f32, load_8_u32, load_16_f32, load_16_u32, store_8_u32};
+use super::leaves::{add, add_avx512};
 use crate::model::Aggregation;
 use crate::schema::category;
 
@@ -84,18 +85,18 @@ impl Coded {
 
 impl Masks {
     #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,lzcnt,popcnt")]
-    pub(super) fn margin_avx512(&self, row: &[f32]) -> f64 {
+    pub(super) fn margin_avx512<const GATHERS: bool>(&self, row: &[f32]) -> f64 {
         let mut lanes = [0.0; 16];
         for block in &self.blocks {
             match block.n_groups {
-                1 => block.add_avx512::<1>(row, &mut lanes),
-                2 => block.add_avx512::<2>(row, &mut lanes),
-                3 => block.add_avx512::<3>(row, &mut lanes),
-                4 => block.add_avx512::<4>(row, &mut lanes),
-                5 => block.add_avx512::<5>(row, &mut lanes),
-                6 => block.add_avx512::<6>(row, &mut lanes),
-                7 => block.add_avx512::<7>(row, &mut lanes),
-                _ => block.add_avx512::<MAX_GROUPS>(row, &mut lanes),
+                1 => block.add_avx512::<1, GATHERS>(row, &mut lanes),
+                2 => block.add_avx512::<2, GATHERS>(row, &mut lanes),
+                3 => block.add_avx512::<3, GATHERS>(row, &mut lanes),
+                4 => block.add_avx512::<4, GATHERS>(row, &mut lanes),
+                5 => block.add_avx512::<5, GATHERS>(row, &mut lanes),
+                6 => block.add_avx512::<6, GATHERS>(row, &mut lanes),
+                7 => block.add_avx512::<7, GATHERS>(row, &mut lanes),
+                _ => block.add_avx512::<MAX_GROUPS, GATHERS>(row, &mut lanes),
             }
         }
         self.aggregation.margin(&lanes, self.n_trees)
@@ -124,7 +125,7 @@ impl Block {
     /// The words of all groups stay in registers over all features, hence a function per `G`.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,lzcnt,popcnt")]
-    fn add_avx512<const G: usize>(&self, row: &[f32], lanes: &mut [f64; 16]) {
+    fn add_avx512<const G: usize, const GATHERS: bool>(&self, row: &[f32], lanes: &mut [f64; 16]) {
         let mut words = [_mm512_set1_epi32(-1); G];
         for ranked in &self.ranked {
             let value = _mm512_set1_ps(row[ranked.feature]);
@@ -147,9 +148,9 @@ impl Block {
             }
         }
         for (words, leaves) in words.iter().zip(&self.leaves) {
-            let mut numbers = [0; 16];
-            store_16_u32(&mut numbers, _mm512_lzcnt_epi32(*words));
-            add_leaves(lanes, leaves, &numbers);
+            // The rightmost leaf is never struck out, so the number is below 32.
+            let numbers = _mm512_lzcnt_epi32(*words);
+            add_avx512::<GATHERS>(lanes, leaves.as_flattened(), MAX_LEAVES, numbers);
         }
     }
 
@@ -183,7 +184,7 @@ impl Block {
                 store_8_u32(half, *words);
             }
             let numbers = std::array::from_fn(|tree| halves[tree / 8][tree % 8].leading_zeros());
-            add_leaves(lanes, leaves, &numbers);
+            add(lanes, leaves.as_flattened(), MAX_LEAVES, &numbers);
         }
     }
 
@@ -207,12 +208,4 @@ fn and_avx2<const G: usize>(words: &mut [[__m256i; 2]; G], entries: &[Line<u32>]
 fn halves<T>(sixteen: &[T; 16]) -> [&[T; 8]; 2] {
     let (halves, _) = sixteen.as_chunks::<8>();
     [&halves[0], &halves[1]]
-}
-
-#[inline(always)]
-fn add_leaves(lanes: &mut [f64; 16], leaves: &[[f64; MAX_LEAVES]; 16], numbers: &[u32; 16]) {
-    for ((lane, leaves), number) in lanes.iter_mut().zip(leaves).zip(numbers) {
-        // The rightmost leaf is never struck out, so the number is below 32 anyway.
-        *lane += leaves[*number as usize % MAX_LEAVES];
-    }
 }

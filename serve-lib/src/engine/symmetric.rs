@@ -10,8 +10,8 @@ use std::arch::x86_64::*;
 
 use super::cpu::{
     gather_8_f32, load_8_f32, load_8_u32, load_16_f32, load_16_u32, load_up_to_8, store_8_u32,
-    store_16_u32,
 };
+use super::leaves::{add, add_avx512};
 use super::question::{NEGATE, Values512, feature_and_bound};
 use crate::model::{Aggregation, Forest, Node, Split, Tree};
 
@@ -57,11 +57,11 @@ impl Symmetric {
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
-    pub(super) fn margin_avx512(&self, row: &[f32]) -> f64 {
+    pub(super) fn margin_avx512<const GATHERS: bool>(&self, row: &[f32]) -> f64 {
         match self.n_features {
-            0..=32 => self.sum_avx512::<32>(row),
-            33..=64 => self.sum_avx512::<64>(row),
-            _ => self.sum_avx512::<0>(row),
+            0..=32 => self.sum_avx512::<32, GATHERS>(row),
+            33..=64 => self.sum_avx512::<64, GATHERS>(row),
+            _ => self.sum_avx512::<0, GATHERS>(row),
         }
     }
 
@@ -75,7 +75,7 @@ impl Symmetric {
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
-    fn sum_avx512<const IN_REGISTERS: usize>(&self, row: &[f32]) -> f64 {
+    fn sum_avx512<const IN_REGISTERS: usize, const GATHERS: bool>(&self, row: &[f32]) -> f64 {
         let values = Values512::<IN_REGISTERS>::new(row);
         let mut lanes = [0.0; 16];
         for group in &self.groups {
@@ -86,9 +86,7 @@ impl Symmetric {
                 numbers = _mm512_mask_or_epi32(numbers, above, numbers, bit);
                 bit = _mm512_add_epi32(bit, bit);
             }
-            let mut stored = [0; 16];
-            store_16_u32(&mut stored, numbers);
-            group.add_leaves(&mut lanes, &stored);
+            add_avx512::<GATHERS>(&mut lanes, &group.leaves, group.n_leaves(), numbers);
         }
         self.aggregation.margin(&lanes, self.n_trees)
     }
@@ -132,7 +130,8 @@ impl Symmetric {
             for (stored, numbers) in stored.iter_mut().zip(numbers) {
                 store_8_u32(stored, numbers);
             }
-            group.add_leaves(&mut lanes, &std::array::from_fn(|tree| stored[tree / 8][tree % 8]));
+            let numbers = std::array::from_fn(|tree| stored[tree / 8][tree % 8]);
+            add(&mut lanes, &group.leaves, group.n_leaves(), &numbers);
         }
         self.aggregation.margin(&lanes, self.n_trees)
     }
@@ -161,15 +160,10 @@ impl Group {
         Some(Self { levels, leaves })
     }
 
-    #[inline(always)]
-    fn add_leaves(&self, lanes: &mut [f64; 16], numbers: &[u32; 16]) {
-        let per_tree = 1 << self.levels.len();
-        for ((lane, leaves), number) in
-            lanes.iter_mut().zip(self.leaves.chunks_exact(per_tree)).zip(numbers)
-        {
-            // A bit for each level, so the number is below the number of leaves.
-            *lane += leaves[*number as usize];
-        }
+    /// A leaf's number has a bit for each level.
+    #[inline]
+    fn n_leaves(&self) -> usize {
+        1 << self.levels.len()
     }
 }
 

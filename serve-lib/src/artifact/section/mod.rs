@@ -122,7 +122,7 @@ pub(super) fn decode<B: Body>(bytes: &[u8]) -> Result<B::Content, ErrorKind> {
         let what = "the section is of another version than its content asks for";
         return Err(ErrorKind::Content { what });
     }
-    if encode::<B>(&content)? != bytes {
+    if !codec::is_written_as(&B::from_content(&content), bytes) {
         let what = "the section is not in its canonical form";
         return Err(ErrorKind::Content { what });
     }

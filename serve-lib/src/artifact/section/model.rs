@@ -152,22 +152,25 @@ impl From<&Forest> for ForestV1 {
             Aggregation::Additive { start } => (1, start),
             Aggregation::Averaged => (2, 0.0),
         };
+        let n_nodes = forest.trees.iter().map(|tree| tree.nodes.len()).sum();
+        // Half of the nodes, and one more a tree, are leaves.
+        let n_splits = n_nodes / 2;
         let mut wire = Self {
             aggregation,
             start,
             symmetric: forest.symmetric,
             nodes_per_tree: forest.trees.iter().map(|tree| wire_length(tree.nodes.len())).collect(),
-            is_split: Vec::new(),
-            cover: Vec::new(),
-            split_feature_index: Vec::new(),
-            split_value: Vec::new(),
-            split_n_categories: Vec::new(),
+            is_split: Vec::with_capacity(n_nodes),
+            cover: Vec::with_capacity(n_nodes),
+            split_feature_index: Vec::with_capacity(n_splits),
+            split_value: Vec::with_capacity(n_splits),
+            split_n_categories: Vec::with_capacity(n_splits),
             split_category_words: Vec::new(),
-            split_default_left: Vec::new(),
-            split_left: Vec::new(),
-            split_right: Vec::new(),
-            split_gain: Vec::new(),
-            leaf_value: Vec::new(),
+            split_default_left: Vec::with_capacity(n_splits),
+            split_left: Vec::with_capacity(n_splits),
+            split_right: Vec::with_capacity(n_splits),
+            split_gain: Vec::with_capacity(n_splits),
+            leaf_value: Vec::with_capacity(n_nodes.saturating_sub(n_splits)),
         };
         for node in forest.trees.iter().flat_map(|tree| &tree.nodes) {
             match node {
@@ -208,7 +211,7 @@ impl TryFrom<ForestV1> for Forest {
     /// Takes from each column as nodes ask for it. A column that is too short fails here, one that
     /// is too long fails as not canonical.
     fn try_from(wire: ForestV1) -> Result<Self, ErrorKind> {
-        const SHORT: ErrorKind = ErrorKind::Content { what: "a column of the forest is too short" };
+        let short = || ErrorKind::Content { what: "a column of the forest is too short" };
         let aggregation = match wire.aggregation {
             1 => Aggregation::Additive { start: wire.start },
             2 => Aggregation::Averaged,
@@ -225,19 +228,19 @@ impl TryFrom<ForestV1> for Forest {
             .zip(wire.split_left.iter().zip(&wire.split_right))
             .zip(&wire.split_gain);
         let mut node = || -> Result<Node, ErrorKind> {
-            let (&is_split, &cover) = kinds.next().ok_or(SHORT)?;
+            let (&is_split, &cover) = kinds.next().ok_or_else(short)?;
             if !is_split {
-                let &value = leaves.next().ok_or(SHORT)?;
+                let &value = leaves.next().ok_or_else(short)?;
                 return Ok(Node::Leaf { value, cover });
             }
             let (((&feature_index, &default_left), (&left, &right)), &gain) =
-                splits.next().ok_or(SHORT)?;
-            let (&value, &n_categories) = tests.next().ok_or(SHORT)?;
+                splits.next().ok_or_else(short)?;
+            let (&value, &n_categories) = tests.next().ok_or_else(short)?;
             let test = if n_categories == 0 {
                 SplitTest::AtMost(value)
             } else {
                 let n_words = n_categories.div_ceil(64) as usize;
-                let (set, rest) = words.split_at_checked(n_words).ok_or(SHORT)?;
+                let (set, rest) = words.split_at_checked(n_words).ok_or_else(short)?;
                 words = rest;
                 SplitTest::OneOf(CategorySet::from_words(n_categories, set.to_vec()))
             };

@@ -37,7 +37,7 @@ impl Blocks {
                     }
                 }
             }
-            self.fold(lanes, margins);
+            self.fold(lanes, margins, std::array::from_fn(|row| row));
         }
     }
 }

@@ -58,16 +58,20 @@ impl Block {
         for (place, tree) in trees.iter().enumerate() {
             number_leaves(tree, place, &mut block.leaves[place / 16][place % 16], &mut by_feature);
         }
+        let asked = by_feature.iter().zip(row).filter(|(questions, _)| !questions.is_empty());
+        let n_ranks = asked.map(|(questions, kind)| match kind.n_categories() {
+            Some(n_categories) if n_categories as usize > MAX_CATEGORIES => None,
+            Some(n_categories) => Some(n_categories as usize + 1),
+            None => Some(questions.len() + 2),
+        });
+        // At most: equal cuts share a rank.
+        let n_entries = n_ranks.sum::<Option<usize>>()? * n_groups;
+        *bytes_left = bytes_left.checked_sub(n_entries * size_of::<Line<u32>>())?;
+        block.tables.reserve_exact(n_entries);
         for (feature, questions) in by_feature.iter_mut().enumerate() {
             if questions.is_empty() {
                 continue;
             }
-            let n_ranks = match row[feature].n_categories() {
-                Some(n_categories) if n_categories as usize > MAX_CATEGORIES => return None,
-                Some(n_categories) => n_categories as usize + 1,
-                None => questions.len() + 2,
-            };
-            *bytes_left = bytes_left.checked_sub(n_ranks * n_groups * size_of::<Line<u32>>())?;
             match row[feature].n_categories() {
                 Some(n_categories) => block.push_coded(feature, n_categories as usize, questions),
                 None => block.push_ranked(feature, questions),
