@@ -175,7 +175,9 @@ mod tests {
             path
         };
         // As text, -7 and 9 would come after 10.
-        [9, -7, 10].map(|as_of| put(as_of, &cards, as_of));
+        for as_of in [9, -7, 10] {
+            put(as_of, &cards, as_of);
+        }
         let folder = registry.snapshot_folder("m", &cards).unwrap();
         for foreign in ["11.state.old", "0012.state", "+13.state", "x.state", ".14.state.tmp"] {
             fs::write(folder.join(foreign), "").unwrap();
