@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use crate::project::{CONFIG, Finished, Project, assert_says, blob, edited};
 
-const VERBS: [&str; 11] = [
-    "init", "simulate", "retrain", "train", "evaluate", "predict", "explain", "inspect", "verify",
-    "bench", "registry",
+const VERBS: [&str; 13] = [
+    "init", "simulate", "features", "snapshot", "retrain", "train", "evaluate", "predict",
+    "explain", "inspect", "verify", "bench", "registry",
 ];
 
 #[test]
@@ -71,6 +71,7 @@ fn wrong_usage_is_exit_2_on_standard_error() {
         ("simulate --days 0 --out data", vec!["days is 0", "at least 1"]),
         ("simulate --format xml --out data", vec!["xml", "parquet, csv"]),
         ("registry promote cards 1", vec!["--why"]),
+        ("snapshot --config fraud.toml --out x.state --registry r", vec!["--out", "--registry"]),
     ] {
         let run = project.run(&arguments.replace("ARTIFACT", &artifact)).expect(2);
         assert!(run.stdout.is_empty(), "{arguments}: {run:?}");

@@ -69,4 +69,4 @@ pub use report::{BadRow, FileReport, ReadReport};
 pub use source::{Format, Source};
 pub use table::{Column, Table, Text, Values};
 pub use time_format::TimeFormat;
-pub use write::{write_bytes, write_table};
+pub use write::{write_bytes, write_file, write_table};

@@ -42,6 +42,19 @@ pub fn write_bytes(bytes: &[u8], path: &Path) -> Result<(), Error> {
     atomically(path, |file| Ok(file.write_all(bytes)?))
 }
 
+/// Lets `write` write a file, so that it is there whole or as it was before.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn write_file(
+    path: &Path,
+    write: impl FnOnce(&File) -> std::io::Result<()>,
+) -> Result<(), Error> {
+    let (temporary, file) = Temporary::create(path)?;
+    write(&file).map_err(|source| ErrorKind::Io { path: path.to_owned(), source })?;
+    temporary.publish(&file, path)
+}
+
 /// Writes a frame as the extension tells.
 pub(crate) fn write_frame(frame: DataFrame, path: &Path) -> Result<(), Error> {
     let mut writer = FrameWriter::create(path)?;

@@ -186,7 +186,8 @@
 //!
 //! Two requests of one entity at the same time must not both read before either writes: let the store compare
 //! and swap, or lock. With the crate feature `store` a backend need not see to any of this: its `StateStore` keeps the
-//! states in memory, begins with the [snapshot] that the trainer publishes, and scores and observes in one call.
+//! states in memory, begins with the [snapshot] that the trainer publishes (the feature `registry` finds the newest one), and
+//! scores and observes in one call.
 //!
 //! States belong to the windows and not to the model: next week's model with the same windows, told by
 //! [`hash`](features::window::Windows::hash), takes them over, and states of other windows are refused. A chargeback

@@ -5,9 +5,11 @@
 //! models/<name>/versions/00000042.json        one record per published version
 //! models/<name>/events/00000137.json          who moved which alias, when and why
 //! models/<name>/aliases/champion              one line: artifact id, a space, event number
+//! models/<name>/snapshots/<64 hex>/<as_of>.state  what entities did before, by windows and time
 //! ```
 //!
-//! A backend needs the alias and the blob only; the records are for people and for the trainer.
+//! A backend needs the alias, the blob and, for a model with velocity features, the newest snapshot of its
+//! windows; the records are for people and for the trainer.
 //! Writers link and rename whole files into place, so a reader meets the old file or the new one.
 //! Nothing here writes, locks or waits.
 //!
@@ -34,6 +36,7 @@
 //! ```
 
 mod error;
+mod snapshots;
 
 use std::fmt;
 use std::fs::{self, File};

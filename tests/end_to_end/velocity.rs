@@ -3,6 +3,7 @@
 
 mod leaks;
 mod pipeline;
+mod snapshot;
 
 use crate::project::{Csv, Project, assert_says};
 

@@ -26,7 +26,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("counters", &["error", "schema", "record", "features", "artifact", "scorer"]),
     ("snapshot", &["error", "features", "artifact"]),
     ("store", &["error", "features", "record", "scorer", "snapshot"]),
-    ("registry", &["error", "artifact", "scorer"]),
+    ("registry", &["error", "features", "artifact", "scorer", "snapshot"]),
     ("shadow", &["error", "artifact", "scorer"]),
     ("follow", &["error", "artifact", "scorer", "registry"]),
 ];

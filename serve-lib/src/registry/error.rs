@@ -82,6 +82,29 @@ pub enum RegistryError {
         /// The artifact in the file.
         found: ArtifactId,
     },
+    /// The snapshot was refused.
+    #[error(
+        "{} cannot be used; remove it and make it again with `shroff snapshot`", path.display()
+    )]
+    Snapshot {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<crate::Error>,
+    },
+    /// The file holds the snapshot of another time than its name says.
+    #[error(
+        "{} should hold the states as of {expected} (microseconds since 1970), found those as of \
+         {found}; remove it and make it again with `shroff snapshot`", path.display()
+    )]
+    WrongSnapshot {
+        /// The file.
+        path: PathBuf,
+        /// The time in its name.
+        expected: i64,
+        /// The time in the file.
+        found: i64,
+    },
     /// A file or folder could not be read.
     #[error("could not read {}", path.display())]
     Io {

@@ -48,8 +48,21 @@ impl<'w, W: Write + Seek> SnapshotWriter<'w, W> {
         self.push_with(entity, state.key(), |section| state.encode(windows, section))
     }
 
-    /// Adds the state of an entity of a key, which `encode` appends.
-    pub(crate) fn push_with(
+    /// As [`push`](Self::push), for the state of an entity of `key` as the bytes that
+    /// [`EntityState::encode`] gave of it. They are not looked into.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn push_encoded(
+        &mut self,
+        entity: EntityKey,
+        key: usize,
+        bytes: &[u8],
+    ) -> Result<(), Error> {
+        self.push_with(entity, key, |section| section.extend(bytes))
+    }
+
+    fn push_with(
         &mut self,
         entity: EntityKey,
         key: usize,

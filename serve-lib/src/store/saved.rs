@@ -38,7 +38,7 @@ impl StateStore {
         let mut outcome = Ok(());
         self.export(|entity, key, bytes| {
             if outcome.is_ok() {
-                outcome = writer.push_with(entity, key, |section| section.extend(bytes));
+                outcome = writer.push_encoded(entity, key, bytes);
             }
         });
         outcome?;

@@ -27,7 +27,7 @@ kind = "logistic"
 "#;
 const LOGISTIC: &str = "[[learner]]\nkind = \"logistic\"\n";
 
-fn with_velocity() -> Project {
+pub(super) fn with_velocity() -> Project {
     let project = Project::new();
     project.write("fraud.toml", edited(CONFIG, &[(LOGISTIC, VELOCITY)]));
     project

@@ -12,6 +12,7 @@ mod progress;
 mod registry;
 mod retrain;
 mod simulate;
+mod snapshot;
 mod train;
 
 use std::io::Write;
@@ -39,6 +40,8 @@ enum Verb {
     Simulate(simulate::Args),
     /// Write the computed features of every event, for a look
     Features(features::Args),
+    /// Write what velocity features know of all entities, for backends to begin with
+    Snapshot(snapshot::Args),
     /// The weekly job: fit, judge, publish, promote or not
     Retrain(retrain::Args),
     /// Fit one learner and write its artifact, without a registry
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
         Verb::Init(args) => init::run(&args),
         Verb::Simulate(args) => simulate::run(&args),
         Verb::Features(args) => features::run(&args),
+        Verb::Snapshot(args) => snapshot::run(&args),
         Verb::Retrain(args) => retrain::run(&args),
         Verb::Train(args) => train::run(&args),
         Verb::Evaluate(args) => evaluate::run(&args),

@@ -128,8 +128,12 @@ fn text(outcome: &Outcome, args: &Args) -> String {
     let version = outcome.record.version;
     let model = run.report["model"].as_str().unwrap_or_default();
     let mut text = report::retraining(&run.report);
+    text.push('\n');
+    if let Some(snapshot) = &outcome.snapshot {
+        text.push_str(&super::snapshot::text(snapshot));
+    }
     let done = if outcome.already_published { "already published" } else { "published" };
-    text.push_str(&format!("\n{done}: {model} version {version}, artifact {}\n", run.artifact));
+    text.push_str(&format!("{done}: {model} version {version}, artifact {}\n", run.artifact));
     let verdict = if outcome.passed() { "promote" } else { "keep the champion" };
     text.push_str(&format!("verdict: {verdict}: {}\n", outcome.verdict.reason));
     if outcome.passed() && !outcome.is_champion() {

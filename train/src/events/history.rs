@@ -4,46 +4,63 @@ use shroff_serve::features::window::Windows;
 
 use super::{Events, EventsRequest};
 use crate::error::Error;
-use crate::replay::{self, History};
+use crate::replay::{self, History, ReplayError, States};
 
 impl Events {
-    /// Reads `request` and the events before it that windows reach back to, replays them all, and
-    /// keeps those of the request.
-    pub(super) fn read_history(
-        request: &EventsRequest<'_>,
-        windows: &Windows,
-    ) -> Result<Self, Error> {
+    /// The rows of `request` and those before it that windows reach back to.
+    pub(super) fn read_past(request: &EventsRequest<'_>, windows: &Windows) -> Result<Self, Error> {
         let reach = windows.horizon_micros();
         let from = request.from.filter(|_| !windows.is_endless());
         let wider =
             EventsRequest { from: from.map(|from| from.saturating_sub(reach)), ..request.clone() };
-        let mut events = Self::read_rows(&wider, request.from)?;
+        Self::read_rows(&wider, request.from)
+    }
+
+    /// Replays all of these events, and keeps those of the request.
+    pub(super) fn replayed(
+        mut self,
+        request: &EventsRequest<'_>,
+        windows: &Windows,
+    ) -> Result<Self, Error> {
+        let velocity = replay::replay(windows, &self.history(request, windows)?);
+        let velocity = velocity.map_err(|error| self.explained(error, request))?;
+        self.notes.extend(velocity.notes.iter().cloned());
+        self.velocity = velocity;
+        if let Some(from) = request.from {
+            let is_asked = |row: &usize| self.times.get(*row).is_some_and(|time| *time >= from);
+            let rows: Vec<usize> = (0..self.n_rows()).filter(is_asked).collect();
+            self.keep(&rows);
+        }
+        Ok(self)
+    }
+
+    /// The states of all entities after all of these events.
+    pub(super) fn states(
+        &self,
+        request: &EventsRequest<'_>,
+        windows: &Windows,
+    ) -> Result<States, Error> {
+        let states = replay::states(windows, &self.history(request, windows)?);
+        states.map_err(|error| self.explained(error, request))
+    }
+
+    fn history<'e>(
+        &'e self,
+        request: &EventsRequest<'_>,
+        windows: &Windows,
+    ) -> Result<History<'e>, Error> {
         let columns = windows.columns().iter().map(|column| {
             let input = request.inputs.iter().find(|(name, _)| *name == *column.name);
-            let read = input.and_then(|(name, input)| events.input(name, *input));
+            let read = input.and_then(|(name, input)| self.input(name, *input));
             read.ok_or_else(|| Error::data(format!("column {:?} was not read", &*column.name)))
         });
-        let history = History {
-            columns: columns.collect::<Result<_, Error>>()?,
-            labels: &events.labels,
-            known_at: &events.known_at,
-        };
-        let velocity = replay::replay(windows, &history).map_err(|error| {
-            Error::data(format!(
-                "{}: row {}: {}",
-                request.source.path(),
-                events.source_row(error.row),
-                error.source
-            ))
-        })?;
-        events.notes.extend(velocity.notes.iter().cloned());
-        events.velocity = velocity;
-        if let Some(from) = request.from {
-            let is_asked = |row: &usize| events.times.get(*row).is_some_and(|time| *time >= from);
-            let rows: Vec<usize> = (0..events.n_rows()).filter(is_asked).collect();
-            events.keep(&rows);
-        }
-        Ok(events)
+        let columns = columns.collect::<Result<_, Error>>()?;
+        Ok(History { columns, labels: &self.labels, known_at: &self.known_at })
+    }
+
+    fn explained(&self, error: ReplayError, request: &EventsRequest<'_>) -> Error {
+        let row = self.source_row(error.row);
+        Error::data(format!("{}: row {row}: {}", request.source.path(), error.source))
     }
 
     /// Leaves out all rows but these.

@@ -11,7 +11,7 @@ use super::roles::known_times;
 use super::{Events, column_kind, decision, duplicates, skipped};
 use crate::config::{ColumnsConfig, Duplicates, Duration};
 use crate::error::Error;
-use crate::replay::Velocity;
+use crate::replay::{States, Velocity};
 
 /// Which events to read.
 #[derive(Debug, Clone)]
@@ -42,17 +42,46 @@ impl Events {
     /// A source that cannot be read, no rows, a null time anywhere, an id that appears twice, a
     /// weight that is not positive; bounds without a time column.
     pub fn read(request: &EventsRequest<'_>) -> Result<Self, Error> {
-        let mut events = match request.windows {
-            None => Self::read_rows(request, request.from)?,
-            Some(windows) => Self::read_history(request, windows)?,
-        };
-        if events.n_rows() == 0 {
+        match request.windows {
+            None => Self::read_rows(request, request.from)?.weighted(request),
+            Some(windows) => {
+                Self::read_past(request, windows)?.replayed(request, windows)?.weighted(request)
+            }
+        }
+    }
+
+    /// As [`read`](Self::read), with the states of all entities after the last of the events, as far back as
+    /// windows reach; no states without windows.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_with_states(request: &EventsRequest<'_>) -> Result<(Self, Option<States>), Error> {
+        let Some(windows) = request.windows else { return Ok((Self::read(request)?, None)) };
+        let past = Self::read_past(request, windows)?;
+        let states = past.states(request, windows)?;
+        Ok((past.replayed(request, windows)?.weighted(request)?, Some(states)))
+    }
+
+    /// The states alone that [`read_with_states`](Self::read_with_states) gives for these windows.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_states(request: &EventsRequest<'_>, windows: &Windows) -> Result<States, Error> {
+        let past = Self::read_past(request, windows)?;
+        if past.n_rows() == 0 {
+            return Err(no_rows(request));
+        }
+        past.states(request, windows)
+    }
+
+    fn weighted(mut self, request: &EventsRequest<'_>) -> Result<Self, Error> {
+        if self.n_rows() == 0 {
             return Err(no_rows(request));
         }
         if let Some(weight) = &request.columns.weight {
-            events.weights = Some(events.weights_of(request.source.path(), weight)?);
+            self.weights = Some(self.weights_of(request.source.path(), weight)?);
         }
-        Ok(events)
+        Ok(self)
     }
 
     /// The rows of a request with their roles. Of duplicates only those are counted that lie in

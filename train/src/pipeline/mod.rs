@@ -4,12 +4,14 @@ mod champion;
 mod fit;
 mod prepare;
 mod retrain;
+mod snapshot;
 
 pub(crate) use fit::measures;
 pub use fit::{Competitor, Trained};
 pub use prepare::Prepared;
 pub(crate) use prepare::compromised;
 pub use retrain::{Outcome, RetrainOptions, retrain, train};
+pub use snapshot::{publish_snapshot, write_snapshot};
 
 use crate::learner::Progress;
 

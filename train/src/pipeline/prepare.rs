@@ -3,6 +3,7 @@
 use shroff_datasets::time::format_time;
 use shroff_datasets::{ColumnKind, ColumnRequest, Dataset, Values};
 use shroff_serve::artifact::{FORMAT_VERSION, Provenance, Window};
+use shroff_serve::features::window;
 
 use super::Reporter;
 use crate::config::Config;
@@ -13,6 +14,7 @@ use crate::metric::{CompromiseWindow, known_compromised};
 use crate::part::{self, Parts};
 use crate::program;
 use crate::registry::RunKey;
+use crate::replay::States;
 use crate::split::{Split, Windows, midnight_after};
 
 /// Version of the code, part of the run key and of every artifact.
@@ -37,10 +39,7 @@ impl<'a> Plan<'a> {
         let as_of = match (as_of, config.split.part_rule()) {
             (None, Some(_)) => None,
             (Some(as_of), None) => Some(as_of),
-            (None, None) => {
-                let newest = newest_event(config, &source)?;
-                Some(midnight_after(newest, config.columns.utc_offset.secs))
-            }
+            (None, None) => Some(default_as_of(config, &source)?),
             (Some(_), Some(rule)) => {
                 return Err(Error::config(format!(
                     "--as-of: expected windows in time, found a split by {rule}, which knows no \
@@ -49,6 +48,39 @@ impl<'a> Plan<'a> {
             }
         };
         Ok(Self { config, source, data_fingerprint, as_of })
+    }
+
+    /// Where the windows lie, for a first event; none when the split is not by time.
+    fn windows(&self, first_event: i64) -> Result<Option<Windows>, Error> {
+        let windows = |as_of| Windows::new(&self.config.split, as_of, first_event);
+        self.as_of.map(windows).transpose()
+    }
+
+    /// The events of the run: from the start of train, with the past that velocity features look back on.
+    pub(crate) fn request<'p>(
+        &'p self,
+        velocity: Option<&'p window::Windows>,
+    ) -> Result<EventsRequest<'p>, Error> {
+        // Bounds may leave the start of train open: then everything is read.
+        let lower = self.windows(i64::MIN)?.map_or(i64::MIN, |windows| windows.train.from);
+        Ok(EventsRequest {
+            source: &self.source,
+            columns: &self.config.columns,
+            label_delay: self.config.split.label_delay,
+            inputs: program::inputs(self.config)?,
+            further: part::columns(self.config),
+            windows: velocity,
+            from: (lower != i64::MIN).then_some(lower),
+            to: self.as_of,
+        })
+    }
+
+    /// The end of the events in the run's snapshot: as-of, or what it would be if the split were by time.
+    pub(crate) fn snapshot_as_of(&self) -> Result<i64, Error> {
+        match self.as_of {
+            Some(as_of) => Ok(as_of),
+            None => default_as_of(self.config, &self.source),
+        }
     }
 
     /// Names the run: the same data, configuration, as-of, code and format give the same key.
@@ -67,6 +99,11 @@ impl<'a> Plan<'a> {
         }
         hasher.finalize().into()
     }
+}
+
+/// The midnight after the newest event.
+fn default_as_of(config: &Config, source: &Dataset) -> Result<i64, Error> {
+    Ok(midnight_after(newest_event(config, source)?, config.columns.utc_offset.secs))
 }
 
 fn newest_event(config: &Config, source: &Dataset) -> Result<i64, Error> {
@@ -103,29 +140,30 @@ pub struct Prepared {
 impl Prepared {
     pub(crate) fn new(plan: &Plan<'_>, reporter: &dyn Reporter) -> Result<Self, Error> {
         reporter.step("reading events");
+        let velocity = program::windows(plan.config)?;
+        let events = Events::read(&plan.request(velocity.as_ref())?)?;
+        Self::of(plan, events, reporter)
+    }
+
+    /// As [`new`](Self::new), with the states of all entities at the end of the events; none without velocity
+    /// features.
+    pub(crate) fn with_states(
+        plan: &Plan<'_>,
+        reporter: &dyn Reporter,
+    ) -> Result<(Self, Option<States>), Error> {
+        reporter.step("reading events");
+        let velocity = program::windows(plan.config)?;
+        let (events, states) = Events::read_with_states(&plan.request(velocity.as_ref())?)?;
+        Ok((Self::of(plan, events, reporter)?, states))
+    }
+
+    fn of(plan: &Plan<'_>, events: Events, reporter: &dyn Reporter) -> Result<Self, Error> {
         let config = plan.config;
-        // Bounds may leave the start of train open: then everything is read.
-        let windows = |first_event: i64| {
-            plan.as_of.map(|as_of| Windows::new(&config.split, as_of, first_event)).transpose()
-        };
-        let lower = windows(i64::MIN)?.map_or(i64::MIN, |windows| windows.train.from);
-        let velocity = program::windows(config)?;
-        let request = EventsRequest {
-            source: &plan.source,
-            columns: &config.columns,
-            label_delay: config.split.label_delay,
-            inputs: program::inputs(config)?,
-            further: part::columns(config),
-            windows: velocity.as_ref(),
-            from: (lower != i64::MIN).then_some(lower),
-            to: plan.as_of,
-        };
-        let events = Events::read(&request)?;
-        let windows = windows(events.times.iter().min().copied().unwrap_or_default())?;
+        let windows = plan.windows(events.times.iter().min().copied().unwrap_or_default())?;
         let mut n_ignored = 0;
         let split = match (&windows, config.split.part_rule()) {
             (None, Some(rule)) => {
-                let parts = Parts::new(config, rule, &request.inputs, &events)?;
+                let parts = Parts::new(config, rule, &program::inputs(config)?, &events)?;
                 n_ignored = parts.n_ignored();
                 Split::by_parts(&parts, &rule.to_string(), &events)?
             }

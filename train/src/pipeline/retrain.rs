@@ -1,4 +1,4 @@
-//! `retrain`: run key → read → split → fit → choose → package → judge → publish → promote or not.
+//! `retrain`: run key → read → split → fit → choose → package → judge → snapshot → publish → promote or not.
 
 use std::path::Path;
 
@@ -9,11 +9,14 @@ use super::Reporter;
 use super::champion::{self, Judgement};
 use super::fit::{Competitor, Trained, fit_all};
 use super::prepare::{Plan, Prepared};
+use super::snapshot;
 use crate::check::{self, DataSummary, Previous};
 use crate::config::Config;
 use crate::error::Error;
 use crate::package::Packaged;
-use crate::registry::{AsOf, Decision, Registry, Run, Standing, Verdict, VersionRecord};
+use crate::registry::{
+    AsOf, Decision, Registry, Run, SnapshotFile, Standing, Verdict, VersionRecord,
+};
 
 /// What a run may be told besides its configuration.
 #[derive(Debug, Clone)]
@@ -41,6 +44,8 @@ pub struct Outcome {
     pub already_published: bool,
     /// How the versions stand now.
     pub standing: Standing,
+    /// The snapshot of its events' end; none without velocity features, or where a note says why.
+    pub snapshot: Option<SnapshotFile>,
 }
 
 /// Runs the weekly job. A run that died is simply run again: whatever it left undone is done, and a
@@ -62,7 +67,10 @@ pub fn retrain(
     let published = registry.find_run(name, &run_key)?;
     if let Some(record) = &published {
         match registry.complete(name, record) {
-            Ok(standing) => return Outcome::new(&registry, name, record.clone(), true, standing),
+            Ok(standing) => {
+                let snapshot = snapshot::of_published(&registry, &plan, reporter)?;
+                return Outcome::new(&registry, name, record.clone(), true, standing, snapshot);
+            }
             Err(error) if error.is_artifact() => {
                 reporter.note(&format!("{error}: training again to put it back"));
             }
@@ -70,20 +78,20 @@ pub fn retrain(
         }
     }
 
-    let prepared = Prepared::new(&plan, reporter)?;
+    let (prepared, states) = Prepared::with_states(&plan, reporter)?;
     let data = inspected(&plan, &prepared, &registry, options.skip_checks, reporter)?;
     let trained = fit_all(&plan, &prepared, reporter)?;
     let candidate = &trained.competitors[trained.candidate];
     if let Some(record) = published {
+        let snapshot = snapshot::of_run(&registry, &plan, states.as_ref(), reporter)?;
         reporter.step("putting the artifact back");
         let Packaged { scorer, bytes, .. } = &candidate.packaged;
         let standing = registry.restore(name, &record, bytes, scorer.id())?;
-        return Outcome::new(&registry, name, record, true, standing);
+        return Outcome::new(&registry, name, record, true, standing, snapshot);
     }
     reporter.step("comparing with the champion");
     let judgement = judge(&registry, &plan, &prepared, &trained)?;
 
-    reporter.step("publishing");
     let mut report = report(&plan, &prepared, &trained)?;
     let warnings = warnings(&plan, &prepared, &data, &trained, reporter);
     report["warnings"] = json!(warnings);
@@ -105,9 +113,12 @@ pub fn retrain(
         verdict: judgement.verdict,
         report,
     };
+    // Before the version: whoever loads the model finds the states to begin with.
+    let snapshot = snapshot::of_run(&registry, &plan, states.as_ref(), reporter)?;
+    reporter.step("publishing");
     let record = registry.publish(name, &candidate.packaged.bytes, run)?;
     let standing = registry.standing(name)?;
-    Outcome::new(&registry, name, record, false, standing)
+    Outcome::new(&registry, name, record, false, standing, snapshot)
 }
 
 /// Compares with the champion, and again with the next one when it moved meanwhile. Whatever moves
@@ -163,9 +174,10 @@ impl Outcome {
         record: VersionRecord,
         already_published: bool,
         standing: Standing,
+        snapshot: Option<SnapshotFile>,
     ) -> Result<Self, Error> {
         let verdict = registry.came_to(name, &record)?;
-        Ok(Self { record, verdict, already_published, standing })
+        Ok(Self { record, verdict, already_published, standing, snapshot })
     }
 
     /// Whether this version is what backends now load.
@@ -189,6 +201,8 @@ impl Outcome {
         json["reason"] = json!(self.verdict.reason);
         json["already_published"] = json!(self.already_published);
         json["is_champion"] = json!(self.is_champion());
+        // Not of the record: it is the same wherever the registry lies.
+        json["snapshot"] = json!(self.snapshot.as_ref().map(SnapshotFile::to_json));
         json
     }
 }

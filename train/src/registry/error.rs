@@ -121,6 +121,26 @@ pub enum Error {
         /// Why.
         source: super::CheckError,
     },
+    /// A snapshot was refused.
+    #[error(
+        "{} does not hold a snapshot that can be used; check the disk, remove the file, and make it \
+         again with `shroff snapshot`", path.display()
+    )]
+    Snapshot {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<shroff_serve::Error>,
+    },
+    /// There is another snapshot of the same windows and time.
+    #[error(
+        "{} was made from other data as of the same time, and stays; to replace it, remove it and run \
+         `shroff snapshot`", path.display()
+    )]
+    SnapshotTaken {
+        /// The file.
+        path: PathBuf,
+    },
     /// An artifact that a record names is not there.
     #[error(
         "artifact {} is missing; restore it from a backup, or repeat the run that made \

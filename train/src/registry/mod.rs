@@ -8,6 +8,7 @@
 //! models/<name>/reports/00000042/metrics.json      what the run printed
 //! models/<name>/events/00000137.json               publish, promote, keep, rollback: the audit trail
 //! models/<name>/aliases/{champion,challenger}      artifact id and event number
+//! models/<name>/snapshots/<64 hex>/<as_of>.state   what entities did before, for windows of this hash; microseconds
 //! ```
 //!
 //! **The events are the truth.** An alias is a copy of what they say, so that a reader need not go
@@ -21,6 +22,11 @@
 //! is missing; an artifact lost or damaged since is put back by the same run
 //! ([`Registry::restore`]).
 //!
+//! **Snapshots** belong to windows and a time and to no version, so that no record names them. A run puts
+//! its own into place before it publishes ([`Registry::put_snapshot`]): killed in between, it leaves a
+//! snapshot that nobody has a model for yet, and finds it when it is run again. One that is there is never
+//! replaced. Nothing refers to older ones: whoever needs the space removes them.
+//!
 //! **Champion and challenger.** A version whose verdict is `keep` becomes the challenger, and so
 //! does one to promote whose champion moved since they were compared: a `keep` event says that, and
 //! [`Registry::came_to`] what the verdict came to. The challenger is dropped when it, or the same
@@ -30,6 +36,7 @@ mod artifact;
 mod error;
 mod publish;
 mod record;
+mod snapshot;
 mod standing;
 mod store;
 mod verdict;
@@ -39,6 +46,7 @@ mod tests;
 
 pub use error::Error;
 pub use record::{Alias, AsOf, Decision, Event, EventKind, Run, RunKey, Verdict, VersionRecord};
+pub use snapshot::SnapshotFile;
 pub use standing::{Holder, Standing};
 
 use std::fmt;
@@ -129,15 +137,22 @@ impl Registry {
         &self.reader
     }
 
-    /// The names of the models, in order.
+    /// The names of the models of which a version was published, in order.
     ///
     /// # Errors
-    /// The folder cannot be listed.
+    /// A folder cannot be listed.
     pub fn models(&self) -> Result<Vec<String>, Error> {
         let mut names = store::folder_names(&self.reader.root().join("models"))?;
         names.retain(|name| self.reader.model_path(name).is_ok());
         names.sort_unstable();
-        Ok(names)
+        // Of a run that was killed there may be a snapshot and no version.
+        let mut published = Vec::new();
+        for name in names {
+            if !self.reader.versions(&name)?.is_empty() {
+                published.push(name);
+            }
+        }
+        Ok(published)
     }
 
     /// All versions of a model, oldest first.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -42,7 +42,7 @@ impl Store {
             sync_folder(folder)?;
         }
         let store = Self::new(root);
-        match store.temporary(b"") {
+        match store.temporary(|_| Ok(())) {
             Ok(_) => Ok(store),
             Err(Error::Io { source, .. }) => Err(failed(source)),
             Err(error) => Err(error),
@@ -60,12 +60,30 @@ impl Store {
         bytes: &[u8],
         check: impl FnOnce(&[u8]) -> Result<(), Error>,
     ) -> Result<Put, Error> {
-        let temporary = self.written(path, bytes, check)?;
+        self.link(&self.written(path, bytes, check)?, path)
+    }
+
+    /// As [`put_new`](Self::put_new), for a file too large to be held: `write` writes it, and `check` proves
+    /// what is on the disk.
+    pub(super) fn put_large(
+        &self,
+        path: &Path,
+        write: impl FnOnce(&File) -> io::Result<()>,
+        check: impl FnOnce(&Path) -> Result<(), Error>,
+    ) -> Result<Put, Error> {
+        make_parent(path)?;
+        let temporary = self.temporary(write)?;
+        check(&temporary.path)?;
+        self.link(&temporary, path)
+    }
+
+    /// Gives a file its name, unless another has it.
+    fn link(&self, temporary: &Temporary, path: &Path) -> Result<Put, Error> {
         let put = match fs::hard_link(&temporary.path, path) {
             Ok(()) => Put::Done,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let found = fs::read(path).map_err(failed("read", path))?;
-                if found == bytes { Put::Done } else { Put::Taken }
+                let is_same = same_content(&temporary.path, path);
+                if is_same.map_err(failed("read", path))? { Put::Done } else { Put::Taken }
             }
             Err(source) => return Err(Error::Link { path: path.to_path_buf(), source }),
         };
@@ -128,7 +146,7 @@ impl Store {
         check: impl FnOnce(&[u8]) -> Result<(), Error>,
     ) -> Result<Temporary, Error> {
         make_parent(path)?;
-        let temporary = self.temporary(bytes)?;
+        let temporary = self.temporary(|mut file| file.write_all(bytes))?;
         let found = fs::read(&temporary.path).map_err(failed("read back", &temporary.path))?;
         if found != bytes {
             let (expected, found) = (bytes.len(), found.len());
@@ -140,18 +158,18 @@ impl Store {
 
     /// On the same filesystem as the rest, since a link cannot leave it. Process numbers repeat
     /// across containers and after a crash, so a name in use is stepped over.
-    fn temporary(&self, bytes: &[u8]) -> Result<Temporary, Error> {
+    fn temporary(&self, write: impl FnOnce(&File) -> io::Result<()>) -> Result<Temporary, Error> {
         let process = std::process::id();
         for attempt in 0_u64.. {
             let path = self.root.join("tmp").join(format!("{process}-{attempt}"));
             make_parent(&path)?;
-            let mut file = match OpenOptions::new().write(true).create_new(true).open(&path) {
+            let file = match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(file) => file,
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 Err(source) => return Err(failed("create", &path)(source)),
             };
             let temporary = Temporary { path, renamed: false };
-            file.write_all(bytes).map_err(failed("write", &temporary.path))?;
+            write(&file).map_err(failed("write", &temporary.path))?;
             file.sync_all().map_err(failed("sync", &temporary.path))?;
             return Ok(temporary);
         }
@@ -204,6 +222,21 @@ pub(super) fn to_json<T: serde::Serialize>(path: &Path, record: &T) -> Result<Ve
         return Err(Error::TooLarge { path, expected: MAX_JSON_BYTES, found });
     }
     Ok(bytes)
+}
+
+/// Whether two files hold the same bytes, read side by side.
+fn same_content(one: &Path, other: &Path) -> io::Result<bool> {
+    let open = |path| Ok::<_, io::Error>(BufReader::with_capacity(1 << 16, File::open(path)?));
+    let (mut one, mut other) = (open(one)?, open(other)?);
+    loop {
+        let (left, right) = (one.fill_buf()?, other.fill_buf()?);
+        let n_bytes = left.len().min(right.len());
+        if n_bytes == 0 || left[..n_bytes] != right[..n_bytes] {
+            return Ok(left.is_empty() && right.is_empty());
+        }
+        one.consume(n_bytes);
+        other.consume(n_bytes);
+    }
 }
 
 /// The names of the folders in a folder, in no order; none when it is not there.

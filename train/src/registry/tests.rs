@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use super::*;
 
 mod repair;
+mod snapshot;
 
 const MODEL: &str = "card-fraud";
 const NOW: &str = "2018-08-01T00:00:00Z";

@@ -99,9 +99,7 @@ impl<'a> Columns<'a> {
             (|column: usize| values[column][at], |column: usize| numbers[column][at]);
         let read = self.windows.read_numbered(event, value, number);
         read.map_err(|source| ReplayError { row, source })?;
-        // A label that claims to be older than its event is not known before it.
-        let known_at = || self.history.known_at[row].max(event.time());
-        let label = frauds[at].then(|| Label { is_fraud: true, known_at: known_at() });
+        let label = frauds[at].then(|| self.history.fraud(row, event));
         Ok((event, label))
     }
 }

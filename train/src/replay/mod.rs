@@ -7,17 +7,20 @@
 
 mod fetch;
 mod group;
+mod states;
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
 use shroff_datasets::{Column, Values};
-use shroff_serve::features::state::{EntityState, Replay};
-use shroff_serve::features::window::{EventError, Windows};
+use shroff_serve::features::state::{EntityState, Label, Replay};
+use shroff_serve::features::window::{Event, EventError, Windows};
 
 use fetch::{AT_ONCE, Columns};
 use group::Groups;
+
+pub use states::{States, states};
 
 /// What is replayed: events in any order.
 #[derive(Debug)]
@@ -28,6 +31,35 @@ pub struct History<'a> {
     pub labels: &'a [Option<bool>],
     /// When each label came to be known, microseconds UTC.
     pub known_at: &'a [i64],
+}
+
+impl<'a> History<'a> {
+    /// The rows in the order of time, as they are replayed.
+    fn order(&self, windows: &Windows) -> Vec<u32> {
+        let of_name = |name: &str| {
+            let position = windows.columns().iter().position(|column| *column.name == *name)?;
+            self.columns.get(position).copied()
+        };
+        let program = windows.program();
+        match of_name(&program.time).map(Column::values) {
+            Some(Values::Time(times)) => {
+                group::order(times, program.event_id.as_ref().and_then(|id| of_name(id)))
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The entities of a key, each with its rows in this order.
+    fn groups(&self, windows: &Windows, key: usize, order: &[u32]) -> Groups {
+        let columns = windows.key_columns(key).iter().map(|&column| self.columns[column]);
+        Groups::new(&columns.collect::<Vec<&'a Column>>(), order)
+    }
+
+    /// What is to be learnt of an event that was a fraud. A label that claims to be older than its event is
+    /// not known before it.
+    fn fraud(&self, row: usize, event: &Event) -> Label {
+        Label { is_fraud: true, known_at: self.known_at[row].max(event.time()) }
+    }
 }
 
 /// The velocity features of events, `n_rows x n_features`, in the order of the events.
@@ -84,27 +116,15 @@ impl Velocity {
 pub fn replay(windows: &Windows, history: &History<'_>) -> Result<Velocity, ReplayError> {
     let n_features = windows.n_features();
     let n_rows = history.labels.len();
-    let of_name = |name: &str| {
-        let position = windows.columns().iter().position(|column| *column.name == *name)?;
-        history.columns.get(position).copied()
-    };
-    let program = windows.program();
-    let order = match of_name(&program.time).map(Column::values) {
-        Some(Values::Time(times)) => {
-            group::order(times, program.event_id.as_ref().and_then(|id| of_name(id)))
-        }
-        _ => Vec::new(),
-    };
+    let order = history.order(windows);
     let read_from = Columns::new(windows, history);
     let mut notes = Vec::new();
     // Every value belongs to one entity, and so to one thread: nothing is waited for.
     let values: Vec<AtomicU32> =
         (0..n_rows * n_features).map(|_| AtomicU32::new(f32::NAN.to_bits())).collect();
     let mut n_odd_amounts = 0;
-    let groups = (0..windows.n_keys()).into_par_iter().map(|key| {
-        let columns = windows.key_columns(key).iter().map(|&column| history.columns[column]);
-        Groups::new(&columns.collect::<Vec<_>>(), &order)
-    });
+    let keys = (0..windows.n_keys()).into_par_iter();
+    let groups = keys.map(|key| history.groups(windows, key, &order));
     for (key, groups) in groups.collect::<Vec<_>>().into_iter().enumerate() {
         if groups.n_without() > 0 {
             notes.push(format!(

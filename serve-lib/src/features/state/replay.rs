@@ -35,6 +35,16 @@ impl<'w> Replay<'w> {
     pub fn next(&mut self, event: &Event, label: Option<Label>, values: &mut [f32]) {
         self.learn_until(event.time());
         self.windows.features_of_key(self.state.key(), event, Some(&self.state), values);
+        self.count(event, label);
+    }
+
+    /// As [`next`](Self::next), for an event whose features nobody asks for.
+    pub fn observe(&mut self, event: &Event, label: Option<Label>) {
+        self.learn_until(event.time());
+        self.count(event, label);
+    }
+
+    fn count(&mut self, event: &Event, label: Option<Label>) {
         self.state.observe(self.windows, event);
         if let Some(label) = label.filter(|label| label.is_fraud) {
             self.pending.insert((label.known_at, self.n_pended), *event);
