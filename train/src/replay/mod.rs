@@ -120,8 +120,8 @@ pub fn replay(windows: &Windows, history: &History<'_>) -> Result<Velocity, Repl
     let read_from = Columns::new(windows, history);
     let mut notes = Vec::new();
     // Every value belongs to one entity, and so to one thread: nothing is waited for.
-    let values: Vec<AtomicU32> =
-        (0..n_rows * n_features).map(|_| AtomicU32::new(f32::NAN.to_bits())).collect();
+    let missing = |_| AtomicU32::new(f32::NAN.to_bits());
+    let values: Vec<AtomicU32> = (0..n_rows * n_features).into_par_iter().map(missing).collect();
     let mut n_odd_amounts = 0;
     let keys = (0..windows.n_keys()).into_par_iter();
     let groups = keys.map(|key| history.groups(windows, key, &order));
@@ -168,11 +168,11 @@ impl Entities<'_> {
     fn replay(&self, entities: Range<usize>, values: &[AtomicU32]) -> Result<u64, ReplayError> {
         let Self { windows, columns, groups, key, features } = self;
         let n_features = windows.n_features();
-        let start = || Replay::new(windows, EntityState::new(windows, *key));
         let mut place = columns.place();
         let mut found = vec![f32::NAN; n_features * AT_ONCE];
         let mut n_odd_amounts = 0;
-        let (mut entity, mut replay) = (entities.start, start());
+        let mut replay = Replay::new(windows, EntityState::new(windows, *key));
+        let mut entity = entities.start;
         let mut n_left = groups.rows(entity).len();
         for rows in groups.rows_of(entities).chunks(AT_ONCE) {
             columns.fetch(rows, &mut place);
@@ -181,7 +181,7 @@ impl Entities<'_> {
                 while n_left == 0 {
                     entity += 1;
                     n_left = groups.rows(entity).len();
-                    replay = start();
+                    replay.restart();
                 }
                 let (event, label) = columns.read(&mut place, at, *row as usize)?;
                 replay.next(event, label, found);

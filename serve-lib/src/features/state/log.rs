@@ -17,14 +17,21 @@ pub(super) struct EventLog {
     /// time, the count, the id, the sums of each amount; time, id and extremes are the row's own, all else
     /// running totals.
     words: Vec<u64>,
+    /// The rows there are, those dropped included: a division would take longer than a question.
+    n_rows: usize,
     head: usize,
-    /// Of the first edges the row found when the newest event was observed.
-    hints: [u32; N_HINTS],
+    hints: Hints,
 }
+
+/// Of the first edges the row found when the newest event was observed: where a search begins, which is right
+/// from anywhere.
+pub(super) type Hints = [u32; N_HINTS];
 
 /// The time of a base that stands for nothing.
 pub(super) const NEVER: i64 = i64::MIN;
 const N_HINTS: usize = 8;
+/// Steps from a hint before the search takes longer ones.
+const N_NEAR: usize = 4;
 const TIME: usize = 0;
 const COUNT: usize = 1;
 
@@ -36,9 +43,8 @@ impl EventLog {
 
     /// The number of events kept, where some are put together the number of rows.
     #[inline]
-    pub(super) fn n_kept(&self, plan: &StreamPlan) -> usize {
-        let n_rows = self.words.len().checked_div(plan.row_words).unwrap_or(0);
-        n_rows.saturating_sub(self.head).saturating_sub(1)
+    pub(super) fn n_kept(&self) -> usize {
+        self.n_rows.saturating_sub(self.head).saturating_sub(1)
     }
 
     /// The time of the row after `n_before` events; that of none is the base. [`NEVER`] beyond the end.
@@ -50,7 +56,7 @@ impl EventLog {
 
     /// The times of the events kept.
     pub(super) fn times(&self, plan: &StreamPlan) -> Vec<i64> {
-        let rows = self.rows(plan, 1, self.n_kept(plan).saturating_add(1));
+        let rows = self.rows(plan, 1, self.n_kept().saturating_add(1));
         let times = rows.chunks_exact(plan.row_words).filter_map(|row| row.first());
         times.map(|time| time.cast_signed()).collect()
     }
@@ -69,7 +75,7 @@ impl EventLog {
     }
 
     /// How many of the first `n_events` events are earlier than a bound. The search begins where the
-    /// edge of this number was found last.
+    /// edge of this number was found last: most lie there still, or a few events on.
     #[inline]
     pub(super) fn n_before(
         &self,
@@ -78,36 +84,60 @@ impl EventLog {
         bound: i64,
         edge: usize,
     ) -> usize {
-        // All up to `low` are earlier, the one after `high` is not, where there is one.
-        let is_earlier = |event: usize| self.time(plan, event) < bound;
-        let (mut low, mut high) = (0, n_events);
-        if let Some(hint) = self.hints.get(edge) {
-            let hint = (*hint as usize).saturating_sub(self.head).min(n_events);
-            let mut step = 1_usize;
-            if hint == 0 || is_earlier(hint) {
-                low = hint;
-                while let Some(next) = low.checked_add(step).filter(|next| *next <= n_events) {
-                    if !is_earlier(next) {
-                        high = next.wrapping_sub(1);
-                        break;
-                    }
-                    (low, step) = (next, step.wrapping_mul(2));
-                }
-            } else {
-                high = hint.wrapping_sub(1);
-                while high > 0 {
-                    let next = high.saturating_sub(step);
-                    if next == 0 || is_earlier(next) {
-                        low = next;
-                        break;
-                    }
-                    (high, step) = (next.wrapping_sub(1), step.wrapping_mul(2));
-                }
-            }
+        let hint = self.hints.get(edge).map_or(0, |hint| *hint as usize);
+        let mut low = hint.saturating_sub(self.head).min(n_events);
+        if low > 0 && self.time(plan, low) >= bound {
+            return self.n_before_below(plan, low, bound);
         }
+        for _ in 0..N_NEAR {
+            let next = low.wrapping_add(1);
+            if next > n_events || self.time(plan, next) >= bound {
+                return low;
+            }
+            low = next;
+        }
+        self.n_before_above(plan, low, n_events, bound)
+    }
+
+    /// As [`n_before`](Self::n_before), where the event after `high` events is not earlier: in steps that
+    /// grow, as the edge is likely to be near.
+    #[inline(never)]
+    fn n_before_below(&self, plan: &StreamPlan, above: usize, bound: i64) -> usize {
+        let (mut high, mut step) = (above.wrapping_sub(1), 1_usize);
+        while high > 0 {
+            let next = high.saturating_sub(step);
+            if next == 0 || self.time(plan, next) < bound {
+                return self.between(plan, next, high, bound);
+            }
+            (high, step) = (next.wrapping_sub(1), step.saturating_mul(2));
+        }
+        0
+    }
+
+    /// As [`n_before`](Self::n_before), where the first `low` are earlier.
+    #[inline(never)]
+    fn n_before_above(
+        &self,
+        plan: &StreamPlan,
+        mut low: usize,
+        n_events: usize,
+        bound: i64,
+    ) -> usize {
+        let mut step = 1_usize;
+        while let Some(next) = low.checked_add(step).filter(|next| *next <= n_events) {
+            if self.time(plan, next) >= bound {
+                return self.between(plan, low, next.wrapping_sub(1), bound);
+            }
+            (low, step) = (next, step.saturating_mul(2));
+        }
+        self.between(plan, low, n_events, bound)
+    }
+
+    /// The first `low` are earlier, the one after `high` is not, where there is one.
+    fn between(&self, plan: &StreamPlan, mut low: usize, mut high: usize, bound: i64) -> usize {
         while low < high {
             let middle = high.wrapping_sub(high.wrapping_sub(low) / 2);
-            if is_earlier(middle) {
+            if self.time(plan, middle) < bound {
                 low = middle;
             } else {
                 high = middle.wrapping_sub(1);
@@ -121,13 +151,19 @@ impl EventLog {
         let (time, id) = (event.time(), event.id());
         let is_new = self.newest(plan).is_none_or(|newest| newest < time);
         let Some(word) = plan.id_word.filter(|_| id != 0 && !is_new) else { return false };
-        let to = self.n_before(plan, self.n_kept(plan), time.saturating_add(1), usize::MAX);
+        let to = self.n_before(plan, self.n_kept(), time.saturating_add(1), usize::MAX);
         let rows = (1..=to).rev().map(|event| self.row(plan, event));
         let mut of_time = rows.take_while(|row| row.get(TIME) == Some(&time.cast_unsigned()));
         of_time.any(|row| row.get(word) == Some(&id))
     }
 
-    pub(super) fn observe(&mut self, plan: &StreamPlan, event: &Event) -> Observed {
+    /// `asked` are the hints of a question for this very event, if there was one just before.
+    pub(super) fn observe(
+        &mut self,
+        plan: &StreamPlan,
+        event: &Event,
+        asked: Option<Hints>,
+    ) -> Observed {
         let time = event.time();
         match self.newest(plan) {
             Some(newest) if time < newest.saturating_sub(plan.horizon) => {
@@ -148,18 +184,25 @@ impl EventLog {
                     mark(plan, event, row);
                 });
                 self.expire(plan, time.saturating_sub(plan.horizon));
-                self.remember(plan, time);
+                self.hints = asked.unwrap_or_else(|| self.search(plan, time));
             }
         }
-        if self.n_kept(plan) > plan.max_events {
+        if self.n_kept() > plan.max_events {
             self.thin(plan);
         }
         Observed::New
     }
 
+    /// Forgets everything but its room.
+    pub(super) fn clear(&mut self) {
+        self.words.clear();
+        (self.n_rows, self.head, self.hints) = (0, 0, Hints::default());
+    }
+
     /// A base that stands for nothing.
     pub(super) fn begin(&mut self, plan: &StreamPlan) {
         self.words.resize(plan.row_words, 0);
+        self.n_rows = 1;
         if let Some(time) = self.words.get_mut(TIME) {
             *time = NEVER.cast_unsigned();
         }
@@ -170,6 +213,7 @@ impl EventLog {
     pub(super) fn push(&mut self, plan: &StreamPlan, time: i64, add: impl FnOnce(&mut [u64])) {
         let last = self.words.len().saturating_sub(plan.row_words);
         self.words.extend_from_within(last..);
+        self.n_rows = self.n_rows.saturating_add(1);
         let start = self.words.len().saturating_sub(plan.row_words);
         let row = self.words.get_mut(start..).unwrap_or_default();
         row.first_mut().into_iter().for_each(|word| *word = time.cast_unsigned());
@@ -189,13 +233,14 @@ impl EventLog {
     /// In its place, behind those of its time.
     fn insert(&mut self, plan: &StreamPlan, event: &Event) {
         let time = event.time();
-        let n_kept = self.n_kept(plan);
+        let n_kept = self.n_kept();
         let n_before = self.n_before(plan, n_kept, time.saturating_add(1), usize::MAX);
         let mut row = self.row(plan, n_before).to_vec();
         row.first_mut().into_iter().for_each(|word| *word = time.cast_unsigned());
         let index = self.head.saturating_add(n_before).saturating_add(1);
         let word = index.saturating_mul(plan.row_words);
         self.words.splice(word..word, row);
+        self.n_rows = self.n_rows.saturating_add(1);
         let later = self.words.get_mut(word..).unwrap_or_default();
         later.chunks_exact_mut(plan.row_words).for_each(|row| count(plan, event, row));
         mark(plan, event, later);
@@ -231,18 +276,23 @@ impl EventLog {
     }
 
     /// Where the edges of an event at this time lie.
+    fn search(&self, plan: &StreamPlan, time: i64) -> Hints {
+        let (mut hints, mut n_before) = (Hints::default(), self.n_kept());
+        for ((number, edge), hint) in plan.edges.iter().enumerate().zip(&mut hints) {
+            n_before = self.n_before(plan, n_before, edge.bound(time), number);
+            *hint = self.hint(n_before);
+        }
+        hints
+    }
+
+    /// The hint for an edge that so many events lie before.
+    #[inline]
     #[expect(
         clippy::cast_possible_truncation,
         reason = "where a search begins: it is right from anywhere"
     )]
-    fn remember(&mut self, plan: &StreamPlan, time: i64) {
-        let mut n_events = self.n_kept(plan);
-        for (number, edge) in plan.edges.iter().take(N_HINTS).enumerate() {
-            n_events = self.n_before(plan, n_events, edge.bound(time), number);
-            if let Some(hint) = self.hints.get_mut(number) {
-                *hint = self.head.wrapping_add(n_events) as u32;
-            }
-        }
+    pub(super) fn hint(&self, n_before: usize) -> u32 {
+        self.head.wrapping_add(n_before) as u32
     }
 
     /// Frees what was dropped instead of growing, where that is at least a quarter.
@@ -251,6 +301,7 @@ impl EventLog {
         let is_full = self.words.len().saturating_add(plan.row_words) > self.words.capacity();
         if is_full && dropped >= (self.words.len() / 4).max(1) {
             self.words.drain(..dropped);
+            self.n_rows = self.n_rows.saturating_sub(self.head);
             #[expect(
                 clippy::cast_possible_truncation,
                 reason = "where a search begins: it is right from anywhere"
@@ -265,12 +316,12 @@ impl EventLog {
     /// cells are half of `max_events` at most.
     fn thin(&mut self, plan: &StreamPlan) {
         let newest = self.newest(plan).unwrap_or(NEVER);
-        let n_kept = self.n_kept(plan);
+        let n_kept = self.n_kept();
         let n_old = n_kept.saturating_sub(plan.max_events / 4);
         let mut words = Vec::with_capacity(self.words.capacity());
         words.extend_from_slice(self.row(plan, 0));
         let rows = self.rows(plan, 1, n_kept.saturating_add(1)).chunks_exact(plan.row_words);
-        let mut last_cell = None;
+        let (mut last_cell, mut n_rows) = (None, 1_usize);
         for (number, row) in rows.enumerate() {
             let time = row.first().map_or(NEVER, |time| time.cast_signed());
             let cell = (number < n_old).then(|| plan.cell(time, newest.saturating_sub(time)));
@@ -280,10 +331,12 @@ impl EventLog {
                 let before = start.saturating_sub(plan.row_words);
                 join(plan, words.get_mut(before..).unwrap_or_default());
                 words.truncate(start);
+            } else {
+                n_rows = n_rows.saturating_add(1);
             }
             last_cell = cell;
         }
-        (self.words, self.head) = (words, 0);
+        (self.words, self.n_rows, self.head) = (words, n_rows, 0);
     }
 }
 

@@ -34,18 +34,24 @@ impl<'w> Replay<'w> {
     /// seen by the events after `known_at`.
     pub fn next(&mut self, event: &Event, label: Option<Label>, values: &mut [f32]) {
         self.learn_until(event.time());
-        self.windows.features_of_key(self.state.key(), event, Some(&self.state), values);
-        self.count(event, label);
+        self.state.features_then_observe(self.windows, event, values);
+        self.learn_later(event, label);
     }
 
     /// As [`next`](Self::next), for an event whose features nobody asks for.
     pub fn observe(&mut self, event: &Event, label: Option<Label>) {
         self.learn_until(event.time());
-        self.count(event, label);
+        self.state.observe(self.windows, event);
+        self.learn_later(event, label);
     }
 
-    fn count(&mut self, event: &Event, label: Option<Label>) {
-        self.state.observe(self.windows, event);
+    /// Goes on with another entity of the same key, of which nothing is known yet.
+    pub fn restart(&mut self) {
+        self.state.clear();
+        self.pending.clear();
+    }
+
+    fn learn_later(&mut self, event: &Event, label: Option<Label>) {
         if let Some(label) = label.filter(|label| label.is_fraud) {
             self.pending.insert((label.known_at, self.n_pended), *event);
             self.n_pended = self.n_pended.wrapping_add(1);

@@ -2,10 +2,10 @@
 
 use super::amounts::AmountSums;
 use super::frauds::FraudLog;
-use super::log::{NEVER, n_events};
+use super::log::{Hints, NEVER, n_events};
 use super::{EntityState, Stream};
 use crate::features::window::{
-    AmountPlan, Closed, Event, FeaturePlan, MAX_EDGES, PlannedMeasure, StreamPlan, Windows,
+    AmountPlan, Event, FeaturePlan, MAX_EDGES, PlannedMeasure, StreamPlan, Windows,
 };
 
 impl Windows {
@@ -33,31 +33,52 @@ impl Windows {
         values: &mut [f32],
     ) {
         let plans = self.keys().get(key).map_or(&[][..], |key| &key.streams);
-        let mut streams = state.into_iter().flat_map(EntityState::streams);
-        let is_missing = state.is_none() && event.entity(key).is_none();
-        let nothing_known = Stream::default();
-        for plan in plans {
-            if is_missing {
-                let slots = plan.features.iter().map(|feature| feature.position);
-                slots.for_each(|slot| put(values, slot, f32::NAN));
-                continue;
+        match state {
+            Some(state) => {
+                for (plan, stream) in plans.iter().zip(state.streams()) {
+                    stream.features(plan, event, values);
+                }
             }
-            streams.next().unwrap_or(&nothing_known).features(plan, event, values);
+            None if event.entity(key).is_some() => {
+                let nothing_known = Stream::default();
+                for plan in plans {
+                    nothing_known.features(plan, event, values);
+                }
+            }
+            None => {
+                let positions = plans.iter().flat_map(|plan| &plan.features);
+                positions.for_each(|feature| put(values, feature.position, f32::NAN));
+            }
         }
     }
 }
 
-/// A log between two of its rows, and the times it was asked for.
-struct Interval<'a> {
+/// What is the same for all features of a stream.
+struct Question<'a> {
     stream: &'a Stream,
     plan: &'a StreamPlan,
-    /// Events before the interval, none for all history, and before its end.
-    begin: Option<usize>,
-    end: usize,
-    from: Option<i64>,
-    to: i64,
+    event: &'a Event,
     /// When the event happened, or the floor where that is later.
     now: i64,
+}
+
+/// An edge in the log of a stream.
+#[derive(Clone, Copy, Default)]
+struct Found<'a> {
+    /// Events before it.
+    n_before: usize,
+    /// The row of the last of them: what there was up to here.
+    row: &'a [u64],
+    /// Its time, or the floor where that is later.
+    bound: i64,
+}
+
+/// A log between two of its rows.
+struct Interval<'a> {
+    question: &'a Question<'a>,
+    /// None for all history.
+    begin: Option<&'a Found<'a>>,
+    end: &'a Found<'a>,
     /// A fraud counts that is known before.
     known: i64,
     /// The event, where it counts itself.
@@ -68,52 +89,58 @@ struct Interval<'a> {
 const FEW_EDGES: usize = 8;
 
 impl Stream {
-    fn features(&self, plan: &StreamPlan, event: &Event, values: &mut [f32]) {
+    /// Puts the values of the plan's features into their places; where its edges were found.
+    pub(super) fn features(&self, plan: &StreamPlan, event: &Event, values: &mut [f32]) -> Hints {
         match plan.edges.len() {
             0..=FEW_EDGES => self.features_at::<FEW_EDGES>(plan, event, values),
             _ => self.features_at::<MAX_EDGES>(plan, event, values),
         }
     }
 
-    fn features_at<const N: usize>(&self, plan: &StreamPlan, event: &Event, values: &mut [f32]) {
+    fn features_at<const N: usize>(
+        &self,
+        plan: &StreamPlan,
+        event: &Event,
+        values: &mut [f32],
+    ) -> Hints {
         let newest = self.events.newest(plan).unwrap_or(event.time());
         let floor = newest.saturating_sub(plan.horizon);
         let now = event.time().max(floor);
-        let (mut positions, mut bounds) = ([0; N], [0; N]);
-        let mut n_before = self.events.n_kept(plan);
-        let places = positions.iter_mut().zip(&mut bounds);
-        for ((number, edge), (position, place)) in plan.edges.iter().enumerate().zip(places) {
+        let (mut found, mut hints) = ([Found::default(); N], Hints::default());
+        let mut n_before = self.events.n_kept();
+        for ((number, edge), place) in plan.edges.iter().enumerate().zip(&mut found) {
             let bound = edge.bound(now);
             // Each edge lies at or before the last one.
             n_before = self.events.n_before(plan, n_before, bound, number);
-            (*position, *place) = (n_before, bound.max(floor));
+            let row = self.events.row(plan, n_before);
+            *place = Found { n_before, row, bound: bound.max(floor) };
+            if let Some(hint) = hints.get_mut(number) {
+                *hint = self.events.hint(n_before);
+            }
         }
-        let is_own = plan.takes(event.filters())
-            && plan.features.iter().any(|feature| feature.sees_itself)
-            && !self.events.has(plan, event);
+        let is_own =
+            plan.sees_itself && plan.takes(event.filters()) && !self.events.has(plan, event);
+        let question = Question { stream: self, plan, event, now };
         for feature in &plan.features {
-            let at = |edge: usize| positions.get(edge).copied().unwrap_or(0);
-            let bound = |edge: usize| bounds.get(edge).copied().unwrap_or(floor);
-            let closed = plan.edges.get(feature.end).map_or(Closed::Left, |edge| edge.closed);
+            // A plan has no feature without its edges.
+            let Some(end) = found.get(feature.end) else { continue };
             let interval = Interval {
-                stream: self,
-                plan,
-                begin: feature.begin.map(at),
-                end: at(feature.end),
-                from: feature.begin.map(bound),
-                to: bound(feature.end),
-                now,
-                known: now.saturating_add(closed.after()),
+                question: &question,
+                begin: feature.begin.and_then(|edge| found.get(edge)),
+                end,
+                known: now.saturating_add(feature.closed.after()),
                 own: (is_own && feature.sees_itself).then_some(event),
             };
-            put(values, feature.position, interval.value(feature, event));
+            put(values, feature.position, interval.value(feature));
         }
+        hints
     }
 }
 
 impl Interval<'_> {
-    fn value(&self, feature: &FeaturePlan, event: &Event) -> f32 {
-        let amount = |at: usize| self.plan.amounts.get(at);
+    #[inline(always)]
+    fn value(&self, feature: &FeaturePlan) -> f32 {
+        let amount = |at: usize| self.question.plan.amounts.get(at);
         let of = |at: usize, value: fn(&Self, &AmountPlan) -> Option<f64>| {
             amount(at).and_then(|plan| value(self, plan))
         };
@@ -124,9 +151,7 @@ impl Interval<'_> {
             PlannedMeasure::Max(at) => of(at, |it, plan| it.extreme(plan, |sums| sums.high)),
             PlannedMeasure::Min(at) => of(at, |it, plan| it.extreme(plan, |sums| sums.low)),
             PlannedMeasure::Std(at) => of(at, Self::std),
-            PlannedMeasure::RatioToMean(at) => {
-                amount(at).and_then(|plan| self.ratio_to_mean(plan, event))
-            }
+            PlannedMeasure::RatioToMean(at) => amount(at).and_then(|plan| self.ratio_to_mean(plan)),
             PlannedMeasure::Distinct(at) => Some(self.n_distinct(at) as f64),
             PlannedMeasure::FraudRate => self.fraud_rate(),
             PlannedMeasure::SecondsSinceLast => self.seconds_since_last(),
@@ -142,15 +167,15 @@ impl Interval<'_> {
 
     #[inline]
     fn count(&self) -> u64 {
-        let total = |n_before: usize| n_events(self.stream.events.row(self.plan, n_before));
+        let before = self.begin.map_or(0, |begin| n_events(begin.row));
         let own = u64::from(self.own.is_some());
-        total(self.end).wrapping_sub(self.begin.map_or(0, total)).wrapping_add(own)
+        n_events(self.end.row).wrapping_sub(before).wrapping_add(own)
     }
 
     /// The sums of an amount, extremes aside.
     #[inline]
     fn sums(&self, plan: &AmountPlan) -> AmountSums {
-        let total = |n_before| AmountSums::read(plan, self.stream.events.row(self.plan, n_before));
+        let total = |found: &Found<'_>| AmountSums::read(plan, found.row);
         let before = self.begin.map_or(AmountSums::NONE, total);
         total(self.end).since(before).plus(self.own(plan))
     }
@@ -169,13 +194,15 @@ impl Interval<'_> {
         (n > 0).then(|| float(sum) / (n as f64 * plan.scale))
     }
 
-    fn ratio_to_mean(&self, plan: &AmountPlan, event: &Event) -> Option<f64> {
+    #[inline(never)]
+    fn ratio_to_mean(&self, plan: &AmountPlan) -> Option<f64> {
         let AmountSums { n, sum, .. } = self.sums(plan);
-        let amount = event.amount(plan.slot)?;
+        let amount = self.question.event.amount(plan.slot)?;
         (n > 0 && sum != 0).then(|| amount as f64 * n as f64 / float(sum))
     }
 
     /// Of whole numbers n·Σa² − (Σa)² is exact; where it would overflow, its terms are rounded first.
+    #[inline(never)]
     fn std(&self, plan: &AmountPlan) -> Option<f64> {
         let AmountSums { n, sum, squares, .. } = self.sums(plan);
         if n < 2 {
@@ -191,36 +218,41 @@ impl Interval<'_> {
     }
 
     /// The greatest or least amount; a walk along the rows.
+    #[inline(never)]
     fn extreme(&self, plan: &AmountPlan, which: fn(&AmountSums) -> i64) -> Option<f64> {
         // The row of an event is the one after it; all history begins with the base.
-        let from = self.begin.map_or(0, |begin| begin.wrapping_add(1));
-        let rows = self.stream.events.rows(self.plan, from, self.end.wrapping_add(1));
-        let each = rows.chunks_exact(self.plan.row_words).map(|row| AmountSums::read(plan, row));
+        let from = self.begin.map_or(0, |begin| begin.n_before.wrapping_add(1));
+        let Question { stream, plan: of_stream, .. } = self.question;
+        let rows = stream.events.rows(of_stream, from, self.end.n_before.wrapping_add(1));
+        let each = rows.chunks_exact(of_stream.row_words).map(|row| AmountSums::read(plan, row));
         let all = each.fold(self.own(plan), AmountSums::plus);
         (all.low <= all.high).then(|| which(&all) as f64 / plan.scale)
     }
 
+    #[inline(never)]
     fn n_distinct(&self, at: usize) -> u64 {
-        let Some(plan) = self.plan.distinct.get(at) else { return 0 };
+        let Question { stream, plan, .. } = self.question;
+        let Some(plan) = plan.distinct.get(at) else { return 0 };
         let own = self.own.map_or(0, |event| event.value(plan.slot));
-        let (n_seen, is_seen) = match (self.stream.distinct.get(at), self.from) {
+        let to = self.end.bound;
+        let (n_seen, is_seen) = match (stream.distinct.get(at), self.begin) {
             (None, _) => (0, false),
-            (Some(seen), Some(from)) => {
-                let is_seen = own != 0 && seen.windowed.has(own, from, self.to);
-                (seen.windowed.count(from, self.to), is_seen)
+            (Some(seen), Some(&Found { bound: from, .. })) => {
+                let is_seen = own != 0 && seen.windowed.has(own, from, to);
+                (seen.windowed.count(from, to), is_seen)
             }
-            (Some(seen), None) => {
-                (seen.ever.count(self.to), own != 0 && seen.ever.has(own, self.to))
-            }
+            (Some(seen), None) => (seen.ever.count(to), own != 0 && seen.ever.has(own, to)),
         };
         n_seen.saturating_add(u64::from(own != 0 && !is_seen))
     }
 
+    #[inline(never)]
     fn fraud_rate(&self) -> Option<f64> {
         let n_all = self.count();
-        let frauds = self.stream.frauds.as_ref();
+        let frauds = self.question.stream.frauds.as_ref();
+        let from = self.begin.map(|begin| begin.bound);
         let count = |frauds: &FraudLog| {
-            let n_frauds = frauds.count(self.from, self.to, self.known);
+            let n_frauds = frauds.count(from, self.end.bound, self.known);
             // No event sees its own label, if it should be known already.
             let knows_own = self.own.is_some_and(|event| frauds.knows(event, self.known));
             n_frauds.saturating_sub(u64::from(knows_own))
@@ -230,14 +262,17 @@ impl Interval<'_> {
         (n_all > 0).then(|| n_frauds.min(n_all) as f64 / n_all as f64)
     }
 
+    #[inline(never)]
     fn seconds_since_last(&self) -> Option<f64> {
         // An interval over all history that has none of the events kept has the base.
-        let has_none = self.begin.is_some_and(|begin| begin == self.end);
-        let last = self.stream.events.time(self.plan, self.end);
+        let end = self.end.n_before;
+        let has_none = self.begin.is_some_and(|begin| begin.n_before == end);
+        let Question { stream, plan, now, .. } = self.question;
+        let last = stream.events.time(plan, end);
         if has_none || last == NEVER {
             return None;
         }
-        Some(self.now.saturating_sub(last) as f64 / 1e6)
+        Some(now.saturating_sub(last) as f64 / 1e6)
     }
 }
 
@@ -251,5 +286,11 @@ fn put(values: &mut [f32], position: usize, value: f32) {
 /// The nearest f64. Most sums fit 64 bits, for which processors have an instruction.
 #[inline]
 fn float(whole: i128) -> f64 {
-    i64::try_from(whole).map_or(whole as f64, |narrow| narrow as f64)
+    /// Apart, as otherwise both ways are taken and one result is chosen.
+    #[cold]
+    #[inline(never)]
+    fn wide(whole: i128) -> f64 {
+        whole as f64
+    }
+    i64::try_from(whole).map_or_else(|_| wide(whole), |narrow| narrow as f64)
 }

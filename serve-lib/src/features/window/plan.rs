@@ -43,6 +43,8 @@ pub(in crate::features) struct StreamPlan {
     /// Words of a row of its log, and which of them is the id.
     pub(in crate::features) row_words: usize,
     pub(in crate::features) id_word: Option<usize>,
+    /// Some feature sees the event itself.
+    pub(in crate::features) sees_itself: bool,
     pub(in crate::features) features: Vec<FeaturePlan>,
 }
 
@@ -100,6 +102,7 @@ pub(in crate::features) struct FeaturePlan {
     /// The edges at which the interval begins, none for all history, and ends.
     pub(in crate::features) begin: Option<usize>,
     pub(in crate::features) end: usize,
+    pub(in crate::features) closed: Closed,
     /// Closed right without a delay: the event itself is seen.
     pub(in crate::features) sees_itself: bool,
 }
@@ -217,6 +220,7 @@ fn stream(
             measure,
             begin,
             end: edge(delay, closed)?,
+            closed,
             sees_itself,
         })
     });
@@ -233,6 +237,7 @@ fn stream(
         labels: labels.map(|ever| LabelPlan { ever }),
         row_words: amounts.last().map_or(first_amount, |amount| amount.end_word()),
         id_word: has_id.then_some(2),
+        sees_itself: features.iter().any(|feature| feature.sees_itself),
         features,
         edges,
         amounts,

@@ -12,7 +12,7 @@ use crate::features::window::{AmountPlan, MAX_AMOUNT, StreamPlan};
 /// count, if it has any its age and sums; then for each row twice the time since the one before, and 1 more for
 /// rows that are not of one event with an id and all amounts.
 pub(super) fn write(plan: &StreamPlan, log: &EventLog, clock: &Clock, out: &mut Vec<u8>) {
-    let n_rows = log.n_kept(plan);
+    let n_rows = log.n_kept();
     put_number(out, n_rows as u64);
     if n_rows == 0 {
         return;
