@@ -133,17 +133,29 @@ impl StateStore {
     fn ask_then_observe(&self, windows: &Windows, event: &Event, values: &mut [f32]) -> Observed {
         self.live_from.fetch_min(event.time(), Ordering::Relaxed);
         let mut locked = self.lock(event);
-        locked.features(windows, event, values);
-        self.observe_locked(&mut locked, event)
+        locked.bring_near(event);
+        let mut observed = Observed::Outside;
+        for key in 0..windows.n_keys() {
+            let state =
+                event.entity(key).and_then(|entity| self.state_mut(&mut locked, key, entity));
+            match state {
+                Some(state) => {
+                    observed = state.features_then_observe(windows, event, values).max(observed);
+                }
+                None => windows.features_of_key(key, event, None, values),
+            }
+        }
+        observed
     }
 
     /// The shards of an event's entities, locked in ascending order.
     fn lock(&self, event: &Event) -> Locked<'_> {
         let mut numbers = [usize::MAX; MAX_KEYS];
-        for (key, number) in (0..self.windows.n_keys()).zip(&mut numbers) {
+        let (used, _) = numbers.split_at_mut(self.windows.n_keys().min(MAX_KEYS));
+        for (key, number) in used.iter_mut().enumerate() {
             *number = event.entity(key).map_or(usize::MAX, shard_number);
         }
-        numbers.sort_unstable();
+        used.sort_unstable();
         let mut locked = Locked { numbers, guards: [const { None }; MAX_KEYS] };
         let mut last = usize::MAX;
         for (number, guard) in numbers.into_iter().zip(&mut locked.guards) {
@@ -159,17 +171,25 @@ impl StateStore {
         let mut observed = Observed::Outside;
         for key in 0..self.windows.n_keys() {
             let Some(entity) = event.entity(key) else { continue };
-            let Some(states) = locked.states_mut(entity) else { continue };
-            let state = match states.get_mut(&entity) {
-                Some(state) => state,
-                None => {
-                    self.make_room(states);
-                    states.entry(entity).or_insert_with(|| EntityState::new(&self.windows, key))
-                }
-            };
+            let Some(state) = self.state_mut(locked, key, entity) else { continue };
             observed = state.observe(&self.windows, event).max(observed);
         }
         observed
+    }
+
+    /// The state of an entity, a new one where it has none.
+    fn state_mut<'l>(
+        &self,
+        locked: &'l mut Locked<'_>,
+        key: usize,
+        entity: EntityKey,
+    ) -> Option<&'l mut EntityState> {
+        let states = locked.states_mut(entity)?;
+        if !states.contains_key(&entity) {
+            self.make_room(states);
+            states.insert(entity, EntityState::new(&self.windows, key));
+        }
+        states.get_mut(&entity)
     }
 
     /// Learns the label of an event for all its entities, as [`EntityState::learn_label`]. Tells whether it made a
@@ -291,6 +311,18 @@ struct Locked<'s> {
 }
 
 impl Locked<'_> {
+    /// Reads a little of all that will be asked for. An entity that was idle lies in memory far away: so
+    /// the processor waits for all places at once rather than for one after the other.
+    fn bring_near(&self, event: &Event) {
+        let mut states = [None; MAX_KEYS];
+        for (key, state) in states.iter_mut().enumerate() {
+            *state = event.entity(key).and_then(|entity| self.states(entity)?.get(&entity));
+        }
+        for state in states.into_iter().flatten() {
+            std::hint::black_box(state.touch());
+        }
+    }
+
     fn features(&self, windows: &Windows, event: &Event, values: &mut [f32]) {
         let mut states = [None; MAX_KEYS];
         for (key, state) in (0..windows.n_keys()).zip(&mut states) {

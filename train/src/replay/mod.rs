@@ -5,8 +5,8 @@
 //! each other, so that they are replayed in parallel, and the values are the same on any number of
 //! threads.
 
-mod fetch;
 mod group;
+mod packed;
 mod states;
 
 use std::ops::Range;
@@ -17,8 +17,8 @@ use shroff_datasets::{Column, Values};
 use shroff_serve::features::state::{EntityState, Label, Replay};
 use shroff_serve::features::window::{Event, EventError, Windows};
 
-use fetch::{AT_ONCE, Columns};
 use group::Groups;
+use packed::{AT_ONCE, Packed};
 
 pub use states::{States, states};
 
@@ -109,7 +109,7 @@ impl Velocity {
 /// event is not known before it.
 ///
 /// Cost: some tens of nanoseconds a value and thread; memory of four bytes a value, four an event and
-/// key, and the states of as many entities as there are threads.
+/// key, eight an event and column, and the states of as many entities as there are threads.
 ///
 /// # Errors
 /// A value of another type than its column, a time outside the years 1 to 9999.
@@ -117,7 +117,7 @@ pub fn replay(windows: &Windows, history: &History<'_>) -> Result<Velocity, Repl
     let n_features = windows.n_features();
     let n_rows = history.labels.len();
     let order = history.order(windows);
-    let read_from = Columns::new(windows, history);
+    let packed = Packed::new(windows, history);
     let mut notes = Vec::new();
     // Every value belongs to one entity, and so to one thread: nothing is waited for.
     let missing = |_| AtomicU32::new(f32::NAN.to_bits());
@@ -136,7 +136,7 @@ pub fn replay(windows: &Windows, history: &History<'_>) -> Result<Velocity, Repl
         }
         let chunks = groups.chunks(CHUNK_ROWS);
         let features = features_of(windows, key);
-        let entities = Entities { windows, columns: &read_from, groups, key, features };
+        let entities = Entities { windows, events: &packed, groups, key, features };
         let n_odd = chunks
             .into_par_iter()
             .map(|chunk| entities.replay(chunk, &values))
@@ -156,7 +156,7 @@ pub fn replay(windows: &Windows, history: &History<'_>) -> Result<Velocity, Repl
 /// The entities of one key.
 struct Entities<'a> {
     windows: &'a Windows,
-    columns: &'a Columns<'a>,
+    events: &'a Packed<'a>,
     groups: Groups,
     key: usize,
     /// The positions of the key's features.
@@ -166,16 +166,16 @@ struct Entities<'a> {
 impl Entities<'_> {
     /// Replays some of them; the number of amounts that are none.
     fn replay(&self, entities: Range<usize>, values: &[AtomicU32]) -> Result<u64, ReplayError> {
-        let Self { windows, columns, groups, key, features } = self;
+        let Self { windows, events, groups, key, features } = self;
         let n_features = windows.n_features();
-        let mut place = columns.place();
+        let mut place = events.place();
         let mut found = vec![f32::NAN; n_features * AT_ONCE];
         let mut n_odd_amounts = 0;
         let mut replay = Replay::new(windows, EntityState::new(windows, *key));
         let mut entity = entities.start;
         let mut n_left = groups.rows(entity).len();
         for rows in groups.rows_of(entities).chunks(AT_ONCE) {
-            columns.fetch(rows, &mut place);
+            events.fetch(rows, &mut place);
             let places = found.chunks_exact_mut(n_features);
             for ((at, row), found) in rows.iter().enumerate().zip(places) {
                 while n_left == 0 {
@@ -183,7 +183,7 @@ impl Entities<'_> {
                     n_left = groups.rows(entity).len();
                     replay.restart();
                 }
-                let (event, label) = columns.read(&mut place, at, *row as usize)?;
+                let (event, label) = events.read(&mut place, at, *row as usize)?;
                 replay.next(event, label, found);
                 n_odd_amounts += u64::from(event.n_odd_amounts());
                 n_left -= 1;

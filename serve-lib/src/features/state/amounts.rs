@@ -91,6 +91,13 @@ impl AmountSums {
     }
 }
 
+/// How many events have the amount, and its sum, in a row; as [`AmountSums::read`].
+#[inline]
+pub(super) fn n_and_sum(plan: &AmountPlan, row: &[u64]) -> (u64, i128) {
+    let words = row.get(plan.word..).and_then(|words| words.first_chunk());
+    words.map_or((0, 0), |[n, low, high]| (*n, wide(*low, *high)))
+}
+
 #[inline]
 fn wide(low: u64, high: u64) -> i128 {
     (u128::from(high) << 64 | u128::from(low)).cast_signed()

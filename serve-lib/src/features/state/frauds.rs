@@ -3,7 +3,7 @@
 use super::log::NEVER;
 use crate::features::window::{Event, LabelPlan, StreamPlan};
 
-/// Frauds in ascending order of time.
+/// Frauds in ascending order of time, and of id.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FraudLog {
     entries: Vec<Fraud>,
@@ -75,7 +75,9 @@ impl FraudLog {
         event: &Event,
         known_at: i64,
     ) -> bool {
-        let place = self.entries.partition_point(|fraud| fraud.time <= event.time());
+        // Those of one time by their ids: the bytes do not tell in which order they were learnt.
+        let key = (event.time(), event.id());
+        let place = self.entries.partition_point(|fraud| (fraud.time, fraud.id) <= key);
         if let Some(known) = self.find(event).and_then(|at| self.entries.get_mut(at)) {
             let is_earlier = known_at < known.known_at;
             known.known_at = known_at.min(known.known_at);

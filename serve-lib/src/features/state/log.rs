@@ -76,7 +76,7 @@ impl EventLog {
 
     /// How many of the first `n_events` events are earlier than a bound. The search begins where the
     /// edge of this number was found last: most lie there still, or a few events on.
-    #[inline]
+    #[inline(always)]
     pub(super) fn n_before(
         &self,
         plan: &StreamPlan,
@@ -191,6 +191,15 @@ impl EventLog {
             self.thin(plan);
         }
         Observed::New
+    }
+
+    /// Words of the newest row and of those at which edges were found last.
+    #[cfg(feature = "store")]
+    pub(super) fn touch(&self) -> u64 {
+        let row_words = self.words.len().checked_div(self.n_rows).unwrap_or(0);
+        let word = |row: usize| self.words.get(row.wrapping_mul(row_words)).copied();
+        let at_edges = self.hints.iter().filter_map(|hint| word(*hint as usize));
+        at_edges.fold(self.words.last().copied().unwrap_or(0), u64::wrapping_add)
     }
 
     /// Forgets everything but its room.

@@ -152,6 +152,13 @@ impl EntityState {
             .fold(first, |observed, (plan, stream)| each(plan, stream).max(observed))
     }
 
+    /// Reads a word of each place in memory that a question is likely to read, and makes a number of them
+    /// that means nothing.
+    #[cfg(feature = "store")]
+    pub(crate) fn touch(&self) -> u64 {
+        self.streams().map(Stream::touch).fold(0, u64::wrapping_add)
+    }
+
     /// Forgets everything but its room: an entity of the same key of which nothing is known yet.
     fn clear(&mut self) {
         self.streams_mut().for_each(Stream::clear);
@@ -196,6 +203,12 @@ impl Stream {
     fn new(plan: &StreamPlan) -> Self {
         let distinct = plan.distinct.iter().map(|_| Distinct::default()).collect();
         Self { events: EventLog::default(), distinct, frauds: None }
+    }
+
+    #[cfg(feature = "store")]
+    fn touch(&self) -> u64 {
+        let distinct = self.distinct.iter().map(|distinct| distinct.windowed.touch());
+        distinct.fold(self.events.touch(), u64::wrapping_add)
     }
 
     fn clear(&mut self) {

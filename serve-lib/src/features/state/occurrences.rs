@@ -27,6 +27,12 @@ impl Occurrences {
         self.entries.get(self.head..).unwrap_or_default()
     }
 
+    /// A word of the newest.
+    #[cfg(feature = "store")]
+    pub(super) fn touch(&self) -> u64 {
+        self.entries.last().map_or(0, |entry| entry.value)
+    }
+
     /// Those of a state read from bytes.
     pub(super) fn from_kept(entries: Vec<Occurrence>) -> Self {
         Self { entries, head: 0 }

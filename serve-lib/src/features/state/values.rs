@@ -1,11 +1,11 @@
 //! The values of features for one event, read off the states of its entities.
 
-use super::amounts::AmountSums;
+use super::amounts::{self, AmountSums};
 use super::frauds::FraudLog;
 use super::log::{Hints, NEVER, n_events};
 use super::{EntityState, Stream};
 use crate::features::window::{
-    AmountPlan, Event, FeaturePlan, MAX_EDGES, PlannedMeasure, StreamPlan, Windows,
+    AmountPlan, Event, IntervalPlan, MAX_EDGES, PlannedMeasure, StreamPlan, Windows,
 };
 
 impl Windows {
@@ -46,8 +46,9 @@ impl Windows {
                 }
             }
             None => {
-                let positions = plans.iter().flat_map(|plan| &plan.features);
-                positions.for_each(|feature| put(values, feature.position, f32::NAN));
+                let intervals = plans.iter().flat_map(|plan| &plan.intervals);
+                let features = intervals.flat_map(|interval| &interval.features);
+                features.for_each(|feature| put(values, feature.position, f32::NAN));
             }
         }
     }
@@ -79,6 +80,8 @@ struct Interval<'a> {
     /// None for all history.
     begin: Option<&'a Found<'a>>,
     end: &'a Found<'a>,
+    /// Events in it.
+    n_events: u64,
     /// A fraud counts that is known before.
     known: i64,
     /// The event, where it counts itself.
@@ -121,17 +124,19 @@ impl Stream {
         let is_own =
             plan.sees_itself && plan.takes(event.filters()) && !self.events.has(plan, event);
         let question = Question { stream: self, plan, event, now };
-        for feature in &plan.features {
-            // A plan has no feature without its edges.
-            let Some(end) = found.get(feature.end) else { continue };
-            let interval = Interval {
-                question: &question,
-                begin: feature.begin.and_then(|edge| found.get(edge)),
-                end,
-                known: now.saturating_add(feature.closed.after()),
-                own: (is_own && feature.sees_itself).then_some(event),
-            };
-            put(values, feature.position, interval.value(feature));
+        for IntervalPlan { bounds, features } in &plan.intervals {
+            // A plan has no interval without its edges.
+            let Some(end) = found.get(bounds.end) else { continue };
+            let begin = bounds.begin.and_then(|edge| found.get(edge));
+            let own = (is_own && bounds.sees_itself).then_some(event);
+            let n_events = n_events(end.row)
+                .wrapping_sub(begin.map_or(0, |begin| n_events(begin.row)))
+                .wrapping_add(u64::from(own.is_some()));
+            let known = now.saturating_add(bounds.closed.after());
+            let interval = Interval { question: &question, begin, end, n_events, known, own };
+            for feature in features {
+                put(values, feature.position, interval.value(feature.measure));
+            }
         }
         hints
     }
@@ -139,20 +144,20 @@ impl Stream {
 
 impl Interval<'_> {
     #[inline(always)]
-    fn value(&self, feature: &FeaturePlan) -> f32 {
+    fn value(&self, measure: PlannedMeasure) -> f32 {
         let amount = |at: usize| self.question.plan.amounts.get(at);
         let of = |at: usize, value: fn(&Self, &AmountPlan) -> Option<f64>| {
             amount(at).and_then(|plan| value(self, plan))
         };
-        let value = match feature.measure {
-            PlannedMeasure::Count => Some(self.count() as f64),
+        let value = match measure {
+            PlannedMeasure::Count => Some(number(self.n_events)),
             PlannedMeasure::Sum(at) => of(at, Self::sum),
             PlannedMeasure::Mean(at) => of(at, Self::mean),
             PlannedMeasure::Max(at) => of(at, |it, plan| it.extreme(plan, |sums| sums.high)),
             PlannedMeasure::Min(at) => of(at, |it, plan| it.extreme(plan, |sums| sums.low)),
             PlannedMeasure::Std(at) => of(at, Self::std),
             PlannedMeasure::RatioToMean(at) => amount(at).and_then(|plan| self.ratio_to_mean(plan)),
-            PlannedMeasure::Distinct(at) => Some(self.n_distinct(at) as f64),
+            PlannedMeasure::Distinct(at) => Some(number(self.n_distinct(at))),
             PlannedMeasure::FraudRate => self.fraud_rate(),
             PlannedMeasure::SecondsSinceLast => self.seconds_since_last(),
         };
@@ -163,13 +168,6 @@ impl Interval<'_> {
         // One zero, whatever its sign.
         let narrow = |value: f64| value as f32 + 0.0;
         value.map_or(f32::NAN, narrow)
-    }
-
-    #[inline]
-    fn count(&self) -> u64 {
-        let before = self.begin.map_or(0, |begin| n_events(begin.row));
-        let own = u64::from(self.own.is_some());
-        n_events(self.end.row).wrapping_sub(before).wrapping_add(own)
     }
 
     /// The sums of an amount, extremes aside.
@@ -185,20 +183,33 @@ impl Interval<'_> {
         AmountSums::of(self.own.and_then(|event| event.amount(plan.slot)))
     }
 
+    /// How many events have the amount, and its sum: most features need no more.
+    #[inline]
+    fn n_and_sum(&self, plan: &AmountPlan) -> (u64, i128) {
+        let (n, sum) = amounts::n_and_sum(plan, self.end.row);
+        let before = self.begin.map_or((0, 0), |begin| amounts::n_and_sum(plan, begin.row));
+        let (n, sum) = (n.wrapping_sub(before.0), sum.wrapping_sub(before.1));
+        match self.own.and_then(|event| event.amount(plan.slot)) {
+            Some(own) => (n.wrapping_add(1), sum.wrapping_add(own.into())),
+            None => (n, sum),
+        }
+    }
+
     fn sum(&self, plan: &AmountPlan) -> Option<f64> {
-        Some(float(self.sums(plan).sum) / plan.scale)
+        let (_, sum) = self.n_and_sum(plan);
+        Some(float(sum) / plan.scale)
     }
 
     fn mean(&self, plan: &AmountPlan) -> Option<f64> {
-        let AmountSums { n, sum, .. } = self.sums(plan);
-        (n > 0).then(|| float(sum) / (n as f64 * plan.scale))
+        let (n, sum) = self.n_and_sum(plan);
+        (n > 0).then(|| float(sum) / (number(n) * plan.scale))
     }
 
     #[inline(never)]
     fn ratio_to_mean(&self, plan: &AmountPlan) -> Option<f64> {
-        let AmountSums { n, sum, .. } = self.sums(plan);
+        let (n, sum) = self.n_and_sum(plan);
         let amount = self.question.event.amount(plan.slot)?;
-        (n > 0 && sum != 0).then(|| amount as f64 * n as f64 / float(sum))
+        (n > 0 && sum != 0).then(|| amount as f64 * number(n) / float(sum))
     }
 
     /// Of whole numbers n·Σa² − (Σa)² is exact; where it would overflow, its terms are rounded first.
@@ -212,7 +223,7 @@ impl Interval<'_> {
             let of_squares = squares.checked_mul(i128::from(n))?;
             Some(float(of_squares.checked_sub(sum.checked_mul(sum)?)?))
         };
-        let (count, rounded) = (n as f64, float(sum));
+        let (count, rounded) = (number(n), float(sum));
         let spread = exact().unwrap_or_else(|| float(squares) * count - rounded * rounded);
         Some((spread.max(0.0) / (count * (count - 1.0))).sqrt() / plan.scale)
     }
@@ -248,7 +259,7 @@ impl Interval<'_> {
 
     #[inline(never)]
     fn fraud_rate(&self) -> Option<f64> {
-        let n_all = self.count();
+        let n_all = self.n_events;
         let frauds = self.question.stream.frauds.as_ref();
         let from = self.begin.map(|begin| begin.bound);
         let count = |frauds: &FraudLog| {
@@ -259,7 +270,7 @@ impl Interval<'_> {
         };
         let n_frauds = frauds.map_or(0, |frauds| count(frauds));
         // More frauds than events: labels of events that were not observed, or a blurred edge.
-        (n_all > 0).then(|| n_frauds.min(n_all) as f64 / n_all as f64)
+        (n_all > 0).then(|| number(n_frauds.min(n_all)) / number(n_all))
     }
 
     #[inline(never)]
@@ -281,6 +292,12 @@ fn put(values: &mut [f32], position: usize, value: f32) {
     if let Some(slot) = values.get_mut(position) {
         *slot = value;
     }
+}
+
+/// A number of events, which is far below 2^63: as a signed one it takes one instruction.
+#[inline]
+fn number(n: u64) -> f64 {
+    n.cast_signed() as f64
 }
 
 /// The nearest f64. Most sums fit 64 bits, for which processors have an instruction.

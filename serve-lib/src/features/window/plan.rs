@@ -45,7 +45,7 @@ pub(in crate::features) struct StreamPlan {
     pub(in crate::features) id_word: Option<usize>,
     /// Some feature sees the event itself.
     pub(in crate::features) sees_itself: bool,
-    pub(in crate::features) features: Vec<FeaturePlan>,
+    pub(in crate::features) intervals: Vec<IntervalPlan>,
 }
 
 /// Ages up to `distance`, beyond those of the zone before: cells here are `width` long.
@@ -93,18 +93,30 @@ pub(in crate::features) struct LabelPlan {
     pub(in crate::features) ever: bool,
 }
 
-/// How a feature is read off its stream.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::features) struct FeaturePlan {
-    /// Its position among the values.
-    pub(in crate::features) position: usize,
-    pub(in crate::features) measure: PlannedMeasure,
-    /// The edges at which the interval begins, none for all history, and ends.
+/// A stretch of a stream's log, and the features that are read off it.
+#[derive(Debug, Clone)]
+pub(in crate::features) struct IntervalPlan {
+    pub(in crate::features) bounds: IntervalBounds,
+    pub(in crate::features) features: Vec<FeaturePlan>,
+}
+
+/// Where an interval lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::features) struct IntervalBounds {
+    /// The edges at which it begins, none for all history, and ends.
     pub(in crate::features) begin: Option<usize>,
     pub(in crate::features) end: usize,
     pub(in crate::features) closed: Closed,
     /// Closed right without a delay: the event itself is seen.
     pub(in crate::features) sees_itself: bool,
+}
+
+/// How a feature is read off its interval.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::features) struct FeaturePlan {
+    /// Its position among the values.
+    pub(in crate::features) position: usize,
+    pub(in crate::features) measure: PlannedMeasure,
 }
 
 /// A measure with the position of its amount or distinct column in the stream's plan.
@@ -186,7 +198,7 @@ fn stream(
     let sorted = context.program.sorted_amounts();
     let distinct = distinct(context, features);
     let edge = |distance, closed| edges.iter().position(|edge| *edge == Edge { distance, closed });
-    let features = features.iter().filter_map(|(position, feature)| {
+    let planned = features.iter().filter_map(|(position, feature)| {
         let at = |of: fn(usize) -> PlannedMeasure, name: &Arc<str>| {
             let slot = sorted.iter().position(|amount| amount.name == *name);
             amounts.iter().position(|amount| Some(amount.slot) == slot).map(of)
@@ -215,18 +227,21 @@ fn stream(
             None => None,
         };
         let sees_itself = closed == Closed::Right && delay == 0;
-        Some(FeaturePlan {
-            position: *position,
-            measure,
-            begin,
-            end: edge(delay, closed)?,
-            closed,
-            sees_itself,
-        })
+        let bounds = IntervalBounds { begin, end: edge(delay, closed)?, closed, sees_itself };
+        Some((bounds, FeaturePlan { position: *position, measure }))
     });
-    let features: Vec<FeaturePlan> = features.collect();
-    let rates = features.iter().filter(|f| matches!(f.measure, PlannedMeasure::FraudRate));
-    let labels = rates.map(|feature| feature.begin.is_none()).reduce(|one, other| one | other);
+    let mut intervals: Vec<IntervalPlan> = Vec::new();
+    for (bounds, feature) in planned {
+        match intervals.iter_mut().find(|interval| interval.bounds == bounds) {
+            Some(interval) => interval.features.push(feature),
+            None => intervals.push(IntervalPlan { bounds, features: vec![feature] }),
+        }
+    }
+    let rates = intervals.iter().filter(|interval| {
+        let is_rate = |f: &FeaturePlan| matches!(f.measure, PlannedMeasure::FraudRate);
+        interval.features.iter().any(is_rate)
+    });
+    let labels = rates.map(|rate| rate.bounds.begin.is_none()).reduce(|one, other| one | other);
     Ok(StreamPlan {
         filter,
         max_events,
@@ -237,8 +252,8 @@ fn stream(
         labels: labels.map(|ever| LabelPlan { ever }),
         row_words: amounts.last().map_or(first_amount, |amount| amount.end_word()),
         id_word: has_id.then_some(2),
-        sees_itself: features.iter().any(|feature| feature.sees_itself),
-        features,
+        sees_itself: intervals.iter().any(|interval| interval.bounds.sees_itself),
+        intervals,
         edges,
         amounts,
     })
