@@ -1,7 +1,7 @@
 //! States as bytes: they go on as if nothing had happened, are small, and are believed only when sound.
 
 use super::{Dice, Raw, SECOND, feature, program, random_history, random_program};
-use crate::features::state::{EntityState, StateError};
+use crate::features::state::{EntityState, Observed, StateError};
 use crate::features::window::{Closed, Measure, WindowFeature, WindowProgram, Windows};
 
 fn encoded(windows: &Windows, state: &EntityState) -> Vec<u8> {
@@ -25,11 +25,20 @@ fn a_decoded_state_goes_on_bit_by_bit() {
         history.iter_mut().for_each(|raw| raw.card = Some(1));
         for (number, raw) in history.iter().enumerate() {
             let event = raw.event(&windows);
+            // One is asked and observes, the other does both at once.
             windows.features(&event, &[Some(&kept)], &mut expected);
-            windows.features(&event, &[Some(&stored)], &mut found);
-            let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-            assert_eq!(bits(&expected), bits(&found), "seed {seed}, event {number}");
-            assert_eq!(kept.observe(&windows, &event), stored.observe(&windows, &event));
+            let observed = kept.observe(&windows, &event);
+            assert_eq!(stored.features_then_observe(&windows, &event, &mut found), observed);
+            // Those of another key are no matter of this state.
+            let n_columns = windows.key_columns(0).len();
+            let features = windows.program().features.iter();
+            for (feature, (expected, found)) in features.zip(expected.iter().zip(&found)) {
+                let of_state = feature.key.len() == n_columns;
+                assert!(
+                    !of_state || expected.to_bits() == found.to_bits(),
+                    "seed {seed}, event {number}: {feature:?}: expected {expected}, found {found}"
+                );
+            }
             let labelled = history[dice.below(number as u64 + 1) as usize].event(&windows);
             let (is_fraud, known_at) =
                 (dice.below(4) > 0, raw.time + dice.of(&[-99, 0, 99]) * SECOND);
@@ -48,6 +57,27 @@ fn a_decoded_state_goes_on_bit_by_bit() {
         }
     }
     assert!(n_programs > 20, "few windows fit so few events, found {n_programs} programs that do");
+}
+
+#[test]
+fn bytes_do_not_tell_in_which_order_labels_came() {
+    let rate = feature(&["card"], Measure::FraudRate, 86_400);
+    let windows = Windows::new(program(vec![rate], 512)).expect("a sound program");
+    let payment = |id| Raw { id, time: 1_000 * SECOND, card: Some(1), ..Raw::default() };
+    let events: Vec<_> = (1..=5).map(|id| payment(id).event(&windows)).collect();
+    let learnt = |order: &[usize]| {
+        let mut state = EntityState::new(&windows, 0);
+        for event in &events {
+            assert_eq!(state.observe(&windows, event), Observed::New);
+        }
+        for at in order {
+            assert!(state.learn_label(&windows, &events[*at], true, 2_000 * SECOND));
+        }
+        encoded(&windows, &state)
+    };
+    let expected = learnt(&[0, 1, 2, 3, 4]);
+    assert_eq!(learnt(&[3, 0, 4, 2, 1]), expected);
+    assert_eq!(learnt(&[4, 3, 2, 1, 0]), expected);
 }
 
 /// Fifteen features of a card: counts, means and shops over a day, a week and a month, and some.
