@@ -1,6 +1,6 @@
 //! Makes the questions of [`Blocks`] of a forest.
 
-use super::super::order::{Strike, strikes};
+use super::super::order::{Order, Strike};
 use super::{Blocks, Coded, Feature, Lines, MAX_FEATURES, Numeric, Part, Shape, WORD};
 use crate::model::{Forest, Node, RowType, Split, SplitTest, Tree};
 
@@ -32,8 +32,9 @@ impl Blocks {
             questions_left: MAX_QUESTIONS * forest.trees.len(),
             table_bytes_left: MAX_TABLE_BYTES,
         };
+        let mut order = Order::default();
         for tree in &forest.trees {
-            build.push(tree, forest.symmetric)?;
+            build.push(tree, forest.symmetric, &mut order)?;
         }
         Some(Self { leaves: Lines::new(&build.leaves), ..build.blocks })
     }
@@ -52,9 +53,10 @@ struct Build<'r> {
 }
 
 impl Build<'_> {
-    fn push(&mut self, tree: &Tree, symmetric: bool) -> Option<()> {
+    fn push<'t>(&mut self, tree: &'t Tree, symmetric: bool, order: &mut Order<'t>) -> Option<()> {
         let [n_parts, n_numeric, n_coded] = self.n_asked();
-        let (leaves, answers) = if symmetric { self.symmetric(tree)? } else { self.any(tree)? };
+        let (leaves, answers) =
+            if symmetric { self.symmetric(tree)? } else { self.any(tree, order)? };
         let [parts, numeric, coded] = self.n_asked();
         let word =
             |leaves: &[f64]| std::array::from_fn(|at| leaves.get(at).copied().unwrap_or(0.0));
@@ -74,12 +76,17 @@ impl Build<'_> {
     }
 
     /// Asks all questions of a tree.
-    fn any(&mut self, tree: &Tree) -> Option<(Vec<f64>, Option<u32>)> {
+    fn any<'t>(
+        &mut self,
+        tree: &'t Tree,
+        order: &mut Order<'t>,
+    ) -> Option<(Vec<f64>, Option<u32>)> {
         if tree.nodes.len() / 2 > self.questions_left {
             return None;
         }
-        let (leaves, strikes) = strikes(tree);
-        for part in (0..leaves.len().div_ceil(WORD)).rev() {
+        order.read(tree);
+        let Order { values, strikes, .. } = &*order;
+        for part in (0..values.len().div_ceil(WORD)).rev() {
             let (first, last) = (part * WORD, part * WORD + WORD);
             let touching = strikes
                 .iter()
@@ -92,7 +99,7 @@ impl Build<'_> {
                 }),
             )?;
         }
-        Some((leaves, None))
+        Some((values.clone(), None))
     }
 
     /// Asks a question a level; the answer "right" of level `n` clears bit `n`.

@@ -1,6 +1,6 @@
 //! Makes the tables of [`Masks`] of a forest.
 
-use super::super::order::{Strike, strikes};
+use super::super::order::{Order, Strike};
 use super::{Block, Coded, Line, MAX_GROUPS, MAX_LEAVES, Masks, Ranked};
 use crate::model::{Forest, SplitTest, Tree};
 use crate::schema::RowType;
@@ -55,8 +55,15 @@ impl Block {
             leaves: vec![[[0.0; MAX_LEAVES]; 16]; n_groups],
         };
         let mut by_feature: Vec<Vec<Question<'_>>> = row.iter().map(|_| Vec::new()).collect();
+        let mut order = Order::default();
         for (place, tree) in trees.iter().enumerate() {
-            number_leaves(tree, place, &mut block.leaves[place / 16][place % 16], &mut by_feature);
+            order.read(tree);
+            number_leaves(
+                &order,
+                place,
+                &mut block.leaves[place / 16][place % 16],
+                &mut by_feature,
+            );
         }
         let asked = by_feature.iter().zip(row).filter(|(questions, _)| !questions.is_empty());
         let n_ranks = asked.map(|(questions, kind)| match kind.n_categories() {
@@ -144,14 +151,13 @@ impl Question<'_> {
 
 /// Writes down the leaves from left to right, and each split with the leaves on its left.
 fn number_leaves<'f>(
-    tree: &'f Tree,
+    order: &Order<'f>,
     place: usize,
     leaves: &mut [f64; MAX_LEAVES],
     by_feature: &mut [Vec<Question<'f>>],
 ) {
-    let (values, strikes) = strikes(tree);
-    leaves[..values.len()].copy_from_slice(&values);
-    for Strike { split, leaves } in strikes {
+    leaves[..order.values.len()].copy_from_slice(&order.values);
+    for Strike { split, leaves } in &order.strikes {
         // There is a leaf on the right, so `end` is at most 31.
         let kept = !((u32::MAX >> leaves.start) & !(u32::MAX >> leaves.end));
         let (test, default_left) = (&split.test, split.default_left);
