@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::ForestEngine;
 
-/// Rows that are timed: enough to visit most of a table, few enough for the time of loading to stay
-/// small.
-pub(crate) const N_TIMED: usize = 32;
+/// Rows that are timed: few enough for the time of loading to stay small.
+pub(crate) const N_TIMED: usize = 16;
 /// Who takes half as long again as the fastest for so many rows is not timed on more.
-const N_FEW: usize = 8;
+const N_FEW: usize = 4;
 
 /// The engine that takes the least time for the rows; without any, the first. None of none.
 pub(super) fn fastest(engines: Vec<ForestEngine>, rows: &[Vec<f32>]) -> Option<ForestEngine> {
