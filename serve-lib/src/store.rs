@@ -185,11 +185,11 @@ impl StateStore {
         entity: EntityKey,
     ) -> Option<&'l mut EntityState> {
         let states = locked.states_mut(entity)?;
-        if !states.contains_key(&entity) {
+        // Looked up twice only where room may have to be made.
+        if states.len() >= self.max_in_shard && !states.contains_key(&entity) {
             self.make_room(states);
-            states.insert(entity, EntityState::new(&self.windows, key));
         }
-        states.get_mut(&entity)
+        Some(states.entry(entity).or_insert_with(|| EntityState::new(&self.windows, key)))
     }
 
     /// Learns the label of an event for all its entities, as [`EntityState::learn_label`]. Tells whether it made a

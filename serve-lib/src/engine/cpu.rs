@@ -227,12 +227,3 @@ pub(super) fn gather_8_f64(from: &[f64], index: __m256i) -> __m512d {
     // SAFETY: see above.
     unsafe { _mm512_i32gather_pd::<8>(_mm256_min_epu32(index, last), from.as_ptr()) }
 }
-
-/// Asks for values that will soon be read; whether they come is the processor's choice.
-#[inline]
-#[target_feature(enable = "avx512f")]
-pub(super) fn prefetch(values: &[f32]) {
-    for line in values.chunks(16) {
-        _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast());
-    }
-}

@@ -191,7 +191,9 @@ fn every_engine_gives_the_bits_of_the_definition() {
     seen.sort_unstable();
     seen.dedup();
     let wide = ["symmetric_avx512", "masks_avx512", "walk_avx512", "blocks_avx512"];
-    for engine in wide.into_iter().chain(["symmetric_avx2", "masks_avx2", "blocks_avx2"]) {
+    let gathers = ["symmetric_avx512_gather", "masks_avx512_gather"];
+    let narrow = ["symmetric_avx2", "masks_avx2", "blocks_avx2"];
+    for engine in wide.into_iter().chain(gathers).chain(narrow) {
         if !seen.contains(&engine) {
             println!("{engine} not compared: this processor lacks what it needs");
         }

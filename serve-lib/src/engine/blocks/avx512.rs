@@ -2,9 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::super::cpu::{
-    load_8_f64, load_16_f32, load_16_u32, prefetch, store_8_f64, store_16_u32,
-};
+use super::super::cpu::{load_8_f64, load_16_f32, load_16_u32, store_8_f64, store_16_u32};
 use super::super::rows::Rows;
 use super::{
     Aligned, BLOCK, Blocks, Coded, FEW_FEATURES, MAX_FEATURES, Numeric, STEPS, Sums, Tree, Values,
@@ -187,5 +185,14 @@ fn add(sums: &mut [f64; 16], [lower, upper]: [__m512i; 2]) {
     let (eights, _) = sums.as_chunks_mut::<8>();
     for (sums, values) in eights.iter_mut().zip(values) {
         store_8_f64(sums, _mm512_add_pd(load_8_f64(sums), _mm512_castsi512_pd(values)));
+    }
+}
+
+/// Asks for values that will soon be read; whether they come is the processor's choice.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn prefetch(values: &[f32]) {
+    for line in values.chunks(16) {
+        _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast());
     }
 }

@@ -13,7 +13,8 @@ const N_NEAR: usize = 4;
 
 impl EventLog {
     /// How many of the first `n_events` events are earlier than a bound. The search begins where the
-    /// edge of this number was found last: most lie there still, or a few events on.
+    /// edge of this number was found last: most lie there still, or a few events on. That of an edge without a
+    /// hint begins at the end.
     #[inline(always)]
     pub(in crate::features::state) fn n_before(
         &self,
@@ -22,8 +23,8 @@ impl EventLog {
         bound: i64,
         edge: usize,
     ) -> usize {
-        let hint = self.hints.get(edge).map_or(0, |hint| *hint as usize);
-        let mut low = hint.saturating_sub(self.head).min(n_events);
+        let hint = self.hints.get(edge).map(|hint| (*hint as usize).saturating_sub(self.head));
+        let mut low = hint.map_or(n_events, |hint| hint.min(n_events));
         if low > 0 && self.time(plan, low) >= bound {
             return self.n_before_below(plan, low, bound);
         }
