@@ -1,13 +1,15 @@
 //! Measures of a fraud model, computed exactly from labels and scores.
 //!
 //! [`Scored`] proves its input once; [`Ranking`] sorts it once and serves every measure that
-//! depends on the order of the scores, thresholds included; [`Measures`] is the set that a run
+//! depends on the order of the scores, thresholds included; [`Order`] is sorted once for any number of
+//! weights, as a bootstrap asks for; [`Measures`] is the set that a run
 //! records and prints. A weight says how many rows a row stands for: weight 2 is the same as the
 //! row twice, weight 0 as no row. Sums run in row order and logarithms come from `libm`, so the
 //! same rows give the same bits everywhere.
 
 mod known_compromised;
 mod measures;
+mod order;
 mod probability;
 mod ranking;
 #[cfg(test)]
@@ -16,6 +18,7 @@ mod scored;
 
 pub use known_compromised::{CompromiseWindow, known_compromised};
 pub use measures::Measures;
+pub use order::{Order, Sweep};
 pub use probability::{LOG_LOSS_CLIP, brier, log_loss, observed_over_expected};
 pub use ranking::{Ranking, ScoreGroup};
-pub use scored::{MetricError, Scored};
+pub use scored::{MAX_ROWS, MetricError, Scored};

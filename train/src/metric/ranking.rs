@@ -1,8 +1,6 @@
 //! Rows sorted by score once, for every measure that depends on their order alone.
 
-use std::cmp::Ordering;
-
-use super::Scored;
+use super::{Scored, order};
 
 /// The distinct scores in descending order, each with what an alarm at that score would catch.
 ///
@@ -26,29 +24,45 @@ pub struct ScoreGroup {
     pub false_positives: f64,
 }
 
-impl Ranking {
-    /// Sorts the rows by score.
-    pub fn new(scored: &Scored<'_>) -> Self {
-        // Adding 0.0 turns -0.0 into 0.0, after which the total order agrees with `>=`.
-        let mut rows: Vec<_> =
-            scored.rows().filter(|row| row.2 > 0.0).map(|(l, s, w)| (s + 0.0, l, w)).collect();
-        // A stable sort: weights of equal scores are summed in row order.
-        rows.sort_by(|a, b| b.0.total_cmp(&a.0));
+impl ScoreGroup {
+    /// Weight of all rows with this score or a higher one, above 0.
+    pub fn alarmed(&self) -> f64 {
+        self.true_positives + self.false_positives
+    }
 
-        let mut groups: Vec<ScoreGroup> = Vec::new();
+    /// Share of frauds among these, 0 to 1.
+    pub fn precision(&self) -> f64 {
+        self.true_positives / self.alarmed()
+    }
+}
+
+impl Ranking {
+    /// Sorts the rows by score, on all threads.
+    pub fn new(scored: &Scored<'_>) -> Self {
+        let sorted = order::sorted(scored);
+        // Summed in the order of the rows, so that the same rows give the same bits everywhere.
+        let mut groups: Vec<ScoreGroup> = Vec::with_capacity(sorted.len());
         let (mut true_positives, mut false_positives) = (0.0, 0.0);
-        for (score, label, weight) in rows {
-            if label {
+        let mut last_key = None;
+        for entry in sorted {
+            let weight = scored.weight(entry.row as usize);
+            if weight <= 0.0 {
+                continue;
+            }
+            if entry.is_fraud {
                 true_positives += weight;
             } else {
                 false_positives += weight;
             }
+            let score = order::score(entry.key);
             let group = ScoreGroup { score, true_positives, false_positives };
             match groups.last_mut() {
-                Some(last) if last.score.total_cmp(&score) == Ordering::Equal => *last = group,
+                Some(last) if last_key == Some(entry.key) => *last = group,
                 _ => groups.push(group),
             }
+            last_key = Some(entry.key);
         }
+        groups.shrink_to_fit();
         Self { groups }
     }
 
@@ -91,8 +105,7 @@ impl Ranking {
         let frauds = self.fraud_weight();
         let (mut sum, mut above) = (0.0, 0.0);
         for group in &self.groups {
-            let alarmed = group.true_positives + group.false_positives;
-            sum += (group.true_positives - above) * (group.true_positives / alarmed);
+            sum += (group.true_positives - above) * group.precision();
             above = group.true_positives;
         }
         (frauds > 0.0).then(|| sum / frauds)
@@ -105,6 +118,57 @@ impl Ranking {
         let (frauds, legitimate) = (self.fraud_weight(), self.legitimate_weight());
         let caught = self.lowest_at_fpr(limit).map_or(0.0, |group| group.true_positives);
         (frauds > 0.0 && legitimate > 0.0).then(|| caught / frauds)
+    }
+
+    /// Area under the ROC curve for false-positive rates from 0 to `limit` (above 0, at most 1),
+    /// standardised: 0.5 is what a random order has, 1 the most there is. The curve is straight between
+    /// two distinct scores, and cut at `limit`. `None` when either class is absent, or for another
+    /// limit.
+    ///
+    /// # Source
+    /// McClish, Analyzing a Portion of the ROC Curve (1989), as scikit-learn's
+    /// `roc_auc_score(max_fpr=limit)`.
+    pub fn partial_roc_auc(&self, limit: f64) -> Option<f64> {
+        let (frauds, legitimate) = (self.fraud_weight(), self.legitimate_weight());
+        if !(frauds > 0.0 && legitimate > 0.0 && limit > 0.0 && limit <= 1.0) {
+            return None;
+        }
+        let (mut area, mut recall, mut rate) = (0.0, 0.0, 0.0);
+        for group in &self.groups {
+            let (next_recall, next_rate) =
+                (group.true_positives / frauds, group.false_positives / legitimate);
+            if next_rate > limit {
+                let share = (limit - rate) / (next_rate - rate);
+                let cut = recall + share * (next_recall - recall);
+                area += (limit - rate) * (recall + cut) / 2.0;
+                break;
+            }
+            area += (next_rate - rate) * (recall + next_recall) / 2.0;
+            (recall, rate) = (next_recall, next_rate);
+        }
+        let random = limit * limit / 2.0;
+        Some(0.5 * (1.0 + (area - random) / (limit - random)))
+    }
+
+    /// Share of frauds among the rows that alarm, 0 to 1, at the threshold of
+    /// [`recall_at_fpr`](Self::recall_at_fpr). `None` when no row alarms there, or a class is absent.
+    pub fn precision_at_fpr(&self, limit: f64) -> Option<f64> {
+        let group = self.lowest_at_fpr(limit)?;
+        (self.fraud_weight() > 0.0).then(|| group.precision())
+    }
+
+    /// What an alarm at this threshold would catch: the lowest group with a score of at least
+    /// `threshold`. `None` when none has. Cost: a binary search.
+    pub fn at_or_above(&self, threshold: f64) -> Option<&ScoreGroup> {
+        let n_above = self.groups.partition_point(|group| group.score >= threshold);
+        self.groups[..n_above].last()
+    }
+
+    /// The lowest group down to which at most so much weight alarms; `None` when the highest score
+    /// alone has more. Cost: a binary search.
+    pub fn lowest_with_alarms(&self, limit: f64) -> Option<&ScoreGroup> {
+        let n_within = self.groups.partition_point(|group| group.alarmed() <= limit);
+        self.groups[..n_within].last()
     }
 
     /// The lowest group down to which the false-positive rate is at most `limit`; `None` when the
@@ -121,6 +185,8 @@ impl Ranking {
 
 #[cfg(test)]
 mod tests {
+    use std::cmp::Ordering;
+
     use super::*;
     use crate::metric::sample::{Rows, close};
 
@@ -149,6 +215,27 @@ mod tests {
         let r = ranking(&labels, &scores, Some(&[1.0, 1.0, 1.0, 4.0, 1.0, 1.0]));
         close(r.roc_auc().unwrap(), (6.0 + 5.5 + 0.5) / 18.0, 1e-15);
         close(r.average_precision().unwrap(), (1.0 + 2.0 / 3.0 + 3.0 / 9.0) / 3.0, 1e-15);
+    }
+
+    #[test]
+    fn below_a_rate_and_above_a_threshold() {
+        let labels = [false, true, true, false, false, true];
+        let r = ranking(&labels, &[0.7, 0.9, 0.7, 0.0, -1.0, -1.0], None);
+        // The curve runs (0, 0) (0, 1/3) (1/3, 2/3) (2/3, 2/3) (1, 1). Up to 1/3 its area is 1/6, of
+        // 1/3 at most and 1/18 at random; up to 1/6, halfway to 2/3, it is (1/3 + 1/2) / 2 / 6 = 5/72,
+        // of 1/6 and 1/72.
+        close(r.partial_roc_auc(1.0 / 3.0).unwrap(), 0.5 * (1.0 + 2.0 / 5.0), 1e-15);
+        close(r.partial_roc_auc(1.0 / 6.0).unwrap(), 0.5 * (1.0 + 4.0 / 11.0), 1e-15);
+        assert_eq!((r.partial_roc_auc(0.0), r.partial_roc_auc(1.5)), (None, None));
+        close(r.precision_at_fpr(1.0 / 3.0).unwrap(), 2.0 / 3.0, 1e-15);
+        let score = |group: Option<&ScoreGroup>| group.map(|group| group.score);
+        assert_eq!(score(r.at_or_above(0.7)), Some(0.7));
+        assert_eq!(score(r.at_or_above(0.71)), Some(0.9));
+        assert_eq!(score(r.at_or_above(1.0)), None);
+        // 0.9 alarms one row, 0.7 three, 0.0 four.
+        assert_eq!(score(r.lowest_with_alarms(0.5)), None);
+        assert_eq!(score(r.lowest_with_alarms(2.9)), Some(0.9));
+        assert_eq!(score(r.lowest_with_alarms(4.0)), Some(0.0));
     }
 
     #[test]
@@ -221,6 +308,7 @@ mod tests {
                 let r = ranking(&rows.labels, &rows.scores, weights);
                 let pairs = alarmed(all, true) * alarmed(all, false);
                 close(r.roc_auc().unwrap(), wins / pairs, 1e-14);
+                close(r.partial_roc_auc(1.0).unwrap(), wins / pairs, 1e-14);
                 close(r.average_precision().unwrap(), average_precision, 1e-14);
                 for (limit, best) in best {
                     close(r.recall_at_fpr(limit).unwrap(), best, 1e-14);

@@ -2,7 +2,10 @@
 
 use thiserror::Error;
 
-/// The rows a measure is taken over: `n_rows >= 1` labels (`true` = fraud), scores and optional
+/// The most rows that are measured together: a position among them fits into 32 bits.
+pub const MAX_ROWS: usize = u32::MAX as usize;
+
+/// The rows a measure is taken over: `1 <= n_rows <= MAX_ROWS` labels (`true` = fraud), scores and optional
 /// weights.
 #[derive(Debug, Clone, Copy)]
 pub struct Scored<'a> {
@@ -16,7 +19,7 @@ impl<'a> Scored<'a> {
     /// 1.
     ///
     /// # Errors
-    /// No rows, unequal lengths, a score that is not finite, a weight that is negative or not
+    /// No rows, more than [`MAX_ROWS`], unequal lengths, a score that is not finite, a weight that is negative or not
     /// finite, or weights whose sum is 0 or not finite.
     pub fn new(
         labels: &'a [bool],
@@ -25,6 +28,9 @@ impl<'a> Scored<'a> {
     ) -> Result<Self, MetricError> {
         if labels.is_empty() {
             return Err(MetricError::NoRows);
+        }
+        if labels.len() > MAX_ROWS {
+            return Err(MetricError::TooManyRows { found: labels.len() });
         }
         same_length("scores", labels.len(), scores.len())?;
         if let Some((row, &score)) = scores.iter().enumerate().find(|(_, s)| !s.is_finite()) {
@@ -73,9 +79,14 @@ impl<'a> Scored<'a> {
 
     /// Label, score and weight of every row, in order.
     pub fn rows(&self) -> impl Iterator<Item = (bool, f64, f64)> + use<'a> {
-        let Self { labels, scores, weights } = *self;
-        let weight = move |row: usize| weights.map_or(1.0, |w| w[row]);
-        labels.iter().zip(scores).enumerate().map(move |(row, (&l, &s))| (l, s, weight(row)))
+        let scored = *self;
+        let pairs = scored.labels.iter().zip(scored.scores).enumerate();
+        pairs.map(move |(row, (&label, &score))| (label, score, scored.weight(row)))
+    }
+
+    /// How much a row counts.
+    pub(super) fn weight(&self, row: usize) -> f64 {
+        self.weights.map_or(1.0, |weights| weights[row])
     }
 }
 
@@ -86,6 +97,12 @@ pub enum MetricError {
     /// Nothing to measure.
     #[error("expected at least one labelled row, found none; widen the window")]
     NoRows,
+    /// More than a position can tell.
+    #[error("expected at most {MAX_ROWS} rows, found {found}; measure a part of them")]
+    TooManyRows {
+        /// Number of rows.
+        found: usize,
+    },
     /// Two columns of the same rows differ in length.
     #[error("expected {expected} {column}, one per row, found {found}")]
     Length {
