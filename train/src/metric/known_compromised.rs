@@ -7,10 +7,8 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use super::MetricError;
 use super::scored::same_length;
-
-const DAY_MICROS: i64 = 86_400_000_000;
+use super::{MetricError, local_day};
 
 /// When labels count as known. Times are microseconds UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +27,7 @@ pub struct CompromiseWindow {
 
 impl CompromiseWindow {
     fn day(&self, time: i64) -> i64 {
-        time.saturating_add(self.utc_offset_micros).div_euclid(DAY_MICROS)
+        local_day(time, self.utc_offset_micros)
     }
 }
 
@@ -77,6 +75,7 @@ pub fn known_compromised<K: Copy + Eq + Hash>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::day::DAY_MICROS;
 
     const HOUR: i64 = 3_600_000_000;
 

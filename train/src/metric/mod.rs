@@ -2,11 +2,15 @@
 //!
 //! [`Scored`] proves its input once; [`Ranking`] sorts it once and serves every measure that
 //! depends on the order of the scores, thresholds included; [`Order`] is sorted once for any number of
-//! weights, as a bootstrap asks for; [`Measures`] is the set that a run
+//! weights, as a bootstrap asks for; [`Alerts`] are counted and [`CardDays`] looked at by the day; [`Measures`] is the set that a run
 //! records and prints. A weight says how many rows a row stands for: weight 2 is the same as the
 //! row twice, weight 0 as no row. Sums run in row order and logarithms come from `libm`, so the
 //! same rows give the same bits everywhere.
 
+mod alerts;
+mod calibration;
+mod cards;
+mod day;
 mod known_compromised;
 mod measures;
 mod order;
@@ -16,6 +20,10 @@ mod ranking;
 pub(crate) mod sample;
 mod scored;
 
+pub use alerts::Alerts;
+pub use calibration::{CALIBRATION_BINS, CalibrationBin, calibration_bins, calibration_error};
+pub use cards::CardDays;
+pub use day::local_day;
 pub use known_compromised::{CompromiseWindow, known_compromised};
 pub use measures::Measures;
 pub use order::{Order, Sweep};
