@@ -102,6 +102,7 @@ fn standard_output_holds_the_result_alone() {
         "simulate --days 9 --customers 9 --terminals 9 --out small".to_owned(),
         "registry list --registry registry".to_owned(),
         "registry show cards --registry registry".to_owned(),
+        "registry audit --registry registry".to_owned(),
     ] {
         let text = project.run(&arguments).expect(0);
         let json = project.run(&format!("{arguments} --json")).expect(0);

@@ -282,6 +282,28 @@ fn the_registry_is_listed_shown_promoted_and_rolled_back() {
         assert_says(&project.run(&format!("verify {unknown}")).expect(2).stderr, &[unknown]);
     }
     assert_says(&registry("rollback carts --why more").expect(2).stderr, &["\"carts\""]);
+    assert_says(&registry("audit carts").expect(2).stderr, &["\"carts\"", "cards"]);
+    let trail = registry("audit").expect(0).json();
+    let trail: Vec<String> = trail["events"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|event| {
+            let text = |key: &str| event[key].as_str().expect("text").to_owned();
+            let who = text("model") + " " + &text("kind");
+            format!("{} {who} {}", event["event"], event["version"])
+        })
+        .collect();
+    assert_eq!(
+        trail,
+        [
+            "1 cards publish 1",
+            "2 cards promote 1",
+            "3 cards publish 2",
+            "4 cards promote 2",
+            "5 cards rollback 1"
+        ]
+    );
     for verb in ["promote cards 2", "rollback cards"] {
         let mut command = project.command(&format!("registry {verb} --registry registry"));
         let refused = Finished::of(command.args(["--why", " "]).output().expect("it starts"));

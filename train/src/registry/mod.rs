@@ -181,7 +181,19 @@ impl Registry {
         Ok(Shown { listed, events, artifact_path })
     }
 
-    /// All events of a model, oldest first: the audit trail.
+    /// The audit trail of a model: all its events, oldest first.
+    ///
+    /// # Errors
+    /// Nothing was ever published of it, or as [`Registry::events`].
+    pub fn audit(&self, name: &str) -> Result<Vec<Event>, Error> {
+        let events = self.events(name)?;
+        if events.is_empty() {
+            return Err(Error::ModelMissing { model: name.into(), available: self.models()? });
+        }
+        Ok(events)
+    }
+
+    /// All events of a model, oldest first; none when nothing was published of it.
     ///
     /// # Errors
     /// A name that is not one, or an event that cannot be read.

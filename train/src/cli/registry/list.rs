@@ -1,0 +1,108 @@
+//! `shroff registry list` and `show`
+
+use serde_json::{Value, json};
+
+use super::audit::events_table;
+use super::{Common, models, open};
+use crate::Error;
+use crate::registry::Listed;
+use crate::report::Table;
+
+pub(super) fn list(model: Option<&str>, common: &Common) -> anyhow::Result<()> {
+    let registry = open(common)?;
+    let models = models(&registry, model)?;
+    let mut versions = Vec::new();
+    for model in models {
+        let listed = registry.list(&model).map_err(Error::Registry)?;
+        versions.extend(listed.into_iter().map(|listed| (model.clone(), listed)));
+    }
+    if common.json {
+        let shown: Vec<Value> =
+            versions.iter().map(|(model, listed)| summary(model, listed)).collect();
+        return crate::cli::print_json(&json!({ "versions": shown }));
+    }
+    let heading =
+        ["model", "version", "alias", "as of", "learner", "avg precision", "verdict", "artifact"];
+    let mut table = Table::new(heading);
+    for (model, listed) in &versions {
+        let summary = summary(model, listed);
+        let show = |key: &str| match &summary[key] {
+            Value::Null => "-".to_owned(),
+            Value::String(text) => text.clone(),
+            Value::Number(number) if key == "average_precision" => {
+                format!("{:.4}", number.as_f64().unwrap_or_default())
+            }
+            other => other.to_string(),
+        };
+        let keys =
+            ["model", "version", "alias", "as_of", "learner", "average_precision", "verdict"];
+        let mut cells: Vec<String> = keys.into_iter().map(show).collect();
+        cells.push(show("artifact").chars().take(12).collect());
+        table.push(cells);
+    }
+    crate::cli::print(&table.to_string())
+}
+
+fn summary(model: &str, listed: &Listed) -> Value {
+    let run = &listed.record.run;
+    let alias = match (listed.champion, listed.challenger) {
+        (true, _) => Some("champion"),
+        (_, true) => Some("challenger"),
+        _ => None,
+    };
+    json!({
+        "model": model,
+        "version": listed.record.version,
+        "alias": alias,
+        "as_of": run.as_of.as_ref().map(|as_of| &as_of.time),
+        "learner": run.learner,
+        "average_precision": run.report["learners"][&run.learner]["average_precision"],
+        "verdict": listed.verdict.decision,
+        "reason": listed.verdict.reason,
+        "artifact": run.artifact.to_string(),
+        "created_at": run.created_at,
+        "created_by": run.created_by,
+    })
+}
+
+pub(super) fn show(model: &str, version: Option<u64>, common: &Common) -> anyhow::Result<()> {
+    let registry = open(common)?;
+    let version = match version {
+        Some(version) => version,
+        None => {
+            let standing = registry.standing(model).map_err(Error::Registry)?;
+            let none = || Error::Config(format!("model {model:?} has no champion; name a version"));
+            standing.champion.ok_or_else(none)?.version
+        }
+    };
+    let shown = registry.show(model, version).map_err(Error::Registry)?;
+    let mut json = summary(model, &shown.listed);
+    json["artifact_path"] = json!(shown.artifact_path.display().to_string());
+    json["events"] = json!(shown.events);
+    json["report"] = shown.listed.record.run.report.clone();
+    if common.json {
+        return crate::cli::print_json(&json);
+    }
+    let mut text = String::new();
+    let keys = [
+        "model",
+        "version",
+        "alias",
+        "as_of",
+        "learner",
+        "verdict",
+        "reason",
+        "artifact",
+        "artifact_path",
+        "created_at",
+        "created_by",
+    ];
+    for key in keys {
+        let value = json[key].as_str().map_or_else(|| json[key].to_string(), str::to_owned);
+        text.push_str(&format!("{key:<14} {value}\n"));
+    }
+    text.push_str("\nevents\n");
+    let events = events_table(&shown.events);
+    text.push_str(&format!("{events}\n{}", crate::report::retraining(&json["report"])));
+    crate::cli::print(&text)
+}
