@@ -48,6 +48,14 @@
 #   benches/peers/run.sh velocity --scaling [--threads N] [--json]
 #       shroff alone on 1 to 50 million events, of many cold keys and of a few hot ones.
 #
+#   benches/peers/run.sh metric [--rounds N] [--rows N] [--threads N] [--json]
+#       ROC AUC and average precision of 10 million scores, one in two hundred a fraud, with shroff and
+#       with scikit-learn's roc_auc_score and average_precision_score; once with scores that all differ
+#       and once with a thousand different ones. Each run is a process of its own, reading aside. shroff
+#       ranks once for both (both_ratio), and for each alone (roc_auc_ratio, average_precision_ratio).
+#       Ratios are seconds of theirs over ours within a round, the median of the rounds, the worse of
+#       the two tables: high is good. max_abs_diff is the greatest difference of a measure.
+#
 # The table goes to stdout and progress to stderr; with --json the table goes to stderr too and the
 # last line of stdout is one JSON object. Needs Linux, the Rust toolchain, python3 from 3.11 on with
 # venv and, the first time, the network for pip. Everything is put below target/peers/ and used
@@ -87,7 +95,7 @@ environment() {
 [[ "$(uname -s)" == Linux ]] || fail "expected Linux, whose /proc tells memory and time, found $(uname -s)"
 name="${1:-}"
 [[ -n "$name" && -f "$here/$name/__main__.py" ]] ||
-    fail "expected a comparison: train, score or velocity; found '${name:-nothing}' (the head of $0 says more)"
+    fail "expected a comparison: train, score, velocity or metric; found '${name:-nothing}' (the head of $0 says more)"
 shift
 wanted="$here/$name/requirements.txt" venv="$work/$name/venv"
 mkdir -p "$work/$name"
