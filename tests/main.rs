@@ -14,5 +14,6 @@ mod init;
 mod init_more;
 mod joins;
 mod licences;
+mod measures;
 mod project;
 mod tidy;

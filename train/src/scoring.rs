@@ -2,16 +2,18 @@
 //! backend runs.
 
 use rayon::prelude::*;
-use shroff_datasets::Column;
+use shroff_datasets::{Column, ColumnKind};
 use shroff_serve::features::Program;
 use shroff_serve::schema::Policy;
 use shroff_serve::{
     Record, RejectReason, Schema, Score, ScoreError, ScoreErrorKind, Scorer, Value,
 };
 
+use crate::config::Config;
 use crate::error::Error;
 use crate::events::{Events, value};
 use crate::matrix::Matrix;
+use crate::metric::{Judged, local_day};
 use crate::replay::Velocity;
 
 /// Rows a thread takes at a time.
@@ -196,6 +198,33 @@ fn in_batches(
     let chunks: Vec<Vec<Option<Score>>> =
         rows.par_chunks(CHUNK_ROWS).map(chunk).collect::<Result<_, Error>>()?;
     Ok(chunks.concat())
+}
+
+/// Scored rows with all that measures ask of them.
+pub fn judged(config: &Config, events: &Events, rows: &[usize], scores: &[Score]) -> Judged {
+    let offset = i64::from(config.columns.utc_offset.secs) * 1_000_000;
+    let has_time = events.times.len() == events.n_rows();
+    let at = |codes: Vec<u64>| rows.iter().map(|row| codes[*row]).collect();
+    let amount = config.columns.amount.as_ref();
+    let amounts = amount.and_then(|name| events.column(name, ColumnKind::Number));
+    Judged {
+        labels: events.labels_at(rows),
+        margins: scores.iter().map(|score| score.margin).collect(),
+        probabilities: scores.iter().map(|score| score.probability).collect(),
+        weights: events.weights_at(rows),
+        days: has_time
+            .then(|| rows.iter().map(|row| local_day(events.times[*row], offset)).collect()),
+        entities: config.alert_entity().and_then(|name| events.entity_codes(name)).map(at),
+        amounts: amounts.map(|column| rows.iter().map(|row| amount_at(column, *row)).collect()),
+    }
+}
+
+/// The money at stake in a row: none where it is missing, and none in a refund.
+fn amount_at(column: &Column, row: usize) -> f64 {
+    match value(column, row) {
+        Value::Number(amount) if amount.is_finite() && amount > 0.0 => amount,
+        _ => 0.0,
+    }
 }
 
 fn is_rejection(error: &ScoreError) -> bool {

@@ -2,8 +2,8 @@
 
 use anyhow::Context;
 use serde_json::{Value, json};
+use shroff_serve::Scorer;
 use shroff_serve::schema::InputType;
-use shroff_serve::{Score, Scorer};
 
 use super::Ending;
 use super::data::{Data, ModelArgs};
@@ -121,8 +121,8 @@ fn evaluate(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Value, 
         )));
     }
     let scores = scoring::score(scorer, &events, &rows)?;
-    let measures = pipeline::measures(&events, &rows, &scores)?;
-    let mut report = serde_json::to_value(&measures)
+    let measured = pipeline::measures(config, scorer, &events, &rows, &scores)?;
+    let mut report = serde_json::to_value(&measured.measures)
         .map_err(|error| Error::Data(format!("measures cannot be written: {error}")))?;
     report["model"] = json!(scorer.contents().provenance.model_name);
     report["artifact"] = json!(scorer.id().to_string());
@@ -144,42 +144,8 @@ fn evaluate(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Value, 
     report["rejected_rows"] = json!(n_judged - rows.len());
     let names = scorer.schema().features.iter().map(|feature| feature.name.to_string());
     report["inputs"] = names.zip(odd).map(|(name, counts)| (name, json!(counts))).collect();
-    let weights = events.weights_at(&rows);
-    report["bands"] = bands(scorer, &events.labels_at(&rows), weights.as_deref(), &scores);
+    report["bands"] = json!(measured.bands);
     Ok(report)
-}
-
-/// What lies in each band, from the highest down. Rows and frauds are counted as they are, the
-/// precision is that of the population the weights stand for.
-fn bands(scorer: &Scorer, labels: &[bool], weights: Option<&[f64]>, scores: &[Score]) -> Value {
-    #[derive(Clone, Default)]
-    struct Held {
-        rows: u64,
-        frauds: u64,
-        weight: f64,
-        fraud_weight: f64,
-    }
-    let Some(bands) = scorer.bands() else { return json!([]) };
-    let mut held = vec![Held::default(); bands.names.len()];
-    for (row, (label, score)) in labels.iter().zip(scores).enumerate() {
-        let weight = weights.map_or(1.0, |weights| weights[row]);
-        let held = &mut held[usize::from(score.band.unwrap_or(0))];
-        held.rows += 1;
-        held.frauds += u64::from(*label);
-        held.weight += weight;
-        held.fraud_weight += if *label { weight } else { 0.0 };
-    }
-    let band = |(position, (name, held)): (usize, (&String, &Held))| {
-        let edge = position.checked_sub(1).and_then(|edge| bands.edges.get(edge));
-        let precision = (held.weight > 0.0).then(|| held.fraud_weight / held.weight);
-        json!({
-            "name": name, "margin_from": edge, "rows": held.rows, "frauds": held.frauds,
-            "precision": precision,
-        })
-    };
-    let mut shown: Vec<Value> = bands.names.iter().zip(&held).enumerate().map(band).collect();
-    shown.reverse();
-    json!(shown)
 }
 
 fn bounds(args: &Args, scorer: &Scorer) -> Result<(Option<i64>, Option<i64>), Error> {

@@ -1,5 +1,6 @@
 //! `fraud.toml`: what a model is made of. Unknown keys are refused, every default stands here.
 
+mod band;
 mod checks;
 mod duration;
 mod feature;
@@ -12,6 +13,7 @@ mod split;
 mod velocity;
 mod words;
 
+pub use band::{BandConfig, BandRule, LOWEST_BAND};
 pub use checks::{ChecksConfig, ColumnChecks};
 pub use duration::{Duration, MICROS_PER_DAY};
 pub use feature::{FeatureConfig, FeatureInput};
@@ -29,6 +31,7 @@ pub use words::{ColumnFeature, Encoding, PartName, TransformName, UnitName};
 use serde::{Deserialize, Serialize};
 
 use crate::learner::LearnerConfig;
+use crate::metric::{AlertUnit, CostPolicy};
 
 /// A whole `fraud.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,7 +67,13 @@ pub struct Config {
     /// How margins become probabilities.
     #[serde(default)]
     pub calibrate: CalibrateConfig,
-    /// What the evaluation leaves out.
+    /// The bands above the lowest, from the highest down.
+    #[serde(rename = "band", default, skip_serializing_if = "Vec::is_empty")]
+    pub bands: Vec<BandConfig>,
+    /// What decisions cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<CostPolicy>,
+    /// What the evaluation leaves out, and how it counts alerts.
     #[serde(default)]
     pub evaluate: EvaluateConfig,
     /// What the data must be like before anything is fitted.
@@ -257,6 +266,16 @@ pub struct EvaluateConfig {
     /// An entity column: test rows of entities whose fraud was known by then are left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drop_known_compromised: Option<String>,
+    /// What one alert is: `cases`, an entity on a day with its best score, or `rows`; default `cases`
+    /// with an entity column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert_unit: Option<AlertUnit>,
+    /// The entity column that cases and cards are counted by; default the first of `[columns] entity`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert_entity: Option<String>,
+    /// Budgets of alerts a day that measures are taken at, Card Precision too; default `[100]`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alerts_per_day: Vec<u32>,
 }
 
 /// Seconds east of UTC, written `+hh:mm` or `-hh:mm`.

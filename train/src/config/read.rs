@@ -85,6 +85,7 @@ impl Config {
         let inputs = crate::program::inputs(self)?;
         let inputs: Vec<&str> = inputs.iter().map(|(name, _)| name.as_str()).collect();
         self.checks.check(&inputs)?;
+        self.check_bands()?;
         self.dataset()?;
         unique("[[learner]]", self.learners.iter().map(|learner| learner.name().to_owned()))?;
         if let (Some(_), Some(rule)) =
@@ -239,6 +240,34 @@ mod tests {
     }
 
     #[test]
+    fn bands_ask_for_what_decides_them() {
+        let cost = "[cost]\nloss_rate = 1.0\nreview_cost = 3\nreview_catch_rate = 0.8\n\
+            false_decline_cost = { fixed = 5.0, share = 0.1 }\n";
+        let text = MINIMAL
+            .replace("test = {", "calibrate = \"7d\"\ntest = {")
+            .replace("train = \"7d\"", "train = { to = 2018-08-01 }")
+            .replace("calibrate = \"7d\"", "calibrate = { from = 2018-08-01, to = 2018-08-08 }");
+        let parse = |bands: &str| Config::parse(&format!("{text}\n{bands}"));
+        let by_cost = "[[band]]\nname = \"stop\"\naction = \"block\"\nleast_cost = true\n";
+        let found = parse(by_cost).unwrap_err().to_string();
+        assert!(found.contains("set all of [cost]"), "{found}");
+        let found = parse(&format!("{by_cost}{cost}")).unwrap_err().to_string();
+        assert!(found.contains("set [columns] amount"), "{found}");
+        let text = text.replace("label = ", "amount = \"a\"\nlabel = ");
+        let config = Config::parse(&format!("{text}\n{by_cost}{cost}")).unwrap();
+        assert_eq!(config.bands[0].rule(), Some(crate::config::BandRule::LeastCost));
+        let actions = ["stop", "allow", "block", "other"].map(|band| config.action_in(band));
+        use crate::metric::Action::{Allow, Block, Review};
+        assert_eq!(actions, [Block, Allow, Block, Review]);
+        let wrong = cost.replace("0.8", "1.8");
+        let found = Config::parse(&format!("{text}\n{by_cost}{wrong}")).unwrap_err().to_string();
+        assert!(
+            found.contains("review_catch_rate: expected a share from 0 to 1, found 1.8"),
+            "{found}"
+        );
+    }
+
+    #[test]
     fn unknown_keys_name_the_nearest_known_one() {
         let found = message("label =", "lable =");
         assert!(found.contains("line 9: unknown field `lable`"), "{found}");
@@ -271,6 +300,12 @@ mod tests {
             ("label =", "id = \"i\"\nduplicates_by = \"u\"\nlabel =", "expected with it"),
             ("label =", "blocked = [\"no\"]\nlabel =", "set decision"),
             ("label = \"y\"", "label = \"y\"\ndecision = \"x\"", "the decision is not known"),
+            ("[model]", "[[band]]\nname = \"b\"\n[model]", "exactly one of max_fpr"),
+            ("[model]", "[[band]]\nname = \"b\"\nmax_fpr = 0.1\n[model]", "set [split] calibrate"),
+            ("[model]", "[[band]]\nname = \"allow\"\nmax_fpr = 0.1\n[model]", "the lowest band"),
+            ("[model]", "[cost]\nloss_rate = 1\n[model]", "missing field `review_cost`"),
+            ("[model]", "[evaluate]\nalerts_per_day = [0]\n[model]", "above 0, found 0"),
+            ("[model]", "[evaluate]\nalert_unit = \"cases\"\n[model]", "set [columns] entity"),
         ] {
             let found = message(from, to);
             assert!(found.contains(expected), "expected {expected:?} in {found:?}");

@@ -3,8 +3,20 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use serde::{Deserialize, Serialize};
+
 use super::scored::{MetricError, Scored, same_length};
-use super::{Ranking, ScoreGroup};
+use super::{Judged, Ranking, ScoreGroup};
+
+/// What counts as one alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertUnit {
+    /// One entity on one day.
+    Cases,
+    /// Every row.
+    Rows,
+}
 
 /// What may be alerted over some days, ranked: rows, or cases.
 ///
@@ -22,6 +34,21 @@ pub struct Alerts {
 }
 
 impl Alerts {
+    /// The alerts of judged rows, by their margin; none without a time, nor of cases without an entity.
+    ///
+    /// # Errors
+    /// As [`Scored::new`].
+    pub fn of(judged: &Judged, unit: AlertUnit) -> Result<Option<Self>, MetricError> {
+        let Some(days) = &judged.days else { return Ok(None) };
+        let weights = judged.weights.as_deref();
+        let scored = Scored::new(&judged.labels, &judged.margins, weights)?;
+        match (unit, &judged.entities) {
+            (AlertUnit::Rows, _) => Self::of_rows(&scored, days).map(Some),
+            (AlertUnit::Cases, Some(entities)) => Self::of_cases(&scored, days, entities).map(Some),
+            (AlertUnit::Cases, None) => Ok(None),
+        }
+    }
+
     /// Every row is an alert of its own. `days` holds each row's local day; the days of the window are
     /// those that hold a row.
     ///

@@ -8,9 +8,12 @@
 //! same rows give the same bits everywhere.
 
 mod alerts;
+mod bands;
 mod calibration;
 mod cards;
+mod cost;
 mod day;
+mod judged;
 mod known_compromised;
 mod measures;
 mod order;
@@ -20,12 +23,15 @@ mod ranking;
 pub(crate) mod sample;
 mod scored;
 
-pub use alerts::Alerts;
+pub use alerts::{AlertUnit, Alerts};
+pub use bands::{AboveEdge, BandMeasures, band_measures};
 pub use calibration::{CALIBRATION_BINS, CalibrationBin, calibration_bins, calibration_error};
 pub use cards::CardDays;
+pub use cost::{Action, CostPolicy, DeclineCost, Payment, Tier, expected_cost, least_cost_edges};
 pub use day::local_day;
+pub use judged::Judged;
 pub use known_compromised::{CompromiseWindow, known_compromised};
-pub use measures::Measures;
+pub use measures::{Budgets, FPR_LIMITS, Measures, PARTIAL_AUC_FPR};
 pub use order::{Order, Sweep};
 pub use probability::{LOG_LOSS_CLIP, brier, log_loss, observed_over_expected};
 pub use ranking::{Ranking, ScoreGroup};

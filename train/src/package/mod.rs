@@ -2,28 +2,24 @@
 //! serve-lib; what only scoring can tell (calibration, bands, reference, golden records) comes from
 //! that; the final artifact adds it, is opened again and must score alike.
 
+mod bands;
 mod golden;
 mod reference;
 
-use shroff_serve::artifact::{self, Bands, Contents, Provenance, ReasonCode};
+pub(crate) use bands::payments;
+
+use shroff_serve::artifact::{self, Contents, Provenance, ReasonCode};
 use shroff_serve::features::Program;
 use shroff_serve::model::{Calibration, Calibrator};
 use shroff_serve::{Schema, Score, Scorer};
 
 use crate::calibrate::{self, Method};
-use crate::config::CalibrationMethod;
+use crate::config::{CalibrationMethod, Config};
 use crate::error::Error;
 use crate::events::Events;
 use crate::learner::Fitted;
-use crate::metric::{Ranking, Scored};
+use crate::metric::Judged;
 use crate::scoring;
-use crate::threshold::threshold_at_fpr;
-
-/// The bands that every artifact with a calibrate window gets, from the highest down: name and the
-/// share of legitimate rows of that window that may lie in it or above.
-pub const DEFAULT_BANDS: [(&str, f64); 2] = [("block", 0.001), ("review", 0.01)];
-/// The name of the lowest band.
-pub const LOWEST_BAND: &str = "allow";
 
 /// What is put together.
 #[derive(Debug)]
@@ -44,8 +40,8 @@ pub struct Parts<'a> {
     pub fit_rows: &'a [usize],
     /// Rows of the calibrate window; empty without one.
     pub calibrate_rows: &'a [usize],
-    /// How to calibrate.
-    pub method: CalibrationMethod,
+    /// How to calibrate, and how bands are chosen.
+    pub config: &'a Config,
 }
 
 /// An artifact and the scorer it opens to.
@@ -65,7 +61,7 @@ pub struct Packaged {
 /// A row that cannot be scored, or contents that serve-lib refuses.
 pub fn package(parts: Parts<'_>) -> Result<Packaged, Error> {
     let Parts { schema, program, fitted, reasons, provenance, .. } = parts;
-    let Parts { events, fit_rows, calibrate_rows, method, .. } = parts;
+    let Parts { events, fit_rows, calibrate_rows, config, .. } = parts;
     let mut notes = fitted.notes;
     let mut contents = Contents {
         schema,
@@ -82,13 +78,15 @@ pub fn package(parts: Parts<'_>) -> Result<Packaged, Error> {
     let mut calibrate_scores = Vec::new();
     if !calibrate_rows.is_empty() {
         let scores = scoring::score(&draft, events, calibrate_rows)?;
-        let window = Window::new(events, calibrate_rows, &scores);
+        let mut judged = scoring::judged(config, events, calibrate_rows, &scores);
         contents.calibration.calibrator =
-            window.calibrator(&contents.calibration, method, &mut notes)?;
-        contents.bands = window.bands()?;
+            calibrator(&judged, &contents.calibration, config.calibrate.method, &mut notes)?;
+        let probability = |margin: &f64| contents.calibration.probability(*margin);
+        judged.probabilities = judged.margins.iter().map(probability).collect();
+        contents.bands = bands::choose(config, &judged, &mut notes)?;
         let matrix = scoring::encode(&contents.schema, &contents.program, events, calibrate_rows)?;
         contents.reference =
-            Some(reference::reference(&matrix, &window.margins, window.weights.as_deref()));
+            Some(reference::reference(&matrix, &judged.margins, judged.weights.as_deref()));
         draft = reopen_draft(&contents)?;
         calibrate_scores = scoring::score(&draft, events, calibrate_rows)?;
     }
@@ -140,80 +138,35 @@ fn same_bits(a: &Score, b: &Score) -> bool {
         == (b.margin.to_bits(), b.probability.to_bits(), b.band)
 }
 
-/// The calibrate window with the margins of its rows.
-struct Window {
-    labels: Vec<bool>,
-    margins: Vec<f64>,
-    weights: Option<Vec<f64>>,
-}
-
-impl Window {
-    fn new(events: &Events, rows: &[usize], scores: &[Score]) -> Self {
-        Self {
-            labels: events.labels_at(rows),
-            margins: scores.iter().map(|score| score.margin).collect(),
-            weights: events.weights_at(rows),
+/// Fitted on the rows of the calibrate window.
+fn calibrator(
+    judged: &Judged,
+    calibration: &Calibration,
+    method: CalibrationMethod,
+    notes: &mut Vec<String>,
+) -> Result<Calibrator, Error> {
+    let Judged { labels, margins, .. } = judged;
+    let weights = judged.weights.as_deref();
+    let log_odds: Vec<f64> =
+        margins.iter().map(|margin| calibration.prior.log_odds(*margin)).collect();
+    let n_frauds = labels.iter().filter(|label| **label).count();
+    let platt = || calibrate::fit_platt(&log_odds, labels, weights).map(Calibrator::Platt);
+    let isotonic = || calibrate::fit_isotonic(&log_odds, labels, weights).map(Calibrator::Isotonic);
+    let fitted = match method {
+        CalibrationMethod::None => Ok(Calibrator::None),
+        CalibrationMethod::Platt => platt(),
+        CalibrationMethod::Isotonic => isotonic(),
+        CalibrationMethod::Auto => match calibrate::choose(n_frauds) {
+            Method::Isotonic => isotonic(),
+            _ => platt(),
+        },
+    };
+    match fitted {
+        Ok(calibrator) => Ok(calibrator),
+        Err(calibrate::CalibrateError::Rows(error)) => Err(Error::data(error.to_string())),
+        Err(error) => {
+            notes.push(format!("not calibrated: {error}"));
+            Ok(Calibrator::None)
         }
-    }
-
-    fn calibrator(
-        &self,
-        calibration: &Calibration,
-        method: CalibrationMethod,
-        notes: &mut Vec<String>,
-    ) -> Result<Calibrator, Error> {
-        let log_odds: Vec<f64> =
-            self.margins.iter().map(|margin| calibration.prior.log_odds(*margin)).collect();
-        let n_frauds = self.labels.iter().filter(|label| **label).count();
-        let weights = self.weights.as_deref();
-        let platt =
-            || calibrate::fit_platt(&log_odds, &self.labels, weights).map(Calibrator::Platt);
-        let isotonic =
-            || calibrate::fit_isotonic(&log_odds, &self.labels, weights).map(Calibrator::Isotonic);
-        let fitted = match method {
-            CalibrationMethod::None => Ok(Calibrator::None),
-            CalibrationMethod::Platt => platt(),
-            CalibrationMethod::Isotonic => isotonic(),
-            CalibrationMethod::Auto => match calibrate::choose(n_frauds) {
-                Method::Isotonic => isotonic(),
-                _ => platt(),
-            },
-        };
-        match fitted {
-            Ok(calibrator) => Ok(calibrator),
-            Err(calibrate::CalibrateError::Rows(error)) => Err(Error::data(error.to_string())),
-            Err(error) => {
-                notes.push(format!("not calibrated: {error}"));
-                Ok(Calibrator::None)
-            }
-        }
-    }
-
-    fn bands(&self) -> Result<Option<Bands>, Error> {
-        let scored = Scored::new(&self.labels, &self.margins, self.weights.as_deref())
-            .map_err(|error| Error::data(error.to_string()))?;
-        let ranking = Ranking::new(&scored);
-        let mut edges = Vec::new();
-        let mut names = vec![LOWEST_BAND.to_owned()];
-        let mut rules = Vec::new();
-        for (name, limit) in DEFAULT_BANDS.into_iter().rev() {
-            // Where even the highest score alarms more than the limit, the band does not exist; where
-            // two begin at the same score, no score lies in the lower one.
-            let Some(edge) = threshold_at_fpr(&ranking, limit) else { continue };
-            if edges.last().is_some_and(|last| *last >= edge) {
-                edges.pop();
-                names.pop();
-                rules.pop();
-            }
-            edges.push(edge);
-            names.push(name.to_owned());
-            rules.push(format!("{name} and above at most {} % of", limit * 100.0));
-        }
-        if edges.is_empty() {
-            return Ok(None);
-        }
-        let assumptions =
-            format!("{} the legitimate rows of the calibrate window", rules.join(", "));
-        Ok(Some(Bands { names, edges, assumptions }))
     }
 }

@@ -5,7 +5,8 @@ use shroff_datasets::time::format_time;
 use shroff_serve::Scorer;
 use shroff_serve::schema::InputType;
 
-use super::fit::{Trained, measures};
+use super::fit::Trained;
+use super::measure::measures;
 use super::prepare::{Plan, Prepared};
 use crate::config::{Config, PartRule};
 use crate::error::Error;
@@ -151,7 +152,7 @@ fn compare(
     let own = &prepared.events;
     let ours = trained.competitors[trained.candidate].packaged.scorer.windows();
     if ours == scorer.windows() && own.bind(&scorer.schema().inputs).is_ok() {
-        return score(scorer, own, prepared, trained);
+        return score(plan.config, scorer, own, prepared, trained);
     }
     // The champion reads what the candidate does not: the same rows are read again.
     let inputs = scorer.schema().inputs.iter();
@@ -170,10 +171,11 @@ fn compare(
     if events.times != own.times || events.labels != own.labels {
         return Err(Error::data("the source changed while the job was running"));
     }
-    score(scorer, &events, prepared, trained)
+    score(plan.config, scorer, &events, prepared, trained)
 }
 
 fn score(
+    config: &Config,
     scorer: &Scorer,
     events: &Events,
     prepared: &Prepared,
@@ -185,7 +187,8 @@ fn score(
         return Err(Error::data("its policies reject every row of the test window"));
     }
     let of = |scorer: &Scorer, events: &Events| {
-        measures(events, &rows, &scoring::score(scorer, events, &rows)?)
+        let scores = scoring::score(scorer, events, &rows)?;
+        Ok::<_, Error>(measures(config, scorer, events, &rows, &scores)?.measures)
     };
     let candidate = &trained.competitors[trained.candidate];
     Ok((of(&candidate.packaged.scorer, &prepared.events)?, of(scorer, events)?))

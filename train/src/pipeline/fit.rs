@@ -1,16 +1,17 @@
 //! Fitting all learners, choosing the candidate on `stop`, fitting again, packaging.
 
 use shroff_serve::model::Model;
-use shroff_serve::{Schema, Score, Scorer, features::Program};
+use shroff_serve::{Schema, Scorer, features::Program};
 
 use super::Reporter;
+use super::measure::{Measured, measures};
 use super::prepare::{Plan, Prepared};
 use crate::check::warning;
 use crate::error::Error;
 use crate::events::Events;
 use crate::learner::{Fitted, LearnError, LearnerConfig};
 use crate::matrix::{Matrix, TrainingSet};
-use crate::metric::{Measures, Ranking, Scored};
+use crate::metric::{BandMeasures, Measures, Ranking, Scored};
 use crate::package::{self, Packaged, Parts};
 use crate::{program, rate, scoring};
 
@@ -25,6 +26,8 @@ pub struct Competitor {
     pub packaged: Packaged,
     /// Measures on the judged rows of test, scored through the finished artifact.
     pub test: Measures,
+    /// What lies in its bands there, from the highest down.
+    pub bands: Vec<BandMeasures>,
     /// How large the model is, in words.
     pub size: String,
 }
@@ -216,17 +219,21 @@ pub(super) fn fit_all(
             events: &prepared.events,
             fit_rows: &rows.rows,
             calibrate_rows: &calibrate,
-            method: config.calibrate.method,
+            config,
         })?;
         for note in &packaged.notes {
             reporter.note(&format!("{}: {note}", learner.name()));
         }
         let scores = scoring::score(&packaged.scorer, &prepared.events, &judged)?;
+        let scorer = &packaged.scorer;
+        let Measured { measures, bands } =
+            measures(config, scorer, &prepared.events, &judged, &scores)?;
         competitors.push(Competitor {
             name: learner.name().to_owned(),
             stop_average_precision: stop_measures[position],
             packaged,
-            test: measures(&prepared.events, &judged, &scores)?,
+            test: measures,
+            bands,
             size,
         });
     }
@@ -238,22 +245,6 @@ fn all_rejected(window: &str) -> Error {
         "every row of {window} is rejected by a policy of a feature; see [[feature]] on_missing, \
          on_unseen and on_out_of_range"
     ))
-}
-
-/// The measures of scored rows.
-///
-/// # Errors
-/// No rows, or weights that add up to nothing.
-pub(crate) fn measures(
-    events: &Events,
-    rows: &[usize],
-    scores: &[Score],
-) -> Result<Measures, Error> {
-    let margins: Vec<f64> = scores.iter().map(|score| score.margin).collect();
-    let probabilities: Vec<f64> = scores.iter().map(|score| score.probability).collect();
-    let (labels, weights) = (events.labels_at(rows), events.weights_at(rows));
-    Measures::of(&labels, &margins, &probabilities, weights.as_deref())
-        .map_err(|error| Error::data(error.to_string()))
 }
 
 fn average_precision(

@@ -2,12 +2,14 @@
 
 mod champion;
 mod fit;
+mod measure;
 mod prepare;
 mod retrain;
 mod snapshot;
 
-pub(crate) use fit::measures;
 pub use fit::{Competitor, Trained};
+pub use measure::Measured;
+pub(crate) use measure::measures;
 pub use prepare::Prepared;
 pub(crate) use prepare::compromised;
 pub use retrain::{Outcome, RetrainOptions, retrain, train};

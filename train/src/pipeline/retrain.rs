@@ -294,6 +294,7 @@ impl Competitor {
     fn to_json(&self) -> Result<Value, Error> {
         let mut json = serde_json::to_value(&self.test)
             .map_err(|error| Error::data(format!("measures cannot be written: {error}")))?;
+        json["bands"] = json!(self.bands);
         json["stop_average_precision"] = json!(self.stop_average_precision);
         json["artifact"] = json!(self.packaged.scorer.id().to_string());
         json["bytes"] = json!(self.packaged.bytes.len());

@@ -1,4 +1,5 @@
 //! Results for people: tables in plain text.
+#![doc = include_str!("../../METRICS.md")]
 
 mod importance;
 mod table;

@@ -16,6 +16,26 @@ const MEASURES: [(&str, &str, usize); 8] = [
     ("observed_over_expected", "obs/exp", 3),
 ];
 
+/// What the names of the other measures begin with, and the digits they are shown with.
+const FURTHER: [(&str, usize); 9] = [
+    ("calibration_error", 5),
+    ("partial_roc_auc_at_fpr_", 4),
+    ("precision_at_", 4),
+    ("recall_at_alerts_", 4),
+    ("amount_recall_at_", 4),
+    ("value_captured_at_", 2),
+    ("card_precision_at_", 4),
+    ("expected_cost_all_allowed", 2),
+    ("expected_cost", 2),
+];
+
+/// The names of the other measures in a report, in its order, with their digits.
+fn further(report: &Value) -> Vec<(&str, usize)> {
+    let digits = |name: &str| FURTHER.iter().find(|(start, _)| name.starts_with(start));
+    let names = report.as_object().into_iter().flat_map(|report| report.keys());
+    names.filter_map(|name| Some((name.as_str(), digits(name)?.1))).collect()
+}
+
 /// The windows and every learner's measures on test.
 pub fn retraining(report: &Value) -> String {
     let mut text = String::new();
@@ -49,6 +69,7 @@ pub fn retraining(report: &Value) -> String {
             notes.push_str(&format!("note: {name}: {}\n", plain(note)));
         }
     }
+    let further = further_of_learners(report);
     let how = match report["windows"]["stop"].is_null() {
         true => "listed first",
         false => "chosen on the stop window",
@@ -56,7 +77,8 @@ pub fn retraining(report: &Value) -> String {
     text.push_str(&format!(
         "{windows}
 {learners}* the candidate, {how}; measures are of the test window
-"
+
+{further}"
     ));
     let candidate = &report["learners"][plain(&report["candidate"])];
     if candidate["base_rate"].is_f64() {
@@ -94,6 +116,18 @@ pub fn retraining(report: &Value) -> String {
     text
 }
 
+/// The other measures, a column per learner; empty without any.
+fn further_of_learners(report: &Value) -> String {
+    let Some(learners) = report["learners"].as_object() else { return String::new() };
+    let mut table = Table::new(["measure"].into_iter().chain(learners.keys().map(String::as_str)));
+    let Some(first) = learners.values().next() else { return String::new() };
+    for (name, digits) in further(first) {
+        let cells = learners.values().map(|learner| number(&learner[name], digits));
+        table.push([name.to_owned()].into_iter().chain(cells).collect());
+    }
+    format!("{table}\n")
+}
+
 /// The measures of one model and what lies in its bands.
 pub fn evaluation(report: &Value) -> String {
     let mut measures = Table::new(["measure", "value"]);
@@ -102,6 +136,9 @@ pub fn evaluation(report: &Value) -> String {
     }
     measures.push(vec!["base_rate".to_owned(), number(&report["base_rate"], 6)]);
     for (key, _, digits) in MEASURES {
+        measures.push(vec![key.to_owned(), number(&report[key], digits)]);
+    }
+    for (key, digits) in further(report) {
         measures.push(vec![key.to_owned(), number(&report[key], digits)]);
     }
     let mut text = measures.to_string();
@@ -118,18 +155,37 @@ pub fn evaluation(report: &Value) -> String {
         text.push_str("\nThe model has no bands.\n");
         return text;
     }
-    let mut table = Table::new(["band", "margin from", "rows", "frauds", "precision"]);
+    text.push_str(&format!("\n{}", bands_table(bands)));
+    text
+}
+
+/// Each band, and what it and those above it catch together.
+fn bands_table(bands: &[Value]) -> Table {
+    const HELD: [(&str, &str, usize); 2] =
+        [("precision", "precision", 4), ("observed_over_expected", "obs/exp", 3)];
+    const AND_ABOVE: [(&str, &str, usize); 6] = [
+        ("precision", "and above: precision", 4),
+        ("recall", "recall", 4),
+        ("false_positive_rate", "FPR", 5),
+        ("alerts_per_day", "alerts/day", 1),
+        ("observed_over_expected", "obs/exp", 3),
+        ("amount_recall", "amount recall", 4),
+    ];
+    let heading = ["band", "margin from", "rows", "frauds"].into_iter();
+    let heading = heading.chain(HELD.map(|(_, heading, _)| heading));
+    let mut table = Table::new(heading.chain(AND_ABOVE.map(|(_, heading, _)| heading)));
     for band in bands {
-        table.push(vec![
+        let mut cells = vec![
             plain(&band["name"]),
             number(&band["margin_from"], 4),
             plain(&band["rows"]),
             plain(&band["frauds"]),
-            number(&band["precision"], 4),
-        ]);
+        ];
+        cells.extend(HELD.map(|(key, _, digits)| number(&band[key], digits)));
+        cells.extend(AND_ABOVE.map(|(key, _, digits)| number(&band["and_above"][key], digits)));
+        table.push(cells);
     }
-    text.push_str(&format!("\n{table}"));
-    text
+    table
 }
 
 /// The features that had odd values to decide on; empty where there were none.
