@@ -1,6 +1,7 @@
 //! The weekly job from a file of transactions to a promoted artifact, held against independent truth:
 //! byte comparison, counts and measures computed naively from the CSV files.
 
+mod backtest;
 mod bands;
 mod encoders;
 mod explain;

@@ -32,6 +32,14 @@ pub enum Error {
         /// Its reason.
         source: crate::learner::LearnError,
     },
+    /// One of the runs that a backtest replays could not be done.
+    #[error("fold as of {as_of}")]
+    Fold {
+        /// The fold's as-of.
+        as_of: String,
+        /// Its reason.
+        source: Box<Self>,
+    },
     /// An artifact was refused.
     #[error(transparent)]
     Artifact(#[from] shroff_serve::Error),
@@ -61,6 +69,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) => 2,
+            Self::Fold { source, .. } => source.exit_code(),
             Self::Registry(error) if error.is_usage() => 2,
             Self::Registry(error) if error.is_artifact() => 4,
             // A name that does not tell a format is a matter of usage.

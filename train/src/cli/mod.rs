@@ -1,5 +1,6 @@
 //! The command line: flags as typed, one file per verb, exit codes decided here and nowhere else.
 
+mod backtest;
 mod bench;
 mod data;
 mod evaluate;
@@ -44,6 +45,8 @@ enum Verb {
     Snapshot(snapshot::Args),
     /// The weekly job: fit, judge, publish, promote or not
     Retrain(retrain::Args),
+    /// Replay the weekly job over history: each run, how models age, how often to retrain
+    Backtest(backtest::Args),
     /// Fit one learner and write its artifact, without a registry
     Train(train::Args),
     /// Measure a model on labelled data
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
         Verb::Features(args) => features::run(&args),
         Verb::Snapshot(args) => snapshot::run(&args),
         Verb::Retrain(args) => retrain::run(&args),
+        Verb::Backtest(args) => backtest::run(&args),
         Verb::Train(args) => train::run(&args),
         Verb::Evaluate(args) => evaluate::run(&args),
         Verb::Predict(args) => predict::run(&args),

@@ -65,18 +65,30 @@ impl Events {
 
     /// Leaves out all rows but these.
     fn keep(&mut self, rows: &[usize]) {
-        if rows.len() == self.n_rows() {
-            return;
+        if rows.len() < self.n_rows() {
+            *self = self.select(rows);
         }
+    }
+
+    /// These rows, in this order, as if no others had been read.
+    pub(crate) fn select(&self, rows: &[usize]) -> Self {
         fn pick<T: Copy>(values: &[T], rows: &[usize]) -> Vec<T> {
             rows.iter().map(|&row| values[row]).collect()
         }
-        self.tables.iter_mut().for_each(|(_, table)| *table = table.take(rows));
-        self.source_rows = pick(&self.source_rows, rows);
-        self.times = pick(&self.times, rows);
-        self.labels = pick(&self.labels, rows);
-        self.known_at = pick(&self.known_at, rows);
-        self.blocked = pick(&self.blocked, rows);
-        self.velocity = self.velocity.select(rows);
+        let tables = self.tables.iter();
+        Self {
+            tables: tables.map(|(wanted, table)| (wanted.clone(), table.take(rows))).collect(),
+            source_rows: pick(&self.source_rows, rows),
+            times: pick(&self.times, rows),
+            labels: pick(&self.labels, rows),
+            known_at: pick(&self.known_at, rows),
+            blocked: pick(&self.blocked, rows),
+            weights: self.weights.as_ref().map(|weights| pick(weights, rows)),
+            velocity: self.velocity.select(rows),
+            n_duplicates: self.n_duplicates,
+            n_skipped: self.n_skipped,
+            notes: self.notes.clone(),
+            joined: self.joined.clone(),
+        }
     }
 }

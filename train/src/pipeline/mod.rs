@@ -1,5 +1,6 @@
 //! The weekly job as a readable list of steps.
 
+pub mod backtest;
 mod champion;
 mod fit;
 mod measure;
@@ -7,6 +8,8 @@ mod prepare;
 mod retrain;
 mod snapshot;
 
+pub use backtest::{BacktestOptions, backtest};
+pub use fit::{Competitor, Trained};
 pub use fit::{Competitor, Trained};
 pub use measure::Measured;
 pub(crate) use measure::measures;

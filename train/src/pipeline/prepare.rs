@@ -50,8 +50,14 @@ impl<'a> Plan<'a> {
         Ok(Self { config, source, data_fingerprint, as_of })
     }
 
+    /// The run of another day: the same data, which are not hashed again.
+    pub(super) fn at(&self, as_of: i64) -> Self {
+        let (source, data_fingerprint) = (self.source.clone(), self.data_fingerprint);
+        Self { config: self.config, source, data_fingerprint, as_of: Some(as_of) }
+    }
+
     /// Where the windows lie, for a first event; none when the split is not by time.
-    fn windows(&self, first_event: i64) -> Result<Option<Windows>, Error> {
+    pub(super) fn windows(&self, first_event: i64) -> Result<Option<Windows>, Error> {
         let windows = |as_of| Windows::new(&self.config.split, as_of, first_event);
         self.as_of.map(windows).transpose()
     }
@@ -157,7 +163,11 @@ impl Prepared {
         Ok((Self::of(plan, events, reporter)?, states))
     }
 
-    fn of(plan: &Plan<'_>, events: Events, reporter: &dyn Reporter) -> Result<Self, Error> {
+    pub(super) fn of(
+        plan: &Plan<'_>,
+        events: Events,
+        reporter: &dyn Reporter,
+    ) -> Result<Self, Error> {
         let config = plan.config;
         let windows = plan.windows(events.times.iter().min().copied().unwrap_or_default())?;
         let mut n_ignored = 0;

@@ -254,7 +254,11 @@ fn warnings(
 }
 
 /// What is the same whenever the run is repeated: windows, learners, candidate.
-fn report(plan: &Plan<'_>, prepared: &Prepared, trained: &Trained) -> Result<Value, Error> {
+pub(super) fn report(
+    plan: &Plan<'_>,
+    prepared: &Prepared,
+    trained: &Trained,
+) -> Result<Value, Error> {
     let mut learners = serde_json::Map::new();
     for competitor in &trained.competitors {
         learners.insert(competitor.name.clone(), competitor.to_json()?);
