@@ -14,5 +14,6 @@ mod published;
 mod rate;
 mod repeat;
 mod score;
+mod search;
 mod velocity;
 mod window;

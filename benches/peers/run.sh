@@ -56,6 +56,14 @@
 #       Ratios are seconds of theirs over ours within a round, the median of the rounds, the worse of
 #       the two tables: high is good. max_abs_diff is the greatest difference of a measure.
 #
+#   SHROFF_DATA=FOLDER benches/peers/run.sh prequential [--json]
+#       The prequential validation of the Fraud Detection Handbook, chapter 5, on its own 15 features
+#       (FOLDER/handbook/features.parquet): `[search]` chooses learner and parameters on its validation
+#       folds, `backtest` fits and judges them on its four test folds, beside the book's two best
+#       XGBoost models under the defaults of its time. Every model is measured by the book's definitions
+#       in numpy and scikit-learn, and `backtest` has to say the same: mean and population deviation of
+#       average_precision, card_precision_at_100 and roc_auc.
+#
 # The table goes to stdout and progress to stderr; with --json the table goes to stderr too and the
 # last line of stdout is one JSON object. Needs Linux, the Rust toolchain, python3 from 3.11 on with
 # venv and, the first time, the network for pip. Everything is put below target/peers/ and used
@@ -95,7 +103,7 @@ environment() {
 [[ "$(uname -s)" == Linux ]] || fail "expected Linux, whose /proc tells memory and time, found $(uname -s)"
 name="${1:-}"
 [[ -n "$name" && -f "$here/$name/__main__.py" ]] ||
-    fail "expected a comparison: train, score, velocity or metric; found '${name:-nothing}' (the head of $0 says more)"
+    fail "expected a comparison: train, score, velocity, metric or prequential; found '${name:-nothing}' (the head of $0 says more)"
 shift
 wanted="$here/$name/requirements.txt" venv="$work/$name/venv"
 mkdir -p "$work/$name"

@@ -28,6 +28,11 @@ impl Duration {
         Self { micros: days * MICROS_PER_DAY }
     }
 
+    /// A number of microseconds, 0 or more.
+    pub fn from_micros(micros: i64) -> Self {
+        Self { micros: micros.max(0) }
+    }
+
     /// Microseconds.
     pub fn micros(self) -> i64 {
         self.micros

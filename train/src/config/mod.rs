@@ -9,6 +9,7 @@ mod parts;
 mod policy;
 mod read;
 mod reason;
+mod search;
 mod split;
 mod velocity;
 mod words;
@@ -21,6 +22,7 @@ pub use join::{JoinConfig, JoinWord, OnConfig, QueryConfig};
 pub use parts::{PartRule, Shares};
 pub use policy::{DefaultScalar, DefaultValue, PolicyConfig, PolicyWord};
 pub use reason::ReasonConfig;
+pub use search::{BRACKET, Draw, Range, SearchConfig, Space};
 pub use split::{Bounds, Instant, NoWindow, SplitConfig, StopConfig, WindowConfig};
 pub use velocity::{
     ClosedWord, FilterConfig, FilterScalar, KeyConfig, LabelWord, MeasureConfig, VelocityConfig,
@@ -61,6 +63,9 @@ pub struct Config {
     /// The learners that compete.
     #[serde(rename = "learner")]
     pub learners: Vec<LearnerConfig>,
+    /// Whose parameters are searched, and how.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchConfig>,
     /// What velocity features keep of an entity's past.
     #[serde(default, skip_serializing_if = "VelocityConfig::is_default")]
     pub velocity: VelocityConfig,

@@ -81,6 +81,9 @@ impl Config {
             })?;
         }
         self.split.check(self.columns.time.is_some(), self.columns.label_time.is_some())?;
+        if let Some(search) = &self.search {
+            search.check(self)?;
+        }
         self.check_columns()?;
         let inputs = crate::program::inputs(self)?;
         let inputs: Vec<&str> = inputs.iter().map(|(name, _)| name.as_str()).collect();

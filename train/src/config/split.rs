@@ -38,6 +38,13 @@ pub struct SplitConfig {
     pub refit: bool,
 }
 
+impl SplitConfig {
+    /// Whether some rows choose among learners; in time they do unless told not to.
+    pub fn has_stop(&self) -> bool {
+        !matches!(self.stop, Some(StopConfig::None(_)))
+    }
+}
+
 fn yes() -> bool {
     true
 }

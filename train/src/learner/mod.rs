@@ -156,6 +156,36 @@ impl LearnerConfig {
         }
     }
 
+    /// Whether rows of `stop` decide how many rounds it fits.
+    pub fn stops_early(&self) -> bool {
+        matches!(self, Self::Gbdt(learner) if learner.early_stopping_rounds > 0)
+    }
+
+    /// The names of its parameters.
+    pub fn parameter_names(&self) -> Vec<String> {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::Object(map)) => map.into_iter().map(|(name, _)| name).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The same learner with some parameters set anew, by their names.
+    ///
+    /// # Errors
+    /// A parameter that it does not have, or out of its range, in words.
+    pub fn with(
+        &self,
+        parameters: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<Self, String> {
+        let mut json = serde_json::to_value(self).map_err(|error| error.to_string())?;
+        for (key, value) in parameters {
+            json[key] = value.clone();
+        }
+        let learner: Self = serde_json::from_value(json).map_err(|error| error.to_string())?;
+        learner.check().map_err(|error| error.to_string())?;
+        Ok(learner)
+    }
+
     /// Proves that every parameter lies within its range.
     ///
     /// # Errors

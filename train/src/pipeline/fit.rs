@@ -1,11 +1,15 @@
 //! Fitting all learners, choosing the candidate on `stop`, fitting again, packaging.
 
+use std::path::Path;
+
+use serde_json::Value;
 use shroff_serve::model::Model;
 use shroff_serve::{Schema, Scorer, features::Program};
 
 use super::Reporter;
 use super::measure::{Measured, measures};
 use super::prepare::{Plan, Prepared};
+use super::search::search;
 use crate::check::warning;
 use crate::error::Error;
 use crate::events::Events;
@@ -43,21 +47,23 @@ pub struct Trained {
     pub judged: Vec<usize>,
     /// Rows that a policy rejects and that are left out, by what they are for.
     pub rejected: Vec<(&'static str, usize)>,
+    /// What the search of parameters came to, where there was one.
+    pub search: Option<Value>,
     /// What a person should know of the features.
     pub warnings: Vec<String>,
 }
 
 /// Rows made ready to fit.
-struct FitRows {
+pub(super) struct FitRows {
     /// Those that no policy rejects.
     rows: Vec<usize>,
-    schema: Schema,
-    program: Program,
+    pub(super) schema: Schema,
+    pub(super) program: Program,
     encoded: EncodedRows,
 }
 
 /// Rows as learners see them.
-struct EncodedRows {
+pub(super) struct EncodedRows {
     matrix: Matrix,
     labels: Vec<bool>,
     weights: Option<Vec<f64>>,
@@ -70,7 +76,7 @@ impl EncodedRows {
 }
 
 impl FitRows {
-    fn new(plan: &Plan<'_>, events: &Events, rows: &[usize]) -> Result<Self, Error> {
+    pub(super) fn new(plan: &Plan<'_>, events: &Events, rows: &[usize]) -> Result<Self, Error> {
         let (schema, program) = program::fit(plan.config, events, rows)?;
         let (kept, matrix) = rate::encode_fit_rows(plan.config, (&schema, &program), events, rows)?;
         if kept.is_empty() {
@@ -89,7 +95,12 @@ impl FitRows {
     }
 
     /// The rows of a window that no policy rejects.
-    fn accepted(&self, window: &str, events: &Events, rows: &[usize]) -> Result<Vec<usize>, Error> {
+    pub(super) fn accepted(
+        &self,
+        window: &str,
+        events: &Events,
+        rows: &[usize],
+    ) -> Result<Vec<usize>, Error> {
         let accepted = scoring::accepted(&self.schema, &self.program, events, rows)?;
         if accepted.is_empty() && !rows.is_empty() {
             return Err(all_rejected(window));
@@ -98,7 +109,7 @@ impl FitRows {
     }
 
     /// Other rows, none of which a policy rejects, as these are encoded.
-    fn encode(&self, events: &Events, rows: &[usize]) -> Result<EncodedRows, Error> {
+    pub(super) fn encode(&self, events: &Events, rows: &[usize]) -> Result<EncodedRows, Error> {
         let matrix = scoring::encode(&self.schema, &self.program, events, rows)?;
         let (labels, weights) = (events.labels_at(rows), events.weights_at(rows));
         Ok(EncodedRows { matrix, labels, weights })
@@ -106,7 +117,7 @@ impl FitRows {
 
     /// Fits, for as long as it helps on the rows of `stop` if there are any. What a learner says of a
     /// row by its position is said by its row and feature instead.
-    fn fit(
+    pub(super) fn fit(
         &self,
         learner: &LearnerConfig,
         stop: Option<&EncodedRows>,
@@ -131,15 +142,17 @@ impl FitRows {
     }
 }
 
-/// Fits every learner on train, ranks them on `stop`, fits them again on train and stop, packages
-/// them and judges them on test.
+/// Searches parameters if asked to, fits every learner on train, ranks them on `stop`, fits them again on train and stop, packages
+/// them and judges them on test. `memory` is a file of what a search tried before.
 pub(super) fn fit_all(
     plan: &Plan<'_>,
     prepared: &Prepared,
+    memory: Option<&Path>,
     reporter: &dyn Reporter,
 ) -> Result<Trained, Error> {
     let config = plan.config;
-    let learners = &config.learners;
+    let searched = search(plan, prepared, memory, reporter)?;
+    let learners = searched.as_ref().map_or(&config.learners, |searched| &searched.learners);
     let has_stop = !prepared.split.stop.is_empty();
     let mut stop_measures = vec![None; learners.len()];
     let mut first_fits: Vec<Option<Fitted>> = learners.iter().map(|_| None).collect();
@@ -237,7 +250,8 @@ pub(super) fn fit_all(
             size,
         });
     }
-    Ok(Trained { competitors, candidate, judged, rejected, warnings })
+    let search = searched.map(|searched| searched.report);
+    Ok(Trained { competitors, candidate, judged, rejected, search, warnings })
 }
 
 fn all_rejected(window: &str) -> Error {
@@ -247,7 +261,7 @@ fn all_rejected(window: &str) -> Error {
     ))
 }
 
-fn average_precision(
+pub(super) fn average_precision(
     scorer: &Scorer,
     events: &Events,
     rows: &[usize],

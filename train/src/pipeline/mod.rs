@@ -6,10 +6,10 @@ mod fit;
 mod measure;
 mod prepare;
 mod retrain;
+mod search;
 mod snapshot;
 
 pub use backtest::{BacktestOptions, backtest};
-pub use fit::{Competitor, Trained};
 pub use fit::{Competitor, Trained};
 pub use measure::Measured;
 pub(crate) use measure::measures;

@@ -273,7 +273,7 @@ impl Prepared {
 }
 
 /// The rows of test, without those of entities whose fraud had come to light before their day.
-fn judged(
+pub(super) fn judged(
     config: &Config,
     events: &Events,
     windows: &Windows,

@@ -80,7 +80,8 @@ pub fn retrain(
 
     let (prepared, states) = Prepared::with_states(&plan, reporter)?;
     let data = inspected(&plan, &prepared, &registry, options.skip_checks, reporter)?;
-    let trained = fit_all(&plan, &prepared, reporter)?;
+    let memory = registry.search_path(&run_key);
+    let trained = fit_all(&plan, &prepared, Some(&memory), reporter)?;
     let candidate = &trained.competitors[trained.candidate];
     if let Some(record) = published {
         let snapshot = snapshot::of_run(&registry, &plan, states.as_ref(), reporter)?;
@@ -160,7 +161,7 @@ pub fn train(
     reporter.step("hashing the source");
     let plan = Plan::new(&config, as_of)?;
     let prepared = Prepared::new(&plan, reporter)?;
-    let mut trained = fit_all(&plan, &prepared, reporter)?;
+    let mut trained = fit_all(&plan, &prepared, None, reporter)?;
     let mut report = report(&plan, &prepared, &trained)?;
     let data = DataSummary::of(&config, &prepared)?;
     report["warnings"] = json!(warnings(&plan, &prepared, &data, &trained, reporter));
@@ -277,7 +278,7 @@ pub(super) fn report(
         .collect();
     let rejected: serde_json::Map<String, Value> =
         trained.rejected.iter().map(|(what, rows)| ((*what).to_owned(), json!(rows))).collect();
-    Ok(json!({
+    let mut report = json!({
         "model": plan.config.model.name,
         "as_of": plan.as_of.map(format_time),
         "honest_in_time": prepared.windows.is_some(),
@@ -290,7 +291,11 @@ pub(super) fn report(
         "rejected_rows": rejected,
         "candidate": trained.competitors[trained.candidate].name,
         "learners": learners,
-    }))
+    });
+    if let Some(search) = &trained.search {
+        report["search"] = search.clone();
+    }
+    Ok(report)
 }
 
 impl Competitor {

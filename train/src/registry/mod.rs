@@ -4,6 +4,7 @@
 //! tmp/                                             files on their way into place, and locks
 //! blobs/b3/<2 hex>/<id>.shroff                     artifacts, immutable, named by content
 //! blobs/b3/<2 hex>/<id>.shroff.damaged             what a damaged artifact was, for a person
+//! search/<64 hex>.jsonl                            what the search of a run tried, by its run key
 //! models/<name>/versions/00000042.json             one record a version, never changed
 //! models/<name>/reports/00000042/metrics.json      what the run printed
 //! models/<name>/events/00000137.json               publish, promote, keep, rollback: the audit trail
@@ -135,6 +136,12 @@ impl Registry {
     /// The read side, as a backend has it.
     pub fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// Where the run of this key writes down what its search tried. Nothing refers to the file: without it
+    /// a repeated run searches again.
+    pub fn search_path(&self, key: &RunKey) -> PathBuf {
+        self.store.path("search").join(format!("{key}.jsonl"))
     }
 
     /// The names of the models of which a version was published, in order.

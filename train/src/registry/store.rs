@@ -49,6 +49,11 @@ impl Store {
         }
     }
 
+    /// A name directly below the root.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
     /// Puts `bytes` at `path`, unless a file is there. The bytes are read back from the disk and
     /// given to `check` before the file gets its name.
     ///

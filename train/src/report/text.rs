@@ -80,6 +80,7 @@ pub fn retraining(report: &Value) -> String {
 
 {further}"
     ));
+    text.push_str(&searched(&report["search"]));
     let candidate = &report["learners"][plain(&report["candidate"])];
     if candidate["base_rate"].is_f64() {
         let base_rate = number(&candidate["base_rate"], 6);
@@ -126,6 +127,27 @@ fn further_of_learners(report: &Value) -> String {
         table.push([name.to_owned()].into_iter().chain(cells).collect());
     }
     format!("{table}\n")
+}
+
+/// What a search of parameters chose, a line a learner; nothing where there was none.
+fn searched(search: &Value) -> String {
+    let n_folds = search["folds"].as_array().map_or(0, Vec::len);
+    let mut text = String::new();
+    for (name, found) in search["learners"].as_object().into_iter().flatten() {
+        let parameters = found["parameters"].as_object().into_iter().flatten();
+        let parameters: Vec<String> =
+            parameters.map(|(key, value)| format!("{key} = {value}")).collect();
+        let chosen = match parameters.is_empty() {
+            true => "as configured".to_owned(),
+            false => parameters.join(", "),
+        };
+        text.push_str(&format!(
+            "search: {name}: average precision {} on {n_folds} folds, the best of {} trials: {chosen}\n",
+            number(&found["average_precision"], 4),
+            plain(&found["trials"])
+        ));
+    }
+    text
 }
 
 /// The measures of one model and what lies in its bands.

@@ -69,7 +69,7 @@ pub(super) fn run(
     let windows = prepared.window_summaries();
     let rows: Vec<_> = windows.iter().map(|window| (window.name.clone(), window.rows)).collect();
     let findings = check::findings(&plan.config.checks, &data, plan.as_of, &rows, None);
-    let trained = fit_all(plan, prepared, reporter)?;
+    let trained = fit_all(plan, prepared, Some(&store.search_path(plan)), reporter)?;
     let candidate = &trained.competitors[trained.candidate];
     reporter.step("scoring with earlier models");
     let earlier = earlier(plan, prepared, &trained, position, store)?;

@@ -1,5 +1,5 @@
 //! The folder of a backtest: `folds/DAY-KEY.{shroff,json}`, a model and its result, each named by what it
-//! depends on; `backtest.json`, the summary.
+//! depends on; `search/RUN_KEY.jsonl`, what a search tried; `backtest.json`, the summary.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -66,6 +66,11 @@ impl Store {
 
     pub(super) fn write_summary(&self, summary: &Backtest) -> Result<(), Error> {
         write_bytes(&json(summary)?, &self.root.join("backtest.json")).map_err(Error::Output)
+    }
+
+    /// What a search of a fold's run tried.
+    pub(super) fn search_path(&self, plan: &Plan<'_>) -> PathBuf {
+        self.root.join("search").join(format!("{}.jsonl", plan.run_key()))
     }
 
     fn path(&self, fold: usize, extension: &str) -> PathBuf {
