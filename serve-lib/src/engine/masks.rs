@@ -8,8 +8,9 @@
 //! Lucchese et al. (2015), *QuickScorer*, section 3, for the words; the tables per rank are ours.
 #![expect(
     clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
     clippy::indexing_slicing,
-    reason = "`Model::check` proved that features and children exist; a rank is at most the number of cuts or categories, and `build` makes an entry for each"
+    reason = "`Model::check` proved that features and children exist; of a key half is taken; a rank is at most the number of cuts or categories, and `build` makes an entry for each"
 )]
 
 mod build;

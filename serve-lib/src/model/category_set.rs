@@ -2,7 +2,11 @@
 
 /// A set of category codes as bits, the lowest code in the lowest bit of the first word.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CategorySet {
+pub struct CategorySet(Box<Bits>);
+
+/// Apart from the split that asks for it: most splits have none, and nodes lie close together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Bits {
     n_categories: u32,
     words: Vec<u64>,
 }
@@ -16,35 +20,35 @@ impl CategorySet {
                 *word |= 1 << (code % 64);
             }
         }
-        Self { n_categories, words }
+        Self::from_words(n_categories, words)
     }
 
     /// The set whose bits are these words; [`Model::check`](super::Model::check) proves that they fit.
     pub fn from_words(n_categories: u32, words: Vec<u64>) -> Self {
-        Self { n_categories, words }
+        Self(Box::new(Bits { n_categories, words }))
     }
 
     /// Codes from here on are no categories: to a split they are missing values.
     pub fn n_categories(&self) -> u32 {
-        self.n_categories
+        self.0.n_categories
     }
 
     /// The bits, 64 codes a word.
     pub fn words(&self) -> &[u64] {
-        &self.words
+        &self.0.words
     }
 
     /// Whether the code is in the set.
     #[inline]
     pub fn contains(&self, code: usize) -> bool {
-        self.words.get(code / 64).is_some_and(|word| word >> (code % 64) & 1 == 1)
+        self.0.words.get(code / 64).is_some_and(|word| word >> (code % 64) & 1 == 1)
     }
 
     /// The words are as many as the categories need, and no bit is set beyond the last category.
     pub(super) fn is_sound(&self) -> bool {
-        let needed = (self.n_categories as usize).div_ceil(64);
-        let used_bits = self.n_categories % 64;
-        self.words.len() == needed
-            && (used_bits == 0 || self.words.last().is_none_or(|last| last >> used_bits == 0))
+        let needed = (self.0.n_categories as usize).div_ceil(64);
+        let used_bits = self.0.n_categories % 64;
+        self.0.words.len() == needed
+            && (used_bits == 0 || self.0.words.last().is_none_or(|last| last >> used_bits == 0))
     }
 }

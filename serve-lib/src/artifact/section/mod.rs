@@ -100,6 +100,9 @@ pub(super) trait Body: Serialize + DeserializeOwned {
     type Content;
     const SECTION: Section;
     const VERSION: u16 = 1;
+    /// [`into_content`](Self::into_content) refuses what would be written otherwise, so that this need not be
+    /// found out by writing it: worth the care where a section is large.
+    const REFUSES_OTHER_FORMS: bool = false;
 
     /// Whether this is the version in which such content is written: the oldest that holds it.
     fn suits(_content: &Self::Content) -> bool {
@@ -122,7 +125,9 @@ pub(super) fn decode<B: Body>(bytes: &[u8]) -> Result<B::Content, ErrorKind> {
         let what = "the section is of another version than its content asks for";
         return Err(ErrorKind::Content { what });
     }
-    if !codec::is_written_as(&B::from_content(&content), bytes) {
+    let is_canonical = || codec::is_written_as(&B::from_content(&content), bytes);
+    debug_assert!(!B::REFUSES_OTHER_FORMS || is_canonical(), "another form was not refused");
+    if !B::REFUSES_OTHER_FORMS && !is_canonical() {
         let what = "the section is not in its canonical form";
         return Err(ErrorKind::Content { what });
     }

@@ -9,6 +9,12 @@ use crate::model::{
     Platt, PriorCorrection, Split, SplitTest, Term, Tree,
 };
 
+const LENGTHS: ErrorKind = ErrorKind::Content {
+    what: "the columns of a forest should have an entry for each of its nodes, splits or leaves",
+};
+const UNUSED: ErrorKind =
+    ErrorKind::Content { what: "a number that the model has no use for should be 0" };
+
 /// One of the two is there.
 #[derive(Serialize, Deserialize)]
 pub(in crate::artifact) struct ModelV1 {
@@ -75,6 +81,7 @@ pub(in crate::artifact) struct CalibrationV1 {
 impl Body for ModelV1 {
     type Content = Model;
     const SECTION: Section = Section::Model;
+    const REFUSES_OTHER_FORMS: bool = true;
 
     fn from_content(model: &Model) -> Self {
         match model {
@@ -140,6 +147,7 @@ impl TryFrom<TermV1> for Term {
                 mean_contribution,
             }),
             (1, _) => Err(ErrorKind::Content { what: "a numeric term should have one weight" }),
+            (2, _) if [mean, scale, imputed].map(f64::to_bits) != [0; 3] => Err(UNUSED),
             (2, _) => Ok(Self::Categorical { weights, missing_weight, mean_contribution }),
             (found, _) => Err(ErrorKind::Code { what: "a term", found: found.into() }),
         }
@@ -208,16 +216,33 @@ impl ForestV1 {
 impl TryFrom<ForestV1> for Forest {
     type Error = ErrorKind;
 
-    /// Takes from each column as nodes ask for it. A column that is too short fails here, one that
-    /// is too long fails as not canonical.
+    /// Takes from each column as nodes ask for it: every entry is some node's, and what a node has no use for
+    /// is 0, so that a forest is written in one way only.
     fn try_from(wire: ForestV1) -> Result<Self, ErrorKind> {
-        let short = || ErrorKind::Content { what: "a column of the forest is too short" };
         let aggregation = match wire.aggregation {
             1 => Aggregation::Additive { start: wire.start },
+            2 if wire.start.to_bits() != 0 => return Err(UNUSED),
             2 => Aggregation::Averaged,
             found => return Err(ErrorKind::Code { what: "an aggregation", found: found.into() }),
         };
-        let mut kinds = wire.is_split.iter().zip(&wire.cover);
+        let n_nodes = wire.is_split.len();
+        let n_splits = wire.is_split.iter().filter(|is_split| **is_split).count();
+        let n_leaves = n_nodes.saturating_sub(n_splits);
+        let columns_of_splits = [
+            wire.split_feature_index.len(),
+            wire.split_value.len(),
+            wire.split_n_categories.len(),
+            wire.split_default_left.len(),
+            wire.split_left.len(),
+            wire.split_right.len(),
+            wire.split_gain.len(),
+        ];
+        if (wire.cover.len(), wire.leaf_value.len()) != (n_nodes, n_leaves)
+            || columns_of_splits.iter().any(|length| *length != n_splits)
+        {
+            return Err(LENGTHS);
+        }
+        let mut nodes = wire.is_split.iter().zip(&wire.cover);
         let mut leaves = wire.leaf_value.iter();
         let mut tests = wire.split_value.iter().zip(&wire.split_n_categories);
         let mut words = wire.split_category_words.as_slice();
@@ -227,34 +252,39 @@ impl TryFrom<ForestV1> for Forest {
             .zip(&wire.split_default_left)
             .zip(wire.split_left.iter().zip(&wire.split_right))
             .zip(&wire.split_gain);
-        let mut node = || -> Result<Node, ErrorKind> {
-            let (&is_split, &cover) = kinds.next().ok_or_else(short)?;
+        let mut next_node = || -> Result<Node, ErrorKind> {
+            let (&is_split, &cover) = nodes.next().ok_or(LENGTHS)?;
             if !is_split {
-                let &value = leaves.next().ok_or_else(short)?;
+                let &value = leaves.next().ok_or(LENGTHS)?;
                 return Ok(Node::Leaf { value, cover });
             }
             let (((&feature_index, &default_left), (&left, &right)), &gain) =
-                splits.next().ok_or_else(short)?;
-            let (&value, &n_categories) = tests.next().ok_or_else(short)?;
-            let test = if n_categories == 0 {
-                SplitTest::AtMost(value)
-            } else {
-                let n_words = n_categories.div_ceil(64) as usize;
-                let (set, rest) = words.split_at_checked(n_words).ok_or_else(short)?;
-                words = rest;
-                SplitTest::OneOf(CategorySet::from_words(n_categories, set.to_vec()))
+                splits.next().ok_or(LENGTHS)?;
+            let test = match tests.next().ok_or(LENGTHS)? {
+                (&value, 0) => SplitTest::AtMost(value),
+                (value, _) if value.to_bits() != 0 => return Err(UNUSED),
+                (_, &n_categories) => {
+                    let n_words = n_categories.div_ceil(64) as usize;
+                    let (set, rest) = words.split_at_checked(n_words).ok_or(LENGTHS)?;
+                    words = rest;
+                    SplitTest::OneOf(CategorySet::from_words(n_categories, set.to_vec()))
+                }
             };
             Ok(Node::Split(Split { feature_index, test, default_left, left, right, cover, gain }))
         };
-        // No room is made ahead: what a length claims must first be there.
-        let mut trees = Vec::new();
-        for &n_nodes in &wire.nodes_per_tree {
-            let mut nodes = Vec::new();
-            for _ in 0..n_nodes {
-                nodes.push(node()?);
+        let mut trees = Vec::with_capacity(wire.nodes_per_tree.len());
+        let mut n_left = n_nodes;
+        for &n_of_tree in &wire.nodes_per_tree {
+            // The room made is that of nodes that are there.
+            n_left = n_left.checked_sub(n_of_tree as usize).ok_or(LENGTHS)?;
+            let mut nodes = Vec::with_capacity(n_of_tree as usize);
+            for _ in 0..n_of_tree {
+                nodes.push(next_node()?);
             }
-            nodes.shrink_to_fit();
             trees.push(Tree { nodes });
+        }
+        if n_left > 0 || !words.is_empty() {
+            return Err(LENGTHS);
         }
         Ok(Self { aggregation, symmetric: wire.symmetric, trees })
     }

@@ -75,7 +75,7 @@ impl Block {
         let n_entries = n_ranks.sum::<Option<usize>>()? * n_groups;
         *bytes_left = bytes_left.checked_sub(n_entries * size_of::<Line<u32>>())?;
         block.tables.reserve_exact(n_entries);
-        for (feature, questions) in by_feature.iter_mut().enumerate() {
+        for (feature, questions) in by_feature.iter().enumerate() {
             if questions.is_empty() {
                 continue;
             }
@@ -87,19 +87,22 @@ impl Block {
         Some(block)
     }
 
-    fn push_ranked(&mut self, feature: usize, questions: &mut [Question<'_>]) {
+    fn push_ranked(&mut self, feature: usize, questions: &[Question<'_>]) {
         let first_entry = self.tables.len();
         self.push_missing(questions);
-        // What is next above 0 is next above −0 too, so that equal cuts have equal bits.
-        questions.sort_unstable_by(|a, b| a.cut.total_cmp(&b.cut));
+        let mut ascending: Vec<u64> = (0..).zip(questions).map(|(at, q)| q.rank_key(at)).collect();
+        ascending.sort_unstable();
         let mut words = vec![Line([u32::MAX; 16]); self.n_groups];
         self.tables.extend_from_slice(&words);
         let mut cuts = vec![f32::NEG_INFINITY];
-        for alike in questions.chunk_by(|a, b| a.cut.to_bits() == b.cut.to_bits()) {
-            cuts.push(alike[0].cut);
+        for alike in ascending.chunk_by(|a, b| a >> 32 == b >> 32) {
+            let alike = alike.iter().map(|key| &questions[*key as u32 as usize]);
+            let mut cut = f32::NAN;
             for question in alike {
+                cut = question.cut;
                 question.strike(&mut words);
             }
+            cuts.push(cut);
             self.tables.extend_from_slice(&words);
         }
         let first_pivots = self.cuts.len();
@@ -144,6 +147,15 @@ impl Block {
 }
 
 impl Question<'_> {
+    /// In the order of the cuts, below them the place among the questions: such numbers are sorted in a
+    /// fraction of the time that questions take. What is next above 0 is next above −0 too, so that equal cuts
+    /// have equal bits.
+    fn rank_key(&self, place: u32) -> u64 {
+        let bits = self.cut.to_bits();
+        let ordered = if self.cut.is_sign_negative() { !bits } else { bits | 1 << 31 };
+        u64::from(ordered) << 32 | u64::from(place)
+    }
+
     fn strike(&self, words: &mut [Line<u32>]) {
         words[self.place / 16].0[self.place % 16] &= self.kept;
     }
