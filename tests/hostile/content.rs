@@ -92,7 +92,11 @@ fn what_the_content_does_not_use_must_be_zero() {
         assert_eq!(body[unused], 0, "section {kind}: byte {unused} should be an unused one");
         body[unused] = 1;
         let refusal = refused(&assembly.bytes());
-        let expected = "the section is not in its canonical form";
+        // A forest says so while it is read, others when they turn out to be written otherwise.
+        let expected = match kind {
+            3 => "a number that the model has no use for should be 0",
+            _ => "the section is not in its canonical form",
+        };
         assert_eq!(refusal.kind().to_string(), expected, "section {kind}, byte {unused}");
     }
 }
