@@ -133,7 +133,7 @@ impl StateStore {
     fn ask_then_observe(&self, windows: &Windows, event: &Event, values: &mut [f32]) -> Observed {
         self.live_from.fetch_min(event.time(), Ordering::Relaxed);
         let mut locked = self.lock(event);
-        locked.bring_near(event);
+        locked.bring_near(windows, event);
         let mut observed = Observed::Outside;
         for key in 0..windows.n_keys() {
             let state =
@@ -313,13 +313,13 @@ struct Locked<'s> {
 impl Locked<'_> {
     /// Reads a little of all that will be asked for. An entity that was idle lies in memory far away: so
     /// the processor waits for all places at once rather than for one after the other.
-    fn bring_near(&self, event: &Event) {
+    fn bring_near(&self, windows: &Windows, event: &Event) {
         let mut states = [None; MAX_KEYS];
         for (key, state) in states.iter_mut().enumerate() {
             *state = event.entity(key).and_then(|entity| self.states(entity)?.get(&entity));
         }
         for state in states.into_iter().flatten() {
-            std::hint::black_box(state.touch());
+            std::hint::black_box(state.touch(windows));
         }
     }
 

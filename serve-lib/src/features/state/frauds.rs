@@ -38,6 +38,12 @@ impl FraudLog {
         Self { entries, base: 0, latest_known }
     }
 
+    /// A word of the newest.
+    #[cfg(feature = "store")]
+    pub(super) fn touch(&self) -> u64 {
+        self.entries.last().map_or(0, |fraud| fraud.total)
+    }
+
     /// Frauds at times `from..to` that are known before `known`; without `from` all before `to`.
     pub(super) fn count(&self, from: Option<i64>, to: i64, known: i64) -> u64 {
         let until = self.entries.partition_point(|fraud| fraud.time < to);

@@ -8,6 +8,8 @@
 
 mod search;
 
+#[cfg(feature = "store")]
+use super::NEAR_LINES;
 use super::Observed;
 use super::amounts::AmountSums;
 use crate::features::window::{Event, StreamPlan};
@@ -117,13 +119,17 @@ impl EventLog {
         Observed::New
     }
 
-    /// Words of the newest row and of those at which edges were found last.
+    /// Words of the newest row and of those at which edges were found last; where extremes are looked for row
+    /// by row, a word of each line of memory that holds the newest rows.
     #[cfg(feature = "store")]
-    pub(super) fn touch(&self) -> u64 {
-        let row_words = self.words.len().checked_div(self.n_rows).unwrap_or(0);
-        let word = |row: usize| self.words.get(row.wrapping_mul(row_words)).copied();
-        let at_edges = self.hints.iter().filter_map(|hint| word(*hint as usize));
-        at_edges.fold(self.words.last().copied().unwrap_or(0), u64::wrapping_add)
+    pub(super) fn touch(&self, plan: &StreamPlan) -> u64 {
+        const LINE_WORDS: usize = 8;
+        let word = |row: u32| self.words.get((row as usize).wrapping_mul(plan.row_words)).copied();
+        let at_edges = self.hints.iter().zip(&plan.edges).filter_map(|(hint, _)| word(*hint));
+        let n_lines =
+            if plan.amounts.iter().any(|amount| amount.extremes) { NEAR_LINES } else { 1 };
+        let newest = self.words.iter().rev().step_by(LINE_WORDS).take(n_lines);
+        at_edges.chain(newest.copied()).fold(0, u64::wrapping_add)
     }
 
     /// Forgets everything but its room.

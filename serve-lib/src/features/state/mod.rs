@@ -27,6 +27,10 @@ use occurrences::{FirstSeen, Occurrences};
 pub use codec::StateError;
 pub use replay::{Label, Replay};
 
+/// Lines of memory of one list that are brought near at once: more would not be on their way together.
+#[cfg(feature = "store")]
+const NEAR_LINES: usize = 24;
+
 /// The past of one entity, as far as the features of one key need it.
 ///
 /// Memory is bounded by the program: at most `max_events` rows for each filter, of 24 bytes and
@@ -155,8 +159,10 @@ impl EntityState {
     /// Reads a word of each place in memory that a question is likely to read, and makes a number of them
     /// that means nothing.
     #[cfg(feature = "store")]
-    pub(crate) fn touch(&self) -> u64 {
-        self.streams().map(Stream::touch).fold(0, u64::wrapping_add)
+    pub(crate) fn touch(&self, windows: &Windows) -> u64 {
+        let plans = windows.keys().get(self.key).map_or(&[][..], |key| &key.streams);
+        let touched = plans.iter().zip(self.streams()).map(|(plan, stream)| stream.touch(plan));
+        touched.fold(0, u64::wrapping_add)
     }
 
     /// Forgets everything but its room: an entity of the same key of which nothing is known yet.
@@ -206,9 +212,10 @@ impl Stream {
     }
 
     #[cfg(feature = "store")]
-    fn touch(&self) -> u64 {
+    fn touch(&self, plan: &StreamPlan) -> u64 {
         let distinct = self.distinct.iter().map(|distinct| distinct.windowed.touch());
-        distinct.fold(self.events.touch(), u64::wrapping_add)
+        let frauds = self.frauds.as_ref().map_or(0, |frauds| frauds.touch());
+        distinct.fold(self.events.touch(plan).wrapping_add(frauds), u64::wrapping_add)
     }
 
     fn clear(&mut self) {

@@ -27,10 +27,11 @@ impl Occurrences {
         self.entries.get(self.head..).unwrap_or_default()
     }
 
-    /// A word of the newest.
+    /// Words of the newest, one a line of memory.
     #[cfg(feature = "store")]
     pub(super) fn touch(&self) -> u64 {
-        self.entries.last().map_or(0, |entry| entry.value)
+        let latest_first = self.kept().iter().rev().step_by(2).take(super::NEAR_LINES);
+        latest_first.fold(0, |sum, entry| sum.wrapping_add(entry.value))
     }
 
     /// Those of a state read from bytes.
