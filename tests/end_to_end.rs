@@ -1,11 +1,13 @@
 //! The weekly job from a file of transactions to a promoted artifact, held against independent truth:
 //! byte comparison, counts and measures computed naively from the CSV files.
 
+mod drift;
 mod encoders;
 mod explain;
 mod gate;
 mod label;
 mod naive;
+mod parity;
 mod part;
 mod policies;
 mod published;

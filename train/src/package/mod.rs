@@ -5,7 +5,9 @@
 mod golden;
 mod reference;
 
-use shroff_serve::artifact::{self, Bands, Contents, Provenance, ReasonCode};
+pub(crate) use reference::bin;
+
+use shroff_serve::artifact::{self, Bands, Contents, Provenance, ReasonCode, Reference};
 use shroff_serve::features::Program;
 use shroff_serve::model::{Calibration, Calibrator};
 use shroff_serve::{Schema, Score, Scorer};
@@ -15,6 +17,7 @@ use crate::config::CalibrationMethod;
 use crate::error::Error;
 use crate::events::Events;
 use crate::learner::Fitted;
+use crate::matrix::Matrix;
 use crate::metric::{Ranking, Scored};
 use crate::scoring;
 use crate::threshold::threshold_at_fpr;
@@ -87,8 +90,7 @@ pub fn package(parts: Parts<'_>) -> Result<Packaged, Error> {
             window.calibrator(&contents.calibration, method, &mut notes)?;
         contents.bands = window.bands()?;
         let matrix = scoring::encode(&contents.schema, &contents.program, events, calibrate_rows)?;
-        contents.reference =
-            Some(reference::reference(&matrix, &window.margins, window.weights.as_deref()));
+        contents.reference = Some(window.reference(&matrix, contents.bands.as_ref()));
         draft = reopen_draft(&contents)?;
         calibrate_scores = scoring::score(&draft, events, calibrate_rows)?;
     }
@@ -154,6 +156,10 @@ impl Window {
             margins: scores.iter().map(|score| score.margin).collect(),
             weights: events.weights_at(rows),
         }
+    }
+
+    fn reference(&self, matrix: &Matrix, bands: Option<&Bands>) -> Reference {
+        reference::reference(matrix, &self.margins, self.weights.as_deref(), bands)
     }
 
     fn calibrator(
