@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use crate::project::{CONFIG, Finished, Project, assert_says, blob, edited};
 
-const VERBS: [&str; 13] = [
+const VERBS: [&str; 15] = [
     "init", "simulate", "features", "snapshot", "retrain", "train", "evaluate", "predict",
-    "explain", "inspect", "verify", "bench", "registry",
+    "explain", "inspect", "verify", "drift", "parity", "bench", "registry",
 ];
 
 #[test]
@@ -24,7 +24,7 @@ fn help_and_version_are_results() {
     }
     let help = project.run("--help").stdout;
     assert_says(&help, &VERBS);
-    assert_says(&help, &["Exit codes", "5 published, but not promoted"]);
+    assert_says(&help, &["Exit codes", "5 the answer is no"]);
     let version = project.run("--version").stdout;
     assert_eq!(version, format!("shroff {}\n", env!("CARGO_PKG_VERSION")));
 }

@@ -3,11 +3,13 @@
 
 mod backtest;
 mod bands;
+mod drift;
 mod encoders;
 mod explain;
 mod gate;
 mod label;
 mod naive;
+mod parity;
 mod part;
 mod policies;
 mod published;

@@ -111,14 +111,19 @@ fn a_run_killed_after_any_of_its_files_is_finished_by_the_next() {
         "aliases/champion",
         "events/00000002.json",
         "events/00000001.json",
+        "reports/00000001/report.html",
         "reports/00000001/metrics.json",
     ]
     .map(|name| format!("{models}/{name}"))
     .to_vec();
-    let challenger_files: Vec<String> =
-        ["aliases/challenger", "events/00000003.json", "reports/00000002/metrics.json"]
-            .map(|name| format!("{models}/{name}"))
-            .to_vec();
+    let challenger_files: Vec<String> = [
+        "aliases/challenger",
+        "events/00000003.json",
+        "reports/00000002/report.html",
+        "reports/00000002/metrics.json",
+    ]
+    .map(|name| format!("{models}/{name}"))
+    .to_vec();
     // Of the first run alone the record is there, then more and more of its later files.
     for (files, arguments, code) in
         [(&champion_files, "", 0), (&challenger_files, "--as-of 2018-05-30", 5)]

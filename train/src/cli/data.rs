@@ -41,6 +41,16 @@ impl Data {
     /// All rows with their velocity features, in the order of the source, whether they have labels or
     /// not; `note` hears what is missing.
     pub(super) fn past(&self, scorer: &Scorer, note: impl Fn(&str)) -> Result<Events, Error> {
+        self.rows(scorer, (None, None), note)
+    }
+
+    /// As [`past`](Self::past), the rows from a time on and before another.
+    pub(super) fn rows(
+        &self,
+        scorer: &Scorer,
+        (from, to): (Option<i64>, Option<i64>),
+        note: impl Fn(&str),
+    ) -> Result<Events, Error> {
         let roles = &self.config.columns;
         let reads_labels = scorer.windows().is_some_and(|windows| {
             let features = &windows.program().features;
@@ -54,6 +64,9 @@ impl Data {
             columns.label.clear();
             (columns.label_time, columns.decision) = (None, None);
         }
+        if scorer.windows().is_none() && from.or(to).is_none() {
+            columns.time = None;
+        }
         loop {
             let inputs = scorer.schema().inputs.iter();
             let request = EventsRequest {
@@ -63,8 +76,8 @@ impl Data {
                 inputs: inputs.map(|input| (input.name.to_string(), input.input_type)).collect(),
                 further: Vec::new(),
                 windows: scorer.windows(),
-                from: None,
-                to: None,
+                from,
+                to,
             };
             let error = match Events::read(&request) {
                 Err(Error::Source(error)) => error,

@@ -1,5 +1,7 @@
 //! `shroff evaluate`
 
+use std::path::PathBuf;
+
 use anyhow::Context;
 use serde_json::{Value, json};
 use shroff_serve::Scorer;
@@ -13,6 +15,7 @@ use crate::config::Config;
 use crate::events::{Events, EventsRequest};
 use crate::part::{self, Part, Parts};
 use crate::pipeline::{self, Reporter};
+use crate::report::Evidence;
 use crate::split::labelled;
 use crate::{report, scoring};
 
@@ -32,6 +35,9 @@ pub(super) struct Args {
     /// Only rows of this window of the model's own training: train, stop, calibrate or test
     #[arg(long)]
     window: Option<String>,
+    /// Also write a page to look at: one HTML file that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -40,7 +46,14 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
     let scorer = args.model.open()?;
     let progress = Terminal::new();
-    let report = evaluate(args, &scorer, &progress).context("evaluate")?;
+    let mut report = evaluate(args, &scorer, &progress).context("evaluate")?;
+    if let Some(path) = &args.report {
+        let page = report::page(&report, None);
+        shroff_datasets::write_bytes(page.as_bytes(), path)
+            .map_err(Error::Output)
+            .context("evaluate")?;
+        report.as_object_mut().and_then(|report| report.remove("evidence"));
+    }
     drop(progress);
     if args.json {
         super::print_json(&report)?;
@@ -145,6 +158,10 @@ fn evaluate(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Value, 
     let names = scorer.schema().features.iter().map(|feature| feature.name.to_string());
     report["inputs"] = names.zip(odd).map(|(name, counts)| (name, json!(counts))).collect();
     report["bands"] = json!(measured.bands);
+    if args.report.is_some() {
+        progress.step("looking at the rows");
+        report["evidence"] = json!(Evidence::of(scorer, &events, &rows, &scores, config)?);
+    }
     Ok(report)
 }
 

@@ -3,11 +3,13 @@
 mod backtest;
 mod bench;
 mod data;
+mod drift;
 mod evaluate;
 mod explain;
 mod features;
 mod init;
 mod inspect;
+mod parity;
 mod predict;
 mod progress;
 mod registry;
@@ -25,7 +27,7 @@ use clap::{Parser, Subcommand};
 /// to standard error.
 ///
 /// Exit codes: 0 done, or done before; 2 usage or configuration; 3 data; 4 artifact;
-/// 5 published, but not promoted; 1 anything else.
+/// 5 the answer is no: published, but not promoted; drift; other scores; 1 anything else.
 #[derive(Debug, Parser)]
 #[command(name = "shroff", version)]
 struct Cli {
@@ -59,6 +61,10 @@ enum Verb {
     Inspect(inspect::Args),
     /// Prove an artifact whole: hashes, structure, golden records
     Verify(inspect::Args),
+    /// Compare data with what the model saw in its calibrate window: features, score, alert rates
+    Drift(drift::Args),
+    /// Score logged requests again: are they the same to the bit?
+    Parity(parity::Args),
     /// Time a model on this machine: a call, a batch, loading, memory
     Bench(bench::Args),
     /// Look at a registry, promote or roll back
@@ -70,7 +76,8 @@ enum Verb {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
     Done,
-    NotPromoted,
+    /// The question was answered, with no: not promoted, drifted, not the same scores.
+    No,
 }
 
 /// Runs the command line of this process.
@@ -96,12 +103,14 @@ pub fn main() -> ExitCode {
         Verb::Explain(args) => explain::run(&args),
         Verb::Inspect(args) => inspect::inspect(&args),
         Verb::Verify(args) => inspect::verify(&args),
+        Verb::Drift(args) => drift::run(&args),
+        Verb::Parity(args) => parity::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Registry(verb) => registry::run(&verb),
     };
     match ending {
         Ok(Ending::Done) => ExitCode::SUCCESS,
-        Ok(Ending::NotPromoted) => ExitCode::from(5),
+        Ok(Ending::No) => ExitCode::from(5),
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(exit_code(&error))

@@ -74,7 +74,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
             super::print(&lesson(&outcome, compared))?;
         }
     }
-    Ok(if outcome.passed() { Ending::Done } else { Ending::NotPromoted })
+    Ok(if outcome.passed() { Ending::Done } else { Ending::No })
 }
 
 /// What the learner of the published model makes of the same rows without their past: its measures on

@@ -7,6 +7,7 @@ mod golden;
 mod reference;
 
 pub(crate) use bands::payments;
+pub(crate) use reference::bin;
 
 use shroff_serve::artifact::{self, Contents, Provenance, ReasonCode};
 use shroff_serve::features::Program;
@@ -85,8 +86,9 @@ pub fn package(parts: Parts<'_>) -> Result<Packaged, Error> {
         judged.probabilities = judged.margins.iter().map(probability).collect();
         contents.bands = bands::choose(config, &judged, &mut notes)?;
         let matrix = scoring::encode(&contents.schema, &contents.program, events, calibrate_rows)?;
-        contents.reference =
-            Some(reference::reference(&matrix, &judged.margins, judged.weights.as_deref()));
+        let weights = judged.weights.as_deref();
+        let bands = contents.bands.as_ref();
+        contents.reference = Some(reference::reference(&matrix, &judged.margins, weights, bands));
         draft = reopen_draft(&contents)?;
         calibrate_scores = scoring::score(&draft, events, calibrate_rows)?;
     }

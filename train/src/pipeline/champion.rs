@@ -14,6 +14,7 @@ use crate::events::{Events, EventsRequest};
 use crate::metric::Measures;
 use crate::part::ALL_INPUTS;
 use crate::registry::{Decision, Registry, Verdict};
+use crate::report::{Point, operating_points};
 use crate::scoring;
 
 /// What the gate found.
@@ -24,6 +25,8 @@ pub(super) struct Judgement {
     pub(super) champion: Option<u64>,
     /// Its measures on the candidate's test rows, where it could be compared.
     pub(super) measures: Option<Measures>,
+    /// Its operating points on them.
+    pub(super) champion_points: Vec<Point>,
 }
 
 /// Compares the candidate with the champion.
@@ -38,13 +41,19 @@ pub(super) fn judge(
     let Some(holder) = standing.champion else {
         let reason = "first version: there is no champion to compare with".to_owned();
         let verdict = Verdict { decision: Decision::Promote, reason };
-        return Ok(Judgement { verdict, champion: None, measures: None });
+        return Ok(Judgement {
+            verdict,
+            champion: None,
+            measures: None,
+            champion_points: Vec::new(),
+        });
     };
     let version = holder.version;
     let keep = |reason: String| Judgement {
         verdict: Verdict { decision: Decision::Keep, reason },
         champion: Some(version),
         measures: None,
+        champion_points: Vec::new(),
     };
     let record = registry.record(name, version)?;
     if let (Some(as_of), Some(ours)) = (&record.run.as_of, plan.as_of)
@@ -66,7 +75,7 @@ pub(super) fn judge(
     if let Some(overlap) = overlap(&scorer, plan, prepared) {
         return Ok(cannot(overlap));
     }
-    let (ours, theirs) = match compare(&scorer, plan, prepared, trained) {
+    let (ours, theirs, champion_points) = match compare(&scorer, plan, prepared, trained) {
         Ok(measures) => measures,
         Err(error) => return Ok(cannot(chain(&error))),
     };
@@ -84,7 +93,7 @@ pub(super) fn judge(
         theirs.n_rows
     );
     let verdict = Verdict { decision, reason };
-    Ok(Judgement { verdict, champion: Some(version), measures: Some(theirs) })
+    Ok(Judgement { verdict, champion: Some(version), measures: Some(theirs), champion_points })
 }
 
 /// Why the champion may have seen the answers: its windows of fitting reach into our test window, or
@@ -142,17 +151,18 @@ fn other_split(champion: &str, ours: &Config) -> Option<String> {
     })
 }
 
-/// The measures of the candidate and of the champion, on the rows that neither rejects.
+/// The measures of the candidate and of the champion, with its operating points, on the rows that
+/// neither rejects.
 fn compare(
     scorer: &Scorer,
     plan: &Plan<'_>,
     prepared: &Prepared,
     trained: &Trained,
-) -> Result<(Measures, Measures), Error> {
+) -> Result<(Measures, Measures, Vec<Point>), Error> {
     let own = &prepared.events;
     let ours = trained.competitors[trained.candidate].packaged.scorer.windows();
     if ours == scorer.windows() && own.bind(&scorer.schema().inputs).is_ok() {
-        return score(plan.config, scorer, own, prepared, trained);
+        return score(scorer, own, plan, prepared, trained);
     }
     // The champion reads what the candidate does not: the same rows are read again.
     let inputs = scorer.schema().inputs.iter();
@@ -171,27 +181,29 @@ fn compare(
     if events.times != own.times || events.labels != own.labels {
         return Err(Error::data("the source changed while the job was running"));
     }
-    score(plan.config, scorer, &events, prepared, trained)
+    score(scorer, &events, plan, prepared, trained)
 }
 
 fn score(
-    config: &Config,
     scorer: &Scorer,
     events: &Events,
+    plan: &Plan<'_>,
     prepared: &Prepared,
     trained: &Trained,
-) -> Result<(Measures, Measures), Error> {
+) -> Result<(Measures, Measures, Vec<Point>), Error> {
     let program = &scorer.contents().program;
     let rows = scoring::accepted(scorer.schema(), program, events, &trained.judged)?;
     if rows.is_empty() {
         return Err(Error::data("its policies reject every row of the test window"));
     }
-    let of = |scorer: &Scorer, events: &Events| {
-        let scores = scoring::score(scorer, events, &rows)?;
-        Ok::<_, Error>(measures(config, scorer, events, &rows, &scores)?.measures)
-    };
-    let candidate = &trained.competitors[trained.candidate];
-    Ok((of(&candidate.packaged.scorer, &prepared.events)?, of(scorer, events)?))
+    let config = plan.config;
+    let candidate = &trained.competitors[trained.candidate].packaged.scorer;
+    let ours = scoring::score(candidate, &prepared.events, &rows)?;
+    let theirs = scoring::score(scorer, events, &rows)?;
+    let points = operating_points(scorer, events, &rows, &theirs, config)?;
+    let ours = measures(config, candidate, &prepared.events, &rows, &ours)?.measures;
+    let theirs = measures(config, scorer, events, &rows, &theirs)?.measures;
+    Ok((ours, theirs, points))
 }
 
 /// An error and its causes in one line.

@@ -17,6 +17,8 @@ use crate::package::Packaged;
 use crate::registry::{
     AsOf, Decision, Registry, Run, SnapshotFile, Standing, Verdict, VersionRecord,
 };
+use crate::report::Evidence;
+use crate::scoring;
 
 /// What a run may be told besides its configuration.
 #[derive(Debug, Clone)]
@@ -94,6 +96,8 @@ pub fn retrain(
     let judgement = judge(&registry, &plan, &prepared, &trained)?;
 
     let mut report = report(&plan, &prepared, &trained)?;
+    reporter.step("looking at the test window");
+    report["evidence"] = json!(evidence(&plan, &prepared, &trained, &judgement)?);
     let warnings = warnings(&plan, &prepared, &data, &trained, reporter);
     report["warnings"] = json!(warnings);
     report["data"] = json!(data);
@@ -137,6 +141,20 @@ fn judge(
             return Ok(judgement);
         }
     }
+}
+
+/// What the page shows of the candidate, and of the champion's curves beside it.
+fn evidence(
+    plan: &Plan<'_>,
+    prepared: &Prepared,
+    trained: &Trained,
+    judgement: &Judgement,
+) -> Result<Evidence, Error> {
+    let scorer = &trained.competitors[trained.candidate].packaged.scorer;
+    let (events, rows) = (&prepared.events, &trained.judged);
+    let scores = scoring::score(scorer, events, rows)?;
+    let evidence = Evidence::of(scorer, events, rows, &scores, plan.config)?;
+    Ok(Evidence { champion_points: judgement.champion_points.clone(), ..evidence })
 }
 
 /// Fits one learner and packages it, without a registry and without a gate.
@@ -195,6 +213,8 @@ impl Outcome {
     pub fn to_json(&self) -> Value {
         let run = &self.record.run;
         let mut json = run.report.clone();
+        // Long, and for pages: it lies in metrics.json.
+        json.as_object_mut().and_then(|json| json.remove("evidence"));
         json["version"] = json!(self.record.version);
         json["artifact"] = json!(run.artifact.to_string());
         json["run_key"] = json!(run.run_key.to_string());

@@ -6,7 +6,8 @@
 //! blobs/b3/<2 hex>/<id>.shroff.damaged             what a damaged artifact was, for a person
 //! search/<64 hex>.jsonl                            what the search of a run tried, by its run key
 //! models/<name>/versions/00000042.json             one record a version, never changed
-//! models/<name>/reports/00000042/metrics.json      what the run printed
+//! models/<name>/reports/00000042/metrics.json      what the run found
+//! models/<name>/reports/00000042/report.html       the same as a page for people
 //! models/<name>/events/00000137.json               publish, promote, keep, rollback: the audit trail
 //! models/<name>/aliases/{champion,challenger}      artifact id and event number
 //! models/<name>/snapshots/<64 hex>/<as_of>.state   what entities did before, for windows of this hash; microseconds

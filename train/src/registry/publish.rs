@@ -5,10 +5,11 @@ use shroff_serve::registry::{AliasTarget, RegistryError as ReadError};
 
 use super::Registry;
 use super::error::Error;
-use super::record::{Alias, Event, EventKind, Run, VersionRecord};
+use super::record::{Alias, Decision, Event, EventKind, Run, VersionRecord};
 use super::standing::Standing;
 use super::store::{Put, to_json};
 use super::verdict::{decide_event, publish_event};
+use crate::report::{self, PageVerdict};
 
 impl Registry {
     /// Publishes what a run made, as the next version, and promotes it if its verdict says so and
@@ -190,9 +191,20 @@ impl Registry {
         let path = self.report_path(name, record.version)?;
         let bytes = to_json(&path, &record.run.report)?;
         match self.store.put_new(&path, &bytes, |_| Ok(()))? {
-            Put::Done => Ok(()),
-            Put::Taken => Err(Error::Conflict { path }),
+            Put::Done => {}
+            Put::Taken => return Err(Error::Conflict { path }),
         }
+        // Made of the record alone, so that whoever finishes a run makes the same one; a page that is
+        // there, of another release perhaps, stays.
+        let verdict = &record.run.verdict;
+        let verdict = PageVerdict {
+            version: record.version,
+            promote: verdict.decision == Decision::Promote,
+            reason: &verdict.reason,
+        };
+        let page = report::page(&record.run.report, Some(verdict));
+        self.store.put_new(&path.with_file_name("report.html"), page.as_bytes(), |_| Ok(()))?;
+        Ok(())
     }
 
     /// Adds the event that `next` makes, given its number and all events before it, so that it

@@ -68,6 +68,7 @@ fn a_publish_killed_anywhere_shows_old_or_new_and_is_finished_by_the_next() {
         blob.strip_prefix(folder.path()).unwrap().to_str().unwrap(),
         "models/card-fraud/versions/00000002.json",
         "models/card-fraud/reports/00000002/metrics.json",
+        "models/card-fraud/reports/00000002/report.html",
         "models/card-fraud/events/00000003.json",
         "models/card-fraud/events/00000004.json",
         "models/card-fraud/aliases/champion",

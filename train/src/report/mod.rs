@@ -1,12 +1,23 @@
-//! Results for people: tables in plain text.
+//! Results for people: tables in plain text, and the page.
 #![doc = include_str!("../../METRICS.md")]
 
 mod backtest;
+mod drift;
+mod evidence;
 mod importance;
+mod page;
+mod parity;
 mod table;
 mod text;
 
 pub use backtest::backtest;
+pub use drift::drift;
+pub use evidence::{
+    Evidence, Importance as FeatureImportance, Period, Point, ProbabilityBin, ScoreBins, Slice,
+    operating_points,
+};
 pub use importance::{Importance, importance};
+pub use page::{PageVerdict, page};
+pub use parity::parity;
 pub use table::Table;
 pub use text::{evaluation, retraining};

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Table;
 
 /// Measures as tables show them: JSON key, heading, digits.
-const MEASURES: [(&str, &str, usize); 8] = [
+pub(super) const MEASURES: [(&str, &str, usize); 8] = [
     ("average_precision", "avg precision", 4),
     ("roc_auc", "ROC AUC", 4),
     ("log_loss", "log loss", 5),
