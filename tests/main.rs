@@ -10,6 +10,7 @@ mod compat;
 mod contributions;
 mod end_to_end;
 mod hostile;
+mod hot_reload;
 mod init;
 mod init_more;
 mod joins;
