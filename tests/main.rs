@@ -16,4 +16,5 @@ mod init_more;
 mod joins;
 mod licences;
 mod project;
+mod signed;
 mod tidy;

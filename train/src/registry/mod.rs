@@ -4,6 +4,7 @@
 //! tmp/                                             files on their way into place, and locks
 //! blobs/b3/<2 hex>/<id>.shroff                     artifacts, immutable, named by content
 //! blobs/b3/<2 hex>/<id>.shroff.damaged             what a damaged artifact was, for a person
+//! blobs/b3/<2 hex>/<id>.<event>.minisig            signatures, for backends that ask for them
 //! models/<name>/versions/00000042.json             one record a version, never changed
 //! models/<name>/reports/00000042/metrics.json      what the run printed
 //! models/<name>/events/00000137.json               publish, promote, keep, rollback: the audit trail
@@ -36,6 +37,7 @@ mod artifact;
 mod error;
 mod publish;
 mod record;
+mod sign;
 mod snapshot;
 mod standing;
 mod store;
@@ -57,6 +59,7 @@ use shroff_serve::Scorer;
 use shroff_serve::artifact::ArtifactId;
 use shroff_serve::registry::Registry as Reader;
 
+use crate::signing::SigningKey;
 use store::Store;
 
 /// Why an artifact was refused.
@@ -71,6 +74,7 @@ pub struct Registry {
     reader: Reader,
     store: Store,
     check: Arc<Check>,
+    signer: Option<Arc<SigningKey>>,
 }
 
 /// A version and the aliases it holds.
@@ -107,7 +111,7 @@ impl Registry {
     pub fn open_or_create(root: impl AsRef<Path>) -> Result<Self, Error> {
         let root = store::absolute(root.as_ref())?;
         let store = Store::create(&root)?;
-        Ok(Self { reader: Reader::open(root)?, store, check: Arc::new(open_scorer) })
+        Ok(Self { reader: Reader::open(root)?, store, check: Arc::new(open_scorer), signer: None })
     }
 
     /// The registry in the folder `root`, which must be there; it may be read-only until
@@ -118,7 +122,7 @@ impl Registry {
     pub fn open(root: impl AsRef<Path>) -> Result<Self, Error> {
         let root = store::absolute(root.as_ref())?;
         let store = Store::new(&root);
-        Ok(Self { reader: Reader::open(root)?, store, check: Arc::new(open_scorer) })
+        Ok(Self { reader: Reader::open(root)?, store, check: Arc::new(open_scorer), signer: None })
     }
 
     /// Proves artifacts by `check`, which says which artifact some bytes are, rather than by opening
