@@ -47,6 +47,11 @@ pub(crate) fn draft(contents: &Contents) -> Vec<u8> {
 
 /// A logistic regression with weights for categories and for missing values.
 pub(crate) fn linear() -> Contents {
+    linear_with_bias(-2.5)
+}
+
+/// The same with another bias, by which every margin moves.
+pub(crate) fn linear_with_bias(bias: f64) -> Contents {
     let schema = Schema {
         inputs: vec![
             input("amount", InputType::Number, false),
@@ -89,7 +94,7 @@ pub(crate) fn linear() -> Contents {
         prior: PriorCorrection::LogOdds { shift: -3.1 },
         calibrator: Calibrator::Platt(Platt { slope: 0.9, intercept: -0.05 }),
     };
-    let model = Model::Linear(Linear { bias: -2.5, terms });
+    let model = Model::Linear(Linear { bias, terms });
     let contents = contents(schema, program, model, calibration, "logistic");
     with_golden(contents, &[&AMOUNTS, &COUNTRIES, &BALANCES])
 }

@@ -54,43 +54,58 @@
 //!
 //! # One scorer for all threads, replaced while they run
 //!
-//! A [`Scorer`] is immutable and `Send + Sync`. Keep what belongs to one model together in an [`Arc`],
-//! and replace that when a new model is promoted: requests under way end with the model they began
-//! with.
+//! A [`Scorer`] is immutable and `Send + Sync`. Keep what belongs to one model together in a struct of your own (the
+//! binding, the counters, the states of entities), and replace that as a whole: requests under way end with the model
+//! they began with. With the crate feature `follow` a `follow::Follower` does it: a background thread follows an alias such as `champion`
+//! of a registry folder, proves what it names, and swaps it in; a request takes the current model without a lock.
+//!
+//! ```text
+//! let follower = Follow::new("registry", "card-fraud", "champion")
+//!     .cache("/var/cache/backend")        // a restart survives an outage of the registry
+//!     .trust(keys)                        // feature `signed`: only what is signed
+//!     .states(2_000_000)                  // feature `store`: for velocity features
+//!     .start(|opened: Opened| Ok(Model { bound: opened.scorer.bind_shared(&sample)?, store: opened.store }))?;
+//!
+//! let model = follower.current();         // for each request
+//! let score = model.bound.score(&payment)?;
+//! ```
+//!
+//! The head of the module `follow` is the manual of it, with an example that runs. By hand, without a registry:
 //!
 //! ```
 //! use std::sync::{Arc, RwLock};
-//! use shroff_serve::{Bound, Counters, Scorer};
+//! use shroff_serve::{Bound, Scorer};
 //!
 //! #[derive(serde::Serialize, Default)]
 //! struct Payment { amount: f64, country: String, balance: Option<i64> }
 //!
-//! struct Current { bound: Bound<'static, Payment>, counters: Counters }
-//!
-//! fn open(path: &str) -> Result<Arc<Current>, Box<dyn std::error::Error>> {
-//!     let scorer = Arc::new(Scorer::open(path)?);
-//!     // A model that wants an input this backend does not have is refused here, not at night.
-//!     let bound = scorer.bind_shared(&Payment { balance: Some(0), ..Payment::default() })?;
-//!     let counters = Counters::new(&scorer);
-//!     Ok(Arc::new(Current { bound, counters }))
+//! fn open(path: &str) -> Result<Arc<Bound<'static, Payment>>, Box<dyn std::error::Error>> {
+//!     let sample = Payment { balance: Some(0), ..Payment::default() };
+//!     Ok(Arc::new(Arc::new(Scorer::open(path)?).bind_shared(&sample)?))
 //! }
 //!
 //! # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/v1/linear.shroff");
 //! let current = RwLock::new(open(path)?);
 //! // A request takes the model that is current now; the lock is held for that only.
 //! let model = Arc::clone(&current.read().unwrap());
-//! let payment = Payment { amount: 191.75, country: "FR".to_owned(), balance: Some(250) };
-//! let score = model.counters.score_bound(&model.bound, &payment)?;
-//! assert!((score.margin + 1.25).abs() < 1e-12);
-//! // Elsewhere, when the alias moved: open first, then replace. What fails leaves the old one.
+//! // Elsewhere, when there is a new one: open first, then replace. What fails leaves the old one.
 //! let next = open(path)?;
 //! *current.write().unwrap() = next;
-//! assert_eq!(model.counters.snapshot().scored(), 1);
+//! let payment = Payment { amount: 191.75, country: "FR".to_owned(), balance: Some(250) };
+//! assert!((model.score(&payment)?.margin + 1.25).abs() < 1e-12);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! With the feature `registry`, `registry::Registry::load` opens what an alias such as `champion`
-//! names now, and `alias` tells whether it moved.
+//! A challenger is tried in the shadow of the champion first, with the crate feature `shadow`: scored on a sample of the
+//! live payments, on a thread of its own, and compared.
+//!
+//! | crate feature | brings |
+//! |---|---|
+//! | `registry` | `registry::Registry`: what an alias names, artifacts, snapshots, signatures |
+//! | `follow` | `follow::Follower`: hot reload; `registry` with it |
+//! | `signed` | `signed::TrustedKeys`: signatures are verified |
+//! | `shadow` | `shadow::Shadow`: a challenger beside the champion |
+//! | `store` | `store::StateStore`: the states of entities in memory |
 //!
 //! # The contract
 //!
@@ -219,7 +234,6 @@
 //! thousandths of a core. With up to 64 features 64 KiB of stack are plenty. `shroff bench MODEL` tells
 //! all of it for a model and a machine.
 //!
-//! [`Arc`]: std::sync::Arc
 #![deny(unsafe_code)]
 // Neither a file nor a record may bring a backend down: what could panic, overflow or lose bits is
 // argued where it stands.
@@ -243,12 +257,18 @@ mod engine;
 mod error;
 mod explain;
 pub mod features;
+#[cfg(feature = "follow")]
+pub mod follow;
 pub mod model;
 pub mod record;
 #[cfg(feature = "registry")]
 pub mod registry;
 pub mod schema;
 mod scorer;
+#[cfg(feature = "shadow")]
+pub mod shadow;
+#[cfg(feature = "signed")]
+pub mod signed;
 pub mod snapshot;
 #[cfg(feature = "store")]
 pub mod store;

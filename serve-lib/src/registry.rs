@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! blobs/b3/<first 2 hex>/<id>.shroff          artifacts, immutable, named by content
+//! blobs/b3/<first 2 hex>/<id>.<event>.minisig signatures, one for each event that was signed
 //! models/<name>/versions/00000042.json        one record per published version
 //! models/<name>/events/00000137.json          who moved which alias, when and why
 //! models/<name>/aliases/champion              one line: artifact id, a space, event number
@@ -36,6 +37,7 @@
 //! ```
 
 mod error;
+mod signatures;
 mod snapshots;
 
 use std::fmt;
@@ -78,17 +80,25 @@ impl Registry {
             model: name.into(),
             alias: alias.into(),
         })?;
-        let bytes = self.read_blob(&target.artifact)?;
-        let path = self.blob_path(&target.artifact);
+        Ok((self.open_artifact(&target.artifact)?, target))
+    }
+
+    /// Opens an artifact by its id.
+    ///
+    /// # Errors
+    /// It is missing, refused, or not the one its name says.
+    pub fn open_artifact(&self, artifact: &ArtifactId) -> Result<Scorer, RegistryError> {
+        let bytes = self.read_blob(artifact)?;
+        let path = self.blob_path(artifact);
         let scorer = Scorer::from_bytes(&bytes).map_err(|source| RegistryError::Artifact {
             path: path.clone(),
             source: Box::new(source),
         })?;
         let found = scorer.id();
-        if found != target.artifact {
-            return Err(RegistryError::WrongArtifact { path, expected: target.artifact, found });
+        if found != *artifact {
+            return Err(RegistryError::WrongArtifact { path, expected: *artifact, found });
         }
-        Ok((scorer, target))
+        Ok(scorer)
     }
 
     /// What an alias names now; `None` when it is not set, or the model is not there.

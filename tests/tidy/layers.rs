@@ -10,7 +10,7 @@ use super::source::{code_only, line_of, rust_files, words};
 /// and nothing below names it; artifact knows no scoring, so that the format outlives any engine.
 /// `error` is named by all, and wraps the causes that schema, features and model define. A snapshot is a file of
 /// states in the frame of an artifact.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("error", &["schema", "features", "model"]),
     ("schema", &["error"]),
     ("record", &["error", "schema"]),
@@ -27,8 +27,12 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("snapshot", &["error", "features", "artifact"]),
     ("store", &["error", "features", "record", "scorer", "snapshot"]),
     ("registry", &["error", "features", "artifact", "scorer", "snapshot"]),
+    ("signed", &["artifact"]),
     ("shadow", &["error", "artifact", "scorer"]),
-    ("follow", &["error", "artifact", "scorer", "registry"]),
+    (
+        "follow",
+        &["error", "features", "artifact", "scorer", "snapshot", "store", "registry", "signed"],
+    ),
 ];
 
 #[test]

@@ -43,6 +43,14 @@ pub enum Error {
     /// An artifact was refused.
     #[error(transparent)]
     Artifact(#[from] shroff_serve::Error),
+    /// An artifact is not signed as it should be.
+    #[error("artifact {artifact}: the signature is not accepted: {reason}")]
+    Signature {
+        /// The artifact.
+        artifact: shroff_serve::artifact::ArtifactId,
+        /// Why.
+        reason: String,
+    },
     /// A record could not be scored.
     #[error("row {row}")]
     Score {
@@ -79,7 +87,7 @@ impl Error {
             | Self::Source(_)
             | Self::Learn { .. }
             | Self::Score { .. } => 3,
-            Self::Artifact(_) => 4,
+            Self::Artifact(_) | Self::Signature { .. } => 4,
             Self::Output(_) | Self::Registry(_) | Self::Io { .. } => 1,
         }
     }

@@ -22,6 +22,7 @@ pub mod registry;
 pub mod replay;
 pub mod report;
 pub mod scoring;
+pub mod signing;
 pub mod split;
 pub mod threshold;
 

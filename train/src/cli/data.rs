@@ -1,7 +1,7 @@
 //! DATA: a file or glob that holds the model's inputs, or a fraud.toml whose sources, joins and query are then
 //! run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use shroff_datasets::{ColumnRequest, Dataset, ErrorKind, Source};
@@ -132,6 +132,16 @@ pub(super) struct ModelArgs {
 }
 
 impl ModelArgs {
+    /// As it was typed.
+    pub(super) fn name(&self) -> &str {
+        &self.model
+    }
+
+    /// Folder of the registry.
+    pub(super) fn registry(&self) -> &Path {
+        &self.registry
+    }
+
     /// Opens the model.
     pub(super) fn open(&self) -> anyhow::Result<Scorer> {
         Ok(self.open_at()?.0)

@@ -1,4 +1,4 @@
-//! `shroff inspect` and `shroff verify`
+//! `shroff inspect`
 
 use serde_json::{Value, json};
 use shroff_datasets::time::format_time;
@@ -11,7 +11,7 @@ use super::data::ModelArgs;
 use crate::Error;
 use crate::report::{Table, importance};
 
-/// Flags of `inspect` and `verify`.
+/// Flags of `inspect`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -19,23 +19,6 @@ pub(super) struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-}
-
-pub(super) fn verify(args: &Args) -> anyhow::Result<Ending> {
-    let scorer = args.model.open()?;
-    let golden = scorer.contents().golden.len();
-    if args.json {
-        let artifact = scorer.id().to_string();
-        super::print_json(
-            &json!({ "artifact": artifact, "golden_records": golden, "sound": true }),
-        )?;
-    } else {
-        super::print(&format!(
-            "sound: artifact {}, {golden} golden records score as promised\n",
-            scorer.id()
-        ))?;
-    }
-    Ok(Ending::Done)
 }
 
 pub(super) fn inspect(args: &Args) -> anyhow::Result<Ending> {

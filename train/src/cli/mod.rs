@@ -14,6 +14,7 @@ mod predict;
 mod progress;
 mod registry;
 mod retrain;
+mod sign;
 mod simulate;
 mod snapshot;
 mod train;
@@ -59,12 +60,16 @@ enum Verb {
     Explain(explain::Args),
     /// Show what an artifact holds
     Inspect(inspect::Args),
-    /// Prove an artifact whole: hashes, structure, golden records
-    Verify(inspect::Args),
+    /// Prove an artifact whole: hashes, structure, golden records, and with --key its signature
+    Verify(sign::VerifyArgs),
     /// Compare data with what the model saw in its calibrate window: features, score, alert rates
     Drift(drift::Args),
     /// Score logged requests again: are they the same to the bit?
     Parity(parity::Args),
+    /// Make a pair of keys: one to sign models with, one for backends that serve only signed ones
+    Keygen(sign::KeygenArgs),
+    /// Sign what an alias names, for its present event
+    Sign(sign::SignArgs),
     /// Time a model on this machine: a call, a batch, loading, memory
     Bench(bench::Args),
     /// Look at a registry, promote or roll back
@@ -102,9 +107,11 @@ pub fn main() -> ExitCode {
         Verb::Predict(args) => predict::run(&args),
         Verb::Explain(args) => explain::run(&args),
         Verb::Inspect(args) => inspect::inspect(&args),
-        Verb::Verify(args) => inspect::verify(&args),
+        Verb::Verify(args) => sign::verify(&args),
         Verb::Drift(args) => drift::run(&args),
         Verb::Parity(args) => parity::run(&args),
+        Verb::Keygen(args) => sign::keygen(&args),
+        Verb::Sign(args) => sign::sign(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Registry(verb) => registry::run(&verb),
     };

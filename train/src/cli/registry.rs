@@ -3,7 +3,7 @@
 mod audit;
 mod list;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::json;
@@ -41,6 +41,9 @@ pub(super) enum Verb {
         /// Why, for the audit trail
         #[arg(long)]
         why: String,
+        /// File of a secret key to sign the event with, for backends that ask for it
+        #[arg(long)]
+        key: Option<PathBuf>,
         #[command(flatten)]
         common: Common,
     },
@@ -54,6 +57,9 @@ pub(super) enum Verb {
         /// Why, for the audit trail
         #[arg(long)]
         why: String,
+        /// File of a secret key to sign the event with, for backends that ask for it
+        #[arg(long)]
+        key: Option<PathBuf>,
         #[command(flatten)]
         common: Common,
     },
@@ -85,16 +91,18 @@ pub(super) fn run(verb: &Verb) -> anyhow::Result<Ending> {
         Verb::Show { model, version, common } => {
             list::show(model, *version, common).context("registry show")?;
         }
-        Verb::Promote { model, version, why, common } => {
-            let event = open(common)?.promote(model, *version, why, &user(), &now());
+        Verb::Promote { model, version, why, key, common } => {
+            let registry = signing(open(common)?, key.as_deref()).context("registry promote")?;
+            let event = registry.promote(model, *version, why, &user(), &now());
             print_event(
                 model,
                 &event.map_err(Error::Registry).context("registry promote")?,
                 common,
             )?;
         }
-        Verb::Rollback { model, to, why, common } => {
-            let event = open(common)?.rollback(model, *to, why, &user(), &now());
+        Verb::Rollback { model, to, why, key, common } => {
+            let registry = signing(open(common)?, key.as_deref()).context("registry rollback")?;
+            let event = registry.rollback(model, *to, why, &user(), &now());
             print_event(
                 model,
                 &event.map_err(Error::Registry).context("registry rollback")?,
@@ -118,6 +126,14 @@ fn models(registry: &Registry, named: Option<&str>) -> Result<Vec<String>, Error
 
 fn open(common: &Common) -> Result<Registry, Error> {
     Ok(Registry::open(&common.registry)?)
+}
+
+/// The registry, with the key to sign by, if there is one.
+fn signing(registry: Registry, key: Option<&Path>) -> anyhow::Result<Registry> {
+    Ok(match key {
+        Some(path) => registry.with_signer(super::sign::read_key(path)?),
+        None => registry,
+    })
 }
 
 fn print_event(model: &str, event: &Event, common: &Common) -> anyhow::Result<()> {

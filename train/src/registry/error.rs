@@ -230,6 +230,32 @@ pub enum Error {
         /// The champion now.
         found: u64,
     },
+    /// An alias to be signed is not set.
+    #[error("model {model:?} has no {alias}; publish or promote a version first")]
+    AliasUnset {
+        /// The model.
+        model: String,
+        /// The alias.
+        alias: &'static str,
+    },
+    /// An artifact could not be signed.
+    #[error("artifact {artifact} could not be signed")]
+    Sign {
+        /// The artifact.
+        artifact: ArtifactId,
+        /// Why.
+        source: crate::signing::SigningError,
+    },
+    /// An artifact was signed for an event before, by another key or not at all as it should be.
+    #[error(
+        "{} is there and is no signature by this key; it is never replaced: to sign with another key, make a          new event by promoting the version again after another, or move the file away", path.display()
+    )]
+    SignatureTaken {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: shroff_serve::signed::SignatureError,
+    },
     /// An alias names an event that is not there.
     #[error(
         "alias {} should name an event up to {expected}, found {found}; restore the events from a \
@@ -264,7 +290,10 @@ impl Error {
     /// Whether a name or a reason should have been another: a matter of usage.
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::ModelMissing { .. } | Self::VersionMissing { .. } | Self::WhyMissing => true,
+            Self::ModelMissing { .. }
+            | Self::VersionMissing { .. }
+            | Self::AliasUnset { .. }
+            | Self::WhyMissing => true,
             Self::Read(error) => {
                 matches!(error, ReadError::Name { .. } | ReadError::AliasMissing { .. })
             }

@@ -5,6 +5,7 @@
 //! blobs/b3/<2 hex>/<id>.shroff                     artifacts, immutable, named by content
 //! blobs/b3/<2 hex>/<id>.shroff.damaged             what a damaged artifact was, for a person
 //! search/<64 hex>.jsonl                            what the search of a run tried, by its run key
+//! blobs/b3/<2 hex>/<id>.<event>.minisig            signatures, for backends that ask for them
 //! models/<name>/versions/00000042.json             one record a version, never changed
 //! models/<name>/reports/00000042/metrics.json      what the run found
 //! models/<name>/reports/00000042/report.html       the same as a page for people
@@ -38,6 +39,7 @@ mod artifact;
 mod error;
 mod publish;
 mod record;
+mod sign;
 mod snapshot;
 mod standing;
 mod store;
@@ -59,6 +61,7 @@ use shroff_serve::Scorer;
 use shroff_serve::artifact::ArtifactId;
 use shroff_serve::registry::Registry as Reader;
 
+use crate::signing::SigningKey;
 use store::Store;
 
 /// Why an artifact was refused.
@@ -73,6 +76,7 @@ pub struct Registry {
     reader: Reader,
     store: Store,
     check: Arc<Check>,
+    signer: Option<Arc<SigningKey>>,
 }
 
 /// A version and the aliases it holds.
@@ -109,7 +113,7 @@ impl Registry {
     pub fn open_or_create(root: impl AsRef<Path>) -> Result<Self, Error> {
         let root = store::absolute(root.as_ref())?;
         let store = Store::create(&root)?;
-        Ok(Self { reader: Reader::open(root)?, store, check: Arc::new(open_scorer) })
+        Ok(Self { reader: Reader::open(root)?, store, check: Arc::new(open_scorer), signer: None })
     }
 
     /// The registry in the folder `root`, which must be there; it may be read-only until
@@ -120,7 +124,7 @@ impl Registry {
     pub fn open(root: impl AsRef<Path>) -> Result<Self, Error> {
         let root = store::absolute(root.as_ref())?;
         let store = Store::new(&root);
-        Ok(Self { reader: Reader::open(root)?, store, check: Arc::new(open_scorer) })
+        Ok(Self { reader: Reader::open(root)?, store, check: Arc::new(open_scorer), signer: None })
     }
 
     /// Proves artifacts by `check`, which says which artifact some bytes are, rather than by opening

@@ -96,6 +96,7 @@ impl Registry {
         if to.is_none()
             && let Some(event) = self.finish_rollback(name, &events, &before)?
         {
+            self.sign_event(name, &event)?;
             return Ok(event);
         }
         let version = match to {
@@ -258,11 +259,14 @@ impl Registry {
                 why: why.into(),
             }))
         })?;
+        let event = match added {
+            Some(event) => event,
+            None => self.event(name, present)?,
+        };
+        // Before the alias names it, so that no backend finds it unsigned.
+        self.sign_event(name, &event)?;
         self.rebuild_aliases(name)?;
-        match added {
-            Some(event) => Ok(event),
-            None => self.event(name, present),
-        }
+        Ok(event)
     }
 
     fn write_alias(&self, name: &str, alias: Alias, standing: &Standing) -> Result<(), Error> {
