@@ -12,5 +12,6 @@ mod published;
 mod rate;
 mod repeat;
 mod score;
+mod upkeep;
 mod velocity;
 mod window;

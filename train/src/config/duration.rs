@@ -38,7 +38,7 @@ impl Duration {
         self.micros.div_euclid(MICROS_PER_DAY) + i64::from(self.micros % MICROS_PER_DAY != 0)
     }
 
-    pub(in crate::config) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let unit = text.chars().next_back()?;
         let number = text.strip_suffix(unit)?;
         let (_, micros) = UNITS.into_iter().find(|(known, _)| *known == unit)?;
