@@ -103,6 +103,8 @@ fn standard_output_holds_the_result_alone() {
         "registry list --registry registry".to_owned(),
         "registry show cards --registry registry".to_owned(),
         "registry audit --registry registry".to_owned(),
+        "registry fsck --registry registry".to_owned(),
+        "registry gc --registry registry --dry-run".to_owned(),
     ] {
         let text = project.run(&arguments).expect(0);
         let json = project.run(&format!("{arguments} --json")).expect(0);

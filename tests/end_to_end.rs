@@ -17,5 +17,6 @@ mod rate;
 mod repeat;
 mod score;
 mod search;
+mod upkeep;
 mod velocity;
 mod window;

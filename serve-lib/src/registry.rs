@@ -147,22 +147,6 @@ impl Registry {
         Ok(bytes)
     }
 
-    /// The numbers of a model's versions, ascending; empty when the model is not there.
-    ///
-    /// # Errors
-    /// A name that could leave the folder, or a folder that cannot be listed.
-    pub fn versions(&self, name: &str) -> Result<Vec<u64>, RegistryError> {
-        numbers(&self.model_path(name)?.join("versions"))
-    }
-
-    /// The numbers of a model's events, ascending; empty when the model is not there.
-    ///
-    /// # Errors
-    /// As [`Registry::versions`].
-    pub fn events(&self, name: &str) -> Result<Vec<u64>, RegistryError> {
-        numbers(&self.model_path(name)?.join("events"))
-    }
-
     /// The folder of the registry.
     pub fn root(&self) -> &Path {
         &self.root
@@ -210,9 +194,9 @@ impl fmt::Display for AliasTarget {
 }
 
 impl AliasTarget {
-    /// Reads the one form that is written. The end of the line must be there: without it, a number
+    /// Reads the one form that is written, and none that is cut short or has anything more. The end of the line must be there: without it, a number
     /// cut short would still be a number.
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let line = std::str::from_utf8(bytes).ok()?.strip_suffix('\n')?;
         let (artifact, event) = line.split_once(' ')?;
         let target =
@@ -234,44 +218,6 @@ pub fn check_name(what: &'static str, name: &str) -> Result<(), RegistryError> {
         return Ok(());
     }
     Err(RegistryError::Name { what, found: name.chars().take(80).collect() })
-}
-
-/// A number is only ever taken by a writer that saw the one before it. A listing may miss files
-/// made while it ran, but one started later must show them: on a gap, list again, until there is
-/// none or it is there to stay.
-fn numbers(folder: &Path) -> Result<Vec<u64>, RegistryError> {
-    let mut previous = Vec::new();
-    loop {
-        let mut found = list_numbers(folder)?;
-        found.sort_unstable();
-        let contiguous = found.iter().zip(1_u64..).all(|(number, expected)| *number == expected);
-        if contiguous || found == previous {
-            return Ok(found);
-        }
-        previous = found;
-    }
-}
-
-/// Other files, such as an editor's copies, are passed over.
-fn list_numbers(folder: &Path) -> Result<Vec<u64>, RegistryError> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(io_error(folder, source)),
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(|source| io_error(folder, source))?;
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else { continue };
-        let Some(number) = name.strip_suffix(".json").and_then(|stem| stem.parse().ok()) else {
-            continue;
-        };
-        if name == format!("{number:08}.json") {
-            found.push(number);
-        }
-    }
-    Ok(found)
 }
 
 fn excerpt(bytes: &[u8]) -> String {

@@ -62,6 +62,14 @@ pub enum Error {
     /// The registry could not be read or written.
     #[error(transparent)]
     Registry(#[from] crate::registry::Error),
+    /// A look over a registry found what it did not repair.
+    #[error("{n_problems} {} in the registry", problems(.n_problems))]
+    Fsck {
+        /// How many.
+        n_problems: usize,
+        /// Whether an artifact or a snapshot is damaged or missing.
+        is_artifact: bool,
+    },
     /// A file of our own could not be read or written.
     #[error("{}", path.display())]
     Io {
@@ -87,8 +95,8 @@ impl Error {
             | Self::Source(_)
             | Self::Learn { .. }
             | Self::Score { .. } => 3,
-            Self::Artifact(_) | Self::Signature { .. } => 4,
-            Self::Output(_) | Self::Registry(_) | Self::Io { .. } => 1,
+            Self::Artifact(_) | Self::Signature { .. } | Self::Fsck { is_artifact: true, .. } => 4,
+            Self::Output(_) | Self::Fsck { .. } | Self::Registry(_) | Self::Io { .. } => 1,
         }
     }
 
@@ -99,6 +107,10 @@ impl Error {
     pub(crate) fn data(message: impl Into<String>) -> Self {
         Self::Data(message.into())
     }
+}
+
+fn problems(n_problems: &usize) -> &'static str {
+    if *n_problems == 1 { "problem" } else { "problems" }
 }
 
 fn checks(findings: &[String]) -> String {

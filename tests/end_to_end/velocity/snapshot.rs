@@ -256,6 +256,17 @@ fn a_table_split_by_hash_has_a_snapshot_of_all_its_events() {
     assert_eq!(project.retrain("").expect(0).json()["snapshot"], run["snapshot"]);
     let again = project.run("snapshot --config fraud.toml --json").expect(0).json();
     assert_eq!(again, run["snapshot"]);
+
+    // A model of which a snapshot is all there is is listed too.
+    project.run("snapshot --config fraud.toml --registry alone").expect(0);
+    for list in ["registry list --registry alone", "registry list cards --registry alone"] {
+        let says = ["cards: no version; snapshots: 1, the newest as of 2018-06-02T00:00:00Z"];
+        assert_says(&project.run(list).expect(0).stdout, &says);
+    }
+    let listed = project.run("registry list --registry alone --json").expect(0).json();
+    let newest =
+        json!([{ "model": "cards", "snapshots": 1, "newest_snapshot": "2018-06-02T00:00:00Z" }]);
+    assert_eq!((&listed["versions"], &listed["unpublished"]), (&json!([]), &newest));
 }
 
 /// A row of the file as a record of the model.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod list;
+mod upkeep;
 
 use std::path::{Path, PathBuf};
 
@@ -70,6 +71,21 @@ pub(super) enum Verb {
         #[command(flatten)]
         common: Common,
     },
+    /// Look everything over: damaged or missing files, aliases that differ from the events, leftovers
+    Fsck {
+        /// Make right what the events prove, and remove old leftovers
+        #[arg(long)]
+        repair: bool,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Remove what is of no use: leftovers and, with --keep, old artifacts and snapshots
+    Gc {
+        #[command(flatten)]
+        args: upkeep::GcArgs,
+        #[command(flatten)]
+        common: Common,
+    },
 }
 
 /// Flags of every registry verb.
@@ -112,16 +128,12 @@ pub(super) fn run(verb: &Verb) -> anyhow::Result<Ending> {
         Verb::Audit { model, common } => {
             audit::run(model.as_deref(), common).context("registry audit")?;
         }
+        Verb::Fsck { repair, common } => {
+            return upkeep::fsck(*repair, common).context("registry fsck");
+        }
+        Verb::Gc { args, common } => upkeep::gc(args, common).context("registry gc")?,
     }
     Ok(Ending::Done)
-}
-
-/// The model that was named, or all.
-fn models(registry: &Registry, named: Option<&str>) -> Result<Vec<String>, Error> {
-    match named {
-        Some(model) => Ok(vec![model.to_owned()]),
-        None => Ok(registry.models()?),
-    }
 }
 
 fn open(common: &Common) -> Result<Registry, Error> {

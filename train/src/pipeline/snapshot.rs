@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::events::Events;
 use crate::program;
-use crate::registry::{Error as RegistryError, Registry, SnapshotFile};
+use crate::registry::{Error as RegistryError, Output, Registry, SnapshotFile};
 use crate::replay::States;
 
 /// Puts the snapshot that [`retrain`](super::retrain) would into a registry, without training: the same bytes
@@ -125,7 +125,7 @@ fn put(
     states: &States,
     as_of: i64,
 ) -> Result<SnapshotFile, RegistryError> {
-    let write = |file: &File| states.write(file, as_of).map(|_| ());
+    let write = |out: &mut dyn Output| states.write(out, as_of).map(|_| ());
     registry.put_snapshot(name, states.windows(), as_of, write)
 }
 

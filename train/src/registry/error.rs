@@ -150,6 +150,32 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A record or event that should be there is not.
+    #[error(
+        "{} is missing and should hold a record of this registry; restore it from a backup",
+        path.display()
+    )]
+    RecordMissing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The artifact of a version was removed to save space.
+    #[error(
+        "artifact of version {version} of model {model:?} was removed to save space; repeat the run \
+         that made it to put it back"
+    )]
+    Removed {
+        /// The model.
+        model: String,
+        /// The version.
+        version: u64,
+    },
+    /// Something is wrong that keeps anything from being proved useless.
+    #[error("nothing was removed: {} is not as it should be; see `shroff registry fsck`", path.display())]
+    NotSound {
+        /// The file or folder.
+        path: PathBuf,
+    },
     /// The bytes are another artifact than the record says.
     #[error(
         "{} should hold artifact {expected}, found {found}; restore it from a backup, or repeat the \
@@ -274,17 +300,13 @@ pub enum Error {
 impl Error {
     /// Whether an artifact is missing or was refused. The run that made it can put it back.
     pub fn is_artifact(&self) -> bool {
-        match self {
-            Self::BlobMissing { .. } | Self::Artifact { .. } | Self::WrongArtifact { .. } => true,
-            Self::Read(error) => matches!(
-                error,
-                ReadError::Artifact { .. }
-                    | ReadError::WrongArtifact { .. }
-                    | ReadError::TooLarge { .. }
-                    | ReadError::NotAFile { .. }
-            ),
-            _ => false,
-        }
+        matches!(
+            self,
+            Self::BlobMissing { .. }
+                | Self::Removed { .. }
+                | Self::Artifact { .. }
+                | Self::WrongArtifact { .. }
+        )
     }
 
     /// Whether a name or a reason should have been another: a matter of usage.

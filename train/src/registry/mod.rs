@@ -6,18 +6,23 @@
 //! blobs/b3/<2 hex>/<id>.shroff.damaged             what a damaged artifact was, for a person
 //! search/<64 hex>.jsonl                            what the search of a run tried, by its run key
 //! blobs/b3/<2 hex>/<id>.<event>.minisig            signatures, for backends that ask for them
+//! blobs/b3/<2 hex>/<id>.shroff.removed             an artifact that `gc` is about to remove
 //! models/<name>/versions/00000042.json             one record a version, never changed
 //! models/<name>/reports/00000042/metrics.json      what the run found
 //! models/<name>/reports/00000042/report.html       the same as a page for people
-//! models/<name>/events/00000137.json               publish, promote, keep, rollback: the audit trail
+//! models/<name>/events/00000137.json               publish, promote, keep, rollback, remove, restore: the audit trail
 //! models/<name>/aliases/{champion,challenger}      artifact id and event number
 //! models/<name>/snapshots/<64 hex>/<as_of>.state   what entities did before, for windows of this hash; microseconds
 //! ```
 //!
 //! **The events are the truth.** An alias is a copy of what they say, so that a reader need not go
 //! through them; it can be lost and is written again from them. Numbers are taken by creating the
-//! file, which only one writer can; the loser looks again at what is there now. No lock is needed
-//! for that; the one there is keeps two writers from crossing while they copy events to aliases.
+//! file, which only one writer can; the loser looks again at what is there now. An alias is
+//! replaced only while it is what the writer saw, who otherwise looks again too.
+//!
+//! **Two seams.** All files go through a `Store` (`put_new`, `get`, `list`, `cas` and a few more), so
+//! that one of objects can take the folder's place. The folder asks the filesystem through `Files`,
+//! one call an operation, so that tests can make any of them fail.
 //!
 //! **Killed anywhere**, a publish leaves a longer or shorter beginning of: artifact, version record,
 //! report, publish event, promote or keep event, aliases. Each file appears whole, and the alias a
@@ -28,17 +33,26 @@
 //! **Snapshots** belong to windows and a time and to no version, so that no record names them. A run puts
 //! its own into place before it publishes ([`Registry::put_snapshot`]): killed in between, it leaves a
 //! snapshot that nobody has a model for yet, and finds it when it is run again. One that is there is never
-//! replaced. Nothing refers to older ones: whoever needs the space removes them.
+//! replaced. Nothing refers to older ones, and [`Registry::gc`] removes them.
+//!
+//! **Space** is made by [`Registry::gc`] alone. What it takes was of no use for a while (the grace),
+//! and so is not what a reader found in an alias a moment ago, nor what a writer just put.
 //!
 //! **Champion and challenger.** A version whose verdict is `keep` becomes the challenger, and so
 //! does one to promote whose champion moved since they were compared: a `keep` event says that, and
 //! [`Registry::came_to`] what the verdict came to. The challenger is dropped when it, or the same
 //! artifact under another number, becomes champion; otherwise it stays when the champion changes.
 
+mod alias;
 mod artifact;
 mod error;
+mod files;
+mod folder;
+mod fsck;
+mod gc;
 mod publish;
 mod record;
+mod retention;
 mod sign;
 mod snapshot;
 mod standing;
@@ -49,20 +63,25 @@ mod verdict;
 mod tests;
 
 pub use error::Error;
+pub use fsck::{Finding, FindingKind};
+pub use gc::{Gc, Removal, RemovalKind};
 pub use record::{Alias, AsOf, Decision, Event, EventKind, Run, RunKey, Verdict, VersionRecord};
-pub use snapshot::SnapshotFile;
+pub use snapshot::{SnapshotFile, SnapshotName};
 pub use standing::{Holder, Standing};
+pub use store::Output;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
 use shroff_serve::Scorer;
 use shroff_serve::artifact::ArtifactId;
 use shroff_serve::registry::Registry as Reader;
 
 use crate::signing::SigningKey;
-use store::Store;
+use folder::Folder;
+use store::{Store, get_json, numbered, numbers};
 
 /// Why an artifact was refused.
 pub type CheckError = Box<dyn std::error::Error + Send + Sync>;
@@ -74,7 +93,7 @@ type Check = dyn Fn(&[u8]) -> Result<ArtifactId, CheckError> + Send + Sync;
 #[derive(Clone)]
 pub struct Registry {
     reader: Reader,
-    store: Store,
+    store: Arc<dyn Store>,
     check: Arc<Check>,
     signer: Option<Arc<SigningKey>>,
 }
@@ -91,6 +110,8 @@ pub struct Listed {
     pub champion: bool,
     /// Is it the challenger?
     pub challenger: bool,
+    /// Was its artifact removed to save space? The run that made it can put it back.
+    pub removed: bool,
 }
 
 /// All that is known of one version.
@@ -111,9 +132,10 @@ impl Registry {
     /// # Errors
     /// `root` is a file, or cannot be made or written.
     pub fn open_or_create(root: impl AsRef<Path>) -> Result<Self, Error> {
-        let root = store::absolute(root.as_ref())?;
-        let store = Store::create(&root)?;
-        Ok(Self { reader: Reader::open(root)?, store, check: Arc::new(open_scorer), signer: None })
+        let root = absolute(root.as_ref())?;
+        let folder = Folder::new(&root);
+        folder.create()?;
+        Self::over(root, Arc::new(folder))
     }
 
     /// The registry in the folder `root`, which must be there; it may be read-only until
@@ -122,8 +144,13 @@ impl Registry {
     /// # Errors
     /// `root` is missing, or not a folder.
     pub fn open(root: impl AsRef<Path>) -> Result<Self, Error> {
-        let root = store::absolute(root.as_ref())?;
-        let store = Store::new(&root);
+        let root = absolute(root.as_ref())?;
+        let folder = Folder::new(&root);
+        Self::over(root, Arc::new(folder))
+    }
+
+    /// The registry whose files `store` keeps.
+    fn over(root: PathBuf, store: Arc<dyn Store>) -> Result<Self, Error> {
         Ok(Self { reader: Reader::open(root)?, store, check: Arc::new(open_scorer), signer: None })
     }
 
@@ -146,7 +173,7 @@ impl Registry {
     /// Where the run of this key writes down what its search tried. Nothing refers to the file: without it
     /// a repeated run searches again.
     pub fn search_path(&self, key: &RunKey) -> PathBuf {
-        self.store.path("search").join(format!("{key}.jsonl"))
+        self.reader.root().join("search").join(format!("{key}.jsonl"))
     }
 
     /// The names of the models of which a version was published, in order.
@@ -154,17 +181,27 @@ impl Registry {
     /// # Errors
     /// A folder cannot be listed.
     pub fn models(&self) -> Result<Vec<String>, Error> {
-        let mut names = store::folder_names(&self.reader.root().join("models"))?;
-        names.retain(|name| self.reader.model_path(name).is_ok());
-        names.sort_unstable();
         // Of a run that was killed there may be a snapshot and no version.
         let mut published = Vec::new();
-        for name in names {
-            if !self.reader.versions(&name)?.is_empty() {
+        for name in self.model_names()? {
+            if !self.version_numbers(&name)?.is_empty() {
                 published.push(name);
             }
         }
         Ok(published)
+    }
+
+    /// The names of the models of which anything is there, in order.
+    ///
+    /// # Errors
+    /// A folder cannot be listed.
+    pub fn model_names(&self) -> Result<Vec<String>, Error> {
+        let found = self.store.list(&self.reader.root().join("models"))?;
+        let folders = found.into_iter().filter(|entry| entry.is_folder).map(|entry| entry.name);
+        let mut names: Vec<_> =
+            folders.filter(|name| self.reader.model_path(name).is_ok()).collect();
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// All versions of a model, oldest first.
@@ -210,8 +247,18 @@ impl Registry {
     /// # Errors
     /// A name that is not one, or an event that cannot be read.
     pub fn events(&self, name: &str) -> Result<Vec<Event>, Error> {
-        let numbers = self.reader.events(name)?;
-        numbers.into_iter().map(|number| self.event(name, number)).collect()
+        let mut events = Vec::new();
+        self.read_newer_events(name, &mut events)?;
+        Ok(events)
+    }
+
+    /// Adds the events after those that were read before: they never change.
+    fn read_newer_events(&self, name: &str, events: &mut Vec<Event>) -> Result<(), Error> {
+        let last = events.last().map_or(0, |event| event.event);
+        for number in self.event_numbers(name)?.into_iter().filter(|number| *number > last) {
+            events.push(self.event(name, number)?);
+        }
+        Ok(())
     }
 
     /// Champion and challenger, as the events say.
@@ -251,7 +298,7 @@ impl Registry {
     /// # Errors
     /// There is no such version, or its record cannot be read.
     pub fn record(&self, name: &str, version: u64) -> Result<VersionRecord, Error> {
-        let available = self.reader.versions(name)?;
+        let available = self.version_numbers(name)?;
         if !available.contains(&version) {
             return Err(Error::VersionMissing { model: name.into(), version, available });
         }
@@ -259,30 +306,57 @@ impl Registry {
     }
 
     fn records(&self, name: &str) -> Result<Vec<VersionRecord>, Error> {
-        let numbers = self.reader.versions(name)?;
-        numbers.into_iter().map(|number| self.read_record(name, number)).collect()
+        let mut records = Vec::new();
+        self.read_newer_records(name, &mut records)?;
+        Ok(records)
+    }
+
+    /// As [`read_newer_events`](Self::read_newer_events), of version records.
+    fn read_newer_records(
+        &self,
+        name: &str,
+        records: &mut Vec<VersionRecord>,
+    ) -> Result<(), Error> {
+        let last = records.last().map_or(0, |record| record.version);
+        for number in self.version_numbers(name)?.into_iter().filter(|number| *number > last) {
+            records.push(self.read_record(name, number)?);
+        }
+        Ok(())
     }
 
     fn read_record(&self, name: &str, number: u64) -> Result<VersionRecord, Error> {
         let path = self.record_path(name, number)?;
-        let record: VersionRecord = store::read_json(&path)?;
+        let record: VersionRecord = self.numbered_file(&path)?;
         check_number(&path, number, record.version)?;
         Ok(record)
     }
 
     fn event(&self, name: &str, number: u64) -> Result<Event, Error> {
         let path = self.event_path(name, number)?;
-        let event: Event = store::read_json(&path)?;
+        let event: Event = self.numbered_file(&path)?;
         check_number(&path, number, event.event)?;
         Ok(event)
     }
 
+    fn numbered_file<T: DeserializeOwned>(&self, path: &Path) -> Result<T, Error> {
+        get_json(self.store.as_ref(), path)?
+            .ok_or_else(|| Error::RecordMissing { path: path.to_path_buf() })
+    }
+
+    fn version_numbers(&self, name: &str) -> Result<Vec<u64>, Error> {
+        numbers(self.store.as_ref(), &self.reader.model_path(name)?.join("versions"))
+    }
+
+    fn event_numbers(&self, name: &str) -> Result<Vec<u64>, Error> {
+        numbers(self.store.as_ref(), &self.reader.model_path(name)?.join("events"))
+    }
+
     fn record_path(&self, name: &str, number: u64) -> Result<PathBuf, Error> {
-        Ok(self.reader.model_path(name)?.join("versions").join(format!("{number:08}.json")))
+        Ok(self.reader.model_path(name)?.join("versions").join(numbered(number)))
     }
 
     fn event_path(&self, name: &str, number: u64) -> Result<PathBuf, Error> {
-        Ok(self.reader.model_path(name)?.join("events").join(format!("{number:08}.json")))
+        Ok(self.reader.model_path(name)?.join("events").join(numbered(number)))
     }
 
     fn report_path(&self, name: &str, number: u64) -> Result<PathBuf, Error> {
@@ -299,7 +373,8 @@ impl Listed {
         };
         let (champion, challenger) = (holds(&standing.champion), holds(&standing.challenger));
         let verdict = verdict::came_to(&record, events);
-        Self { record, verdict, champion, challenger }
+        let removed = standing.removed.contains(&record.version);
+        Self { record, verdict, champion, challenger, removed }
     }
 }
 
@@ -311,6 +386,12 @@ impl fmt::Debug for Registry {
 
 fn open_scorer(bytes: &[u8]) -> Result<ArtifactId, CheckError> {
     Ok(Scorer::from_bytes(bytes)?.id())
+}
+
+/// Paths are made absolute once, so that a change of the working folder does not move them.
+fn absolute(root: &Path) -> Result<PathBuf, Error> {
+    let failed = |source| Error::Io { action: "find", path: root.to_path_buf(), source };
+    std::path::absolute(root).map_err(failed)
 }
 
 /// A record copied by hand under another number would otherwise count twice.

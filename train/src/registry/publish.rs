@@ -1,7 +1,6 @@
 //! Publishing, promoting, rolling back: each a row of steps that can stop anywhere and be run again.
 
 use shroff_serve::artifact::ArtifactId;
-use shroff_serve::registry::{AliasTarget, RegistryError as ReadError};
 
 use super::Registry;
 use super::error::Error;
@@ -24,11 +23,19 @@ impl Registry {
     /// artifact, or a file could not be written or read. What was put into place stays and does
     /// no harm; run again to finish.
     pub fn publish(&self, name: &str, blob: &[u8], run: Run) -> Result<VersionRecord, Error> {
-        if let Some(record) = self.find_run(name, &run.run_key)? {
-            same_artifact(&record, run.artifact)?;
+        let mut records = self.records(name)?;
+        if let Some(record) = records.iter().find(|record| record.run.run_key == run.run_key) {
+            same_artifact(record, run.artifact)?;
         }
         self.put_blob(&run.artifact, blob)?;
-        let record = self.put_version(name, run)?;
+        let record = self.put_version(name, run, &mut records)?;
+        // It may have been there before, of use to nobody, and been taken away until the record was.
+        if self.check_blob(&record.run.artifact).is_err_and(|error| error.is_artifact()) {
+            self.put_blob(&record.run.artifact, blob)?;
+        }
+        if records.contains(&record) {
+            self.append_restore(name, &record)?;
+        }
         self.complete(name, &record)?;
         Ok(record)
     }
@@ -41,16 +48,20 @@ impl Registry {
     /// makes the version the challenger.
     ///
     /// # Errors
-    /// Its artifact is missing or refused, its report was changed, or a file could not be written
+    /// Its artifact is missing, removed or refused, its report was changed, or a file could not be written
     /// or read.
     pub fn complete(&self, name: &str, record: &VersionRecord) -> Result<Standing, Error> {
+        let mut events = self.events(name)?;
+        self.refuse_removed(name, record, &Standing::from_events(&events))?;
         self.check_blob(&record.run.artifact)?;
-        self.store.sync_parents(&self.reader.blob_path(&record.run.artifact))?;
-        self.store.sync_parents(&self.record_path(name, record.version)?)?;
+        self.store.persist(&self.reader.blob_path(&record.run.artifact))?;
+        self.store.persist(&self.record_path(name, record.version)?)?;
         self.put_report(name, record)?;
-        self.append_event(name, |number, events| Ok(publish_event(record, number, events)))?;
-        self.append_event(name, |number, events| Ok(decide_event(record, number, events)))?;
-        self.rebuild_aliases(name)
+        let publish = |number, events: &[Event]| Ok(publish_event(record, number, events));
+        self.append_event(name, &mut events, publish)?;
+        let decide = |number, events: &[Event]| Ok(decide_event(record, number, events));
+        self.append_event(name, &mut events, decide)?;
+        self.copy_to_aliases(name, &mut events)
     }
 
     /// Makes a version the champion, whatever its verdict was. Returns the event that did so: an
@@ -118,63 +129,16 @@ impl Registry {
         self.make_champion(name, &record, EventKind::Rollback, why, by, at, unmoved)
     }
 
-    /// Writes the aliases again from the events, and says how the versions stand. An alias is
-    /// never moved to an older event.
-    ///
-    /// # Errors
-    /// An alias names an event that is not there, or a file could not be written or read.
-    pub fn rebuild_aliases(&self, name: &str) -> Result<Standing, Error> {
-        // First of all, as the lock's file has the model's name.
-        self.reader.model_path(name)?;
-        let _lock = self.store.lock(name)?;
-        loop {
-            let standing = self.standing(name)?;
-            if standing.event > 0 {
-                // The events must outlive the aliases that name them.
-                self.store.sync_parents(&self.event_path(name, standing.event)?)?;
-            }
-            self.write_alias(name, Alias::Champion, &standing)?;
-            self.write_alias(name, Alias::Challenger, &standing)?;
-            // Without locks, a slower writer may have undone what a newer event did: the one that
-            // sees it last puts it right.
-            let newest = self.reader.events(name)?.last().copied().unwrap_or(0);
-            if newest == standing.event {
-                return Ok(standing);
-            }
-        }
-    }
-
-    /// Whoever asks for the champion before the present one goes by the alias. When it is behind the
-    /// events, the last writer was killed: a roll back of its is finished and returned, anything
-    /// else is finished and reported.
-    fn finish_rollback(
-        &self,
-        name: &str,
-        events: &[Event],
-        standing: &Standing,
-    ) -> Result<Option<Event>, Error> {
-        let Ok(Some(seen)) = self.reader.alias(name, Alias::Champion.as_str()) else {
-            return Ok(None);
-        };
-        let at = |number| events.iter().find(|event| event.event == number);
-        let champion = standing.champion.and_then(|holder| at(holder.event));
-        let (Some(seen), Some(champion)) = (at(seen.event), champion) else { return Ok(None) };
-        if seen.event >= champion.event {
-            return Ok(None);
-        }
-        self.rebuild_aliases(name)?;
-        if champion.kind == EventKind::Rollback {
-            return Ok(Some(champion.clone()));
-        }
-        let (expected, found) = (seen.version, champion.version);
-        Err(Error::ChampionMoved { model: name.into(), expected, found })
-    }
-
     /// The next free number. Whoever loses it to another writer looks at what that one published:
     /// one key never gets two versions.
-    fn put_version(&self, name: &str, run: Run) -> Result<VersionRecord, Error> {
+    fn put_version(
+        &self,
+        name: &str,
+        run: Run,
+        records: &mut Vec<VersionRecord>,
+    ) -> Result<VersionRecord, Error> {
         loop {
-            let records = self.records(name)?;
+            self.read_newer_records(name, records)?;
             if let Some(found) = records.iter().find(|record| record.run.run_key == run.run_key) {
                 same_artifact(found, run.artifact)?;
                 return Ok(found.clone());
@@ -182,16 +146,16 @@ impl Registry {
             let version = records.last().map_or(0, |record| record.version) + 1;
             let record = VersionRecord { version, run: run.clone() };
             let path = self.record_path(name, version)?;
-            if self.store.put_new(&path, &to_json(&path, &record)?, |_| Ok(()))? == Put::Done {
+            if self.store.put_new(&path, &to_json(&path, &record)?)? == Put::Done {
                 return Ok(record);
             }
         }
     }
 
-    fn put_report(&self, name: &str, record: &VersionRecord) -> Result<(), Error> {
+    pub(super) fn put_report(&self, name: &str, record: &VersionRecord) -> Result<(), Error> {
         let path = self.report_path(name, record.version)?;
         let bytes = to_json(&path, &record.run.report)?;
-        match self.store.put_new(&path, &bytes, |_| Ok(()))? {
+        match self.store.put_new(&path, &bytes)? {
             Put::Done => {}
             Put::Taken => return Err(Error::Conflict { path }),
         }
@@ -204,23 +168,26 @@ impl Registry {
             reason: &verdict.reason,
         };
         let page = report::page(&record.run.report, Some(verdict));
-        self.store.put_new(&path.with_file_name("report.html"), page.as_bytes(), |_| Ok(()))?;
+        self.store.put_new(&path.with_file_name("report.html"), page.as_bytes())?;
         Ok(())
     }
 
     /// Adds the event that `next` makes, given its number and all events before it, so that it
-    /// always decides by the newest state; asked again when another writer takes the number.
-    fn append_event(
+    /// always decides by the newest state; asked again when another writer takes the number. `events` are
+    /// those read before, and afterwards all.
+    pub(super) fn append_event(
         &self,
         name: &str,
+        events: &mut Vec<Event>,
         mut next: impl FnMut(u64, &[Event]) -> Result<Option<Event>, Error>,
     ) -> Result<Option<Event>, Error> {
         loop {
-            let events = self.events(name)?;
+            self.read_newer_events(name, events)?;
             let number = events.last().map_or(0, |event| event.event) + 1;
-            let Some(event) = next(number, &events)? else { return Ok(None) };
+            let Some(event) = next(number, events)? else { return Ok(None) };
             let path = self.event_path(name, number)?;
-            if self.store.put_new(&path, &to_json(&path, &event)?, |_| Ok(()))? == Put::Done {
+            if self.store.put_new(&path, &to_json(&path, &event)?)? == Put::Done {
+                events.push(event.clone());
                 return Ok(Some(event));
             }
         }
@@ -237,11 +204,13 @@ impl Registry {
         at: &str,
         allowed: impl Fn(&Standing) -> Result<(), Error>,
     ) -> Result<Event, Error> {
+        let (mut present, mut events) = (0, self.events(name)?);
+        self.refuse_removed(name, record, &Standing::from_events(&events))?;
         self.check_blob(&record.run.artifact)?;
-        let mut present = 0;
-        let added = self.append_event(name, |number, events| {
+        let added = self.append_event(name, &mut events, |number, events| {
             let standing = Standing::from_events(events);
             allowed(&standing)?;
+            self.refuse_removed(name, record, &standing)?;
             if let Some(champion) = standing.champion
                 && champion.version == record.version
             {
@@ -265,33 +234,24 @@ impl Registry {
         };
         // Before the alias names it, so that no backend finds it unsigned.
         self.sign_event(name, &event)?;
-        self.rebuild_aliases(name)?;
+        self.copy_to_aliases(name, &mut events)?;
         Ok(event)
     }
+}
 
-    fn write_alias(&self, name: &str, alias: Alias, standing: &Standing) -> Result<(), Error> {
-        let path = self.reader.alias_path(name, alias.as_str())?;
-        let found = match self.reader.alias(name, alias.as_str()) {
-            Ok(found) => found,
-            // Cut short or not: it is only a copy.
-            Err(ReadError::MalformedAlias { .. }) => None,
-            Err(error) => return Err(error.into()),
-        };
-        if let Some(AliasTarget { event, .. }) = found
-            && event > standing.event
-        {
-            let newest = self.reader.events(name)?.last().copied().unwrap_or(0);
-            if event <= newest {
-                // Written by another for an event newer than this one saw; the caller looks again.
-                return Ok(());
-            }
-            return Err(Error::AliasAhead { path, expected: newest, found: event });
+impl Registry {
+    /// Refuses a version whose artifact was removed: what is there of it may vanish any moment.
+    fn refuse_removed(
+        &self,
+        name: &str,
+        record: &VersionRecord,
+        standing: &Standing,
+    ) -> Result<(), Error> {
+        let version = record.version;
+        if standing.removed.contains(&version) {
+            return Err(Error::Removed { model: name.into(), version });
         }
-        match standing.target(alias) {
-            Some(target) if found == Some(target) => self.store.sync_parents(&path),
-            Some(target) => self.store.replace(&path, format!("{target}\n").as_bytes()),
-            None => self.store.remove(&path),
-        }
+        Ok(())
     }
 }
 

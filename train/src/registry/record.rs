@@ -98,7 +98,7 @@ pub enum Decision {
     Keep,
 }
 
-/// One line of the audit trail.
+/// One line of the audit trail. A newer release may add fields; they are passed over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// From 1, without gaps.
@@ -134,6 +134,10 @@ pub enum EventKind {
     Keep,
     /// It was made champion again.
     Rollback,
+    /// Its artifact was removed to save space.
+    Remove,
+    /// Its artifact, removed before, was put back.
+    Restore,
 }
 
 /// A name for a version that moves.

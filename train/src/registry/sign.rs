@@ -73,13 +73,13 @@ impl Registry {
         let path = self.reader.signature_path(&target);
         if self.reader.signature(&target)?.is_none() {
             let text = key.sign(&artifact, &statement).map_err(failed)?;
-            if self.store.put_new(&path, text.as_bytes(), |_| Ok(()))? == Put::Done {
+            if self.store.put_new(&path, text.as_bytes())? == Put::Done {
                 return Ok(());
             }
         }
         let found = self.reader.signature(&target)?.unwrap_or_default();
         match verify(&found, &trusted, &target, &statement) {
-            Ok(_) => self.store.sync_parents(&path),
+            Ok(_) => self.store.persist(&path),
             Err(source) => Err(Error::SignatureTaken { path, source }),
         }
     }

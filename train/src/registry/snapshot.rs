@@ -1,6 +1,5 @@
 //! Snapshots: put into place, and found again.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +12,7 @@ use shroff_serve::snapshot::Snapshot;
 
 use super::Registry;
 use super::error::Error;
-use super::store::Put;
+use super::store::{Entry, Output, Put};
 
 /// A snapshot, proved: what it is of and where it lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +27,45 @@ pub struct SnapshotFile {
     pub path: PathBuf,
 }
 
+/// A snapshot by its name alone, not looked into.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SnapshotName {
+    /// The windows whose states it holds, as 64 hex digits.
+    pub window_hash: String,
+    /// The exclusive end of the events in it, microseconds UTC.
+    pub as_of: i64,
+    /// The file.
+    pub path: PathBuf,
+}
+
 impl Registry {
+    /// The snapshots of a model by windows and time, oldest first.
+    ///
+    /// # Errors
+    /// A name that is not one, or a folder that cannot be listed.
+    pub fn snapshot_names(&self, name: &str) -> Result<Vec<SnapshotName>, Error> {
+        let root = self.reader.model_path(name)?.join("snapshots");
+        let mut found = Vec::new();
+        for windows in self.store.list(&root)?.into_iter().filter(|entry| entry.is_folder) {
+            if blake3::Hash::from_hex(&windows.name).is_err() {
+                continue;
+            }
+            let folder = root.join(&windows.name);
+            for Entry { name, is_folder } in self.store.list(&folder)? {
+                let as_of = name.strip_suffix(".state").and_then(|stem| stem.parse::<i64>().ok());
+                let Some(as_of) = as_of.filter(|as_of| format!("{as_of}.state") == name) else {
+                    continue;
+                };
+                if !is_folder {
+                    let (window_hash, path) = (windows.name.clone(), folder.join(&name));
+                    found.push(SnapshotName { window_hash, as_of, path });
+                }
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
     /// Puts the snapshot that `write` writes into its place, having read back and proved every state of it.
     /// The same bytes may be there already.
     ///
@@ -40,14 +77,14 @@ impl Registry {
         name: &str,
         windows: &Windows,
         as_of: i64,
-        write: impl FnOnce(&File) -> Result<(), shroff_serve::Error>,
+        mut write: impl FnMut(&mut dyn Output) -> Result<(), shroff_serve::Error>,
     ) -> Result<SnapshotFile, Error> {
         let path = self.reader.snapshot_path(name, windows, as_of)?;
         let mut proved = None;
-        let put = self.store.put_large(
+        let put = self.store.put_new_large(
             &path,
-            |file| write(file).map_err(io::Error::other),
-            |written| {
+            &mut |out| write(out).map_err(io::Error::other),
+            &mut |written| {
                 let snapshot = Snapshot::open(written).map_err(refused(&path))?;
                 proved = Some(SnapshotFile::prove(snapshot, windows, &path)?);
                 Ok(())

@@ -1,5 +1,7 @@
 //! Who is champion and who challenger: the events, read from the first to the last.
 
+use std::collections::BTreeSet;
+
 use shroff_serve::artifact::ArtifactId;
 use shroff_serve::registry::AliasTarget;
 
@@ -15,6 +17,8 @@ pub struct Standing {
     pub challenger: Option<Holder>,
     /// The champions one can go back to, oldest first; the present one is the last.
     pub champions: Vec<u64>,
+    /// The versions whose artifact was removed to save space, in order.
+    pub removed: BTreeSet<u64>,
     /// The newest event; 0 when there is none.
     pub event: u64,
 }
@@ -55,8 +59,13 @@ impl Standing {
         holder.map(|holder| AliasTarget { artifact: holder.artifact, event: holder.event })
     }
 
-    fn apply(&mut self, event: &Event) {
+    pub(super) fn apply(&mut self, event: &Event) {
         self.event = event.event;
+        match event.kind {
+            EventKind::Remove => drop(self.removed.insert(event.version)),
+            EventKind::Restore => drop(self.removed.remove(&event.version)),
+            _ => {}
+        }
         let holder =
             Holder { version: event.version, artifact: event.artifact, event: event.event };
         match event.alias {

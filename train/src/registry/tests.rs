@@ -10,8 +10,11 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod faults;
+mod processes;
 mod repair;
 mod snapshot;
+mod upkeep;
 
 const MODEL: &str = "card-fraud";
 const NOW: &str = "2018-08-01T00:00:00Z";

@@ -81,7 +81,7 @@ fn find<'a>(events: &'a [Event], record: &VersionRecord, kind: EventKind) -> Opt
     events.iter().find(|event| event.version == record.version && event.kind == kind)
 }
 
-fn event_of(
+pub(super) fn event_of(
     record: &VersionRecord,
     number: u64,
     kind: EventKind,

@@ -2,15 +2,19 @@
 
 use serde_json::{Value, json};
 
-use super::{Common, models, open};
+use super::{Common, open};
 use crate::Error;
 use crate::registry::Event;
 use crate::report::Table;
 
 pub(super) fn run(model: Option<&str>, common: &Common) -> anyhow::Result<()> {
     let registry = open(common)?;
+    let models = match model {
+        Some(model) => vec![model.to_owned()],
+        None => registry.models().map_err(Error::Registry)?,
+    };
     let mut trails = Vec::new();
-    for model in models(&registry, model)? {
+    for model in models {
         let trail = registry.audit(&model).map_err(Error::Registry)?;
         trails.push((model, trail));
     }

@@ -1,25 +1,45 @@
 //! `shroff registry list` and `show`
 
 use serde_json::{Value, json};
+use shroff_datasets::time::format_time;
 
 use super::audit::events_table;
-use super::{Common, models, open};
+use super::{Common, open};
 use crate::Error;
-use crate::registry::Listed;
+use crate::registry::{Error as RegistryError, Listed};
 use crate::report::Table;
 
 pub(super) fn list(model: Option<&str>, common: &Common) -> anyhow::Result<()> {
     let registry = open(common)?;
-    let models = models(&registry, model)?;
-    let mut versions = Vec::new();
-    for model in models {
-        let listed = registry.list(&model).map_err(Error::Registry)?;
-        versions.extend(listed.into_iter().map(|listed| (model.clone(), listed)));
+    let models = match model {
+        Some(model) => vec![model.to_owned()],
+        None => registry.model_names().map_err(Error::Registry)?,
+    };
+    let (mut versions, mut unpublished) = (Vec::new(), Vec::new());
+    for name in models {
+        let snapshots = registry.snapshot_names(&name).map_err(Error::Registry)?;
+        let newest = snapshots.iter().map(|snapshot| snapshot.as_of).max();
+        match (registry.list(&name), newest) {
+            // Its run was killed before it published, or `shroff snapshot` was all there ever was.
+            (Err(RegistryError::ModelMissing { .. }), Some(newest)) => {
+                unpublished.push((name, snapshots.len(), format_time(newest)));
+            }
+            (Err(RegistryError::ModelMissing { .. }), None) if model.is_none() => {}
+            (listed, _) => {
+                let listed = listed.map_err(Error::Registry)?;
+                versions.extend(listed.into_iter().map(|listed| (name.clone(), listed)));
+            }
+        }
     }
     if common.json {
         let shown: Vec<Value> =
             versions.iter().map(|(model, listed)| summary(model, listed)).collect();
-        return crate::cli::print_json(&json!({ "versions": shown }));
+        let snapshot = |(model, n_snapshots, newest): &(String, usize, String)| {
+            let (n_snapshots, newest) = (json!(n_snapshots), json!(newest));
+            json!({ "model": model, "snapshots": n_snapshots, "newest_snapshot": newest })
+        };
+        let unpublished: Vec<Value> = unpublished.iter().map(snapshot).collect();
+        return crate::cli::print_json(&json!({ "versions": shown, "unpublished": unpublished }));
     }
     let heading =
         ["model", "version", "alias", "as of", "learner", "avg precision", "verdict", "artifact"];
@@ -37,10 +57,17 @@ pub(super) fn list(model: Option<&str>, common: &Common) -> anyhow::Result<()> {
         let keys =
             ["model", "version", "alias", "as_of", "learner", "average_precision", "verdict"];
         let mut cells: Vec<String> = keys.into_iter().map(show).collect();
-        cells.push(show("artifact").chars().take(12).collect());
+        let artifact = if listed.removed { "removed".into() } else { show("artifact") };
+        cells.push(artifact.chars().take(12).collect());
         table.push(cells);
     }
-    crate::cli::print(&table.to_string())
+    let mut text = table.to_string();
+    for (model, n_snapshots, newest) in &unpublished {
+        text.push_str(&format!(
+            "{model}: no version; snapshots: {n_snapshots}, the newest as of {newest}\n"
+        ));
+    }
+    crate::cli::print(&text)
 }
 
 fn summary(model: &str, listed: &Listed) -> Value {
@@ -60,6 +87,7 @@ fn summary(model: &str, listed: &Listed) -> Value {
         "verdict": listed.verdict.decision,
         "reason": listed.verdict.reason,
         "artifact": run.artifact.to_string(),
+        "removed": listed.removed,
         "created_at": run.created_at,
         "created_by": run.created_by,
     })

@@ -7,7 +7,7 @@ use shroff_serve::snapshot::SnapshotWriter;
 
 use super::*;
 
-fn windows() -> Windows {
+pub(super) fn windows() -> Windows {
     let feature = WindowFeature {
         key: vec!["card".into()],
         filter: None,
@@ -22,8 +22,11 @@ fn windows() -> Windows {
 }
 
 /// A snapshot of no entities.
-fn empty(windows: &Windows, as_of: i64) -> impl Fn(&fs::File) -> Result<(), shroff_serve::Error> {
-    move |file: &fs::File| SnapshotWriter::new(file, windows, as_of)?.finish().map(|_| ())
+pub(super) fn empty(
+    windows: &Windows,
+    as_of: i64,
+) -> impl Fn(&mut dyn Output) -> Result<(), shroff_serve::Error> {
+    move |file: &mut dyn Output| SnapshotWriter::new(file, windows, as_of)?.finish().map(|_| ())
 }
 
 #[test]
@@ -59,16 +62,16 @@ fn a_snapshot_is_put_once_and_found_again() {
 fn what_was_not_written_whole_gets_no_name() {
     let (folder, registry) = registry();
     let windows = windows();
-    let cut = |mut file: &fs::File| {
-        empty(&windows, 7)(file)?;
-        file.set_len(90).unwrap();
-        file.flush().unwrap();
+    let cut = |out: &mut dyn Output| {
+        let mut whole = std::io::Cursor::new(Vec::new());
+        empty(&windows, 7)(&mut whole)?;
+        out.write_all(&whole.into_inner()[..90]).unwrap();
         Ok(())
     };
     let refused = registry.put_snapshot(MODEL, &windows, 7, cut).unwrap_err();
     assert!(matches!(refused, Error::Snapshot { .. }), "{refused}");
     // No place on the disk: the writer's own error.
-    let full = |_: &fs::File| {
+    let full = |_: &mut dyn Output| {
         let mut few = [0_u8; 4];
         SnapshotWriter::new(std::io::Cursor::new(&mut few[..]), &windows, 7).map(|_| ())
     };
