@@ -243,6 +243,7 @@ mod engine;
 mod error;
 mod explain;
 pub mod features;
+mod limits;
 pub mod model;
 pub mod record;
 #[cfg(feature = "registry")]
@@ -255,6 +256,7 @@ pub mod store;
 
 pub use counters::Counters;
 pub use error::{Error, ErrorKind, RejectReason, ScoreError, ScoreErrorKind};
+pub use limits::Limits;
 pub use record::{BindError, BindErrorKind, Record, Value};
 pub use schema::Schema;
 pub use scorer::{Bound, Explanation, Reason, Score, Scorer};
