@@ -7,8 +7,9 @@ use serde_json::Value;
 use crate::project::{CONFIG, Finished, Project, assert_says, blob, edited};
 
 const VERBS: [&str; 18] = [
-    "init", "simulate", "features", "snapshot", "retrain", "train", "backtest", "evaluate", "predict",
-    "explain", "inspect", "verify", "drift", "parity", "keygen", "sign", "bench", "registry",
+    "init", "simulate", "features", "snapshot", "retrain", "train", "backtest", "evaluate",
+    "predict", "explain", "inspect", "verify", "drift", "parity", "keygen", "sign", "bench",
+    "registry",
 ];
 
 #[test]

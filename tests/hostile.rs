@@ -12,6 +12,8 @@ use crate::common::{AMOUNTS, artifact, averaged, boosted, draft, linear, models,
 
 mod assembly;
 mod content;
+mod fuzzed;
+mod limits;
 mod velocity;
 
 #[test]

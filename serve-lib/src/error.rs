@@ -49,6 +49,11 @@ impl Error {
         Self { offset: Some(offset), ..self }
     }
 
+    /// The same, of a section, with the byte at which it was found.
+    pub(crate) fn of_section(self, section: &'static str, offset: u64) -> Self {
+        Self { section: Some(section), offset: Some(offset), ..self }
+    }
+
     /// The same, of a snapshot.
     pub(crate) fn of_snapshot(self) -> Self {
         let kind = match self.kind {
@@ -119,12 +124,20 @@ pub enum ErrorKind {
         /// The hash of the program whose states they are.
         found: [u8; 32],
     },
-    /// The file is larger than any artifact may be.
+    /// The file, or a section of it, is larger than the format or the backend's limits allow.
     #[error("expected at most {limit} bytes, found {found}")]
     TooLarge {
         /// Most bytes allowed.
         limit: u64,
         /// The file's size.
+        found: u64,
+    },
+    /// A row would take more steps than were allowed.
+    #[error("expected a model of at most {limit} steps a row, found one of {found}")]
+    TooManySteps {
+        /// Most steps allowed.
+        limit: u64,
+        /// Those of the model, at most.
         found: u64,
     },
     /// The file does not begin like an artifact.

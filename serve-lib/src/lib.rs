@@ -259,6 +259,7 @@ mod explain;
 pub mod features;
 #[cfg(feature = "follow")]
 pub mod follow;
+mod limits;
 pub mod model;
 pub mod record;
 #[cfg(feature = "registry")]
@@ -275,6 +276,7 @@ pub mod store;
 
 pub use counters::Counters;
 pub use error::{Error, ErrorKind, RejectReason, ScoreError, ScoreErrorKind};
+pub use limits::Limits;
 pub use record::{BindError, BindErrorKind, Record, Value};
 pub use schema::Schema;
 pub use scorer::{Bound, Explanation, Reason, Score, Scorer};

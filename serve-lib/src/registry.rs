@@ -48,13 +48,14 @@ use std::str::FromStr;
 
 pub use self::error::RegistryError;
 use self::error::io_error;
-use crate::Scorer;
 use crate::artifact::{ArtifactId, MAX_ARTIFACT_BYTES};
+use crate::{Limits, Scorer};
 
 /// A registry folder, for reading.
 #[derive(Debug, Clone)]
 pub struct Registry {
     root: PathBuf,
+    limits: Limits,
 }
 
 impl Registry {
@@ -68,7 +69,18 @@ impl Registry {
         if !metadata.is_dir() {
             return Err(RegistryError::NotAFolder { path: root });
         }
-        Ok(Self { root })
+        Ok(Self { root, limits: Limits::default() })
+    }
+
+    /// The same, whose artifacts and snapshots are opened within limits of one's own.
+    #[must_use]
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// What is accepted of an artifact and of a snapshot.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Opens the artifact an alias names, and says what the alias held.
@@ -90,9 +102,8 @@ impl Registry {
     pub fn open_artifact(&self, artifact: &ArtifactId) -> Result<Scorer, RegistryError> {
         let bytes = self.read_blob(artifact)?;
         let path = self.blob_path(artifact);
-        let scorer = Scorer::from_bytes(&bytes).map_err(|source| RegistryError::Artifact {
-            path: path.clone(),
-            source: Box::new(source),
+        let scorer = Scorer::from_bytes_within(&bytes, &self.limits).map_err(|source| {
+            RegistryError::Artifact { path: path.clone(), source: Box::new(source) }
         })?;
         let found = scorer.id();
         if found != *artifact {
@@ -122,7 +133,7 @@ impl Registry {
         }
     }
 
-    /// The bytes of an artifact, at most [`MAX_ARTIFACT_BYTES`]; they are not looked into.
+    /// The bytes of an artifact, at most as many as [`Limits::max_artifact_bytes`]; they are not looked into.
     ///
     /// # Errors
     /// The file is missing, unreadable, not a plain file, or too large.
@@ -134,15 +145,16 @@ impl Registry {
         if !metadata.is_file() {
             return Err(RegistryError::NotAFile { path });
         }
+        let limit = self.limits.max_artifact_bytes.min(MAX_ARTIFACT_BYTES);
         let mut bytes = Vec::new();
-        if metadata.len() <= MAX_ARTIFACT_BYTES {
+        if metadata.len() <= limit {
             // Asked for before it is proved, but never more than the limit.
             bytes.reserve_exact(usize::try_from(metadata.len()).unwrap_or(0));
-            file.take(MAX_ARTIFACT_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+            file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
         }
         let found = metadata.len().max(bytes.len() as u64);
-        if found > MAX_ARTIFACT_BYTES {
-            return Err(RegistryError::TooLarge { path, expected: MAX_ARTIFACT_BYTES, found });
+        if found > limit {
+            return Err(RegistryError::TooLarge { path, expected: limit, found });
         }
         Ok(bytes)
     }
@@ -266,7 +278,7 @@ mod tests {
 
     #[test]
     fn names_stay_inside_the_folder() {
-        let registry = Registry { root: PathBuf::from("r") };
+        let registry = Registry { root: PathBuf::from("r"), limits: Limits::default() };
         for good in ["card-fraud", "7", "a.b_c-d", &"x".repeat(64)] {
             assert_eq!(registry.model_path(good).unwrap(), Path::new("r/models").join(good));
         }
@@ -286,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_blob_lies_where_its_id_says() {
-        let registry = Registry { root: PathBuf::from("r") };
+        let registry = Registry { root: PathBuf::from("r"), limits: Limits::default() };
         let id = format!("ab{}", "0".repeat(62));
         let path = registry.blob_path(&ArtifactId::from_str(&id).unwrap());
         assert_eq!(path, Path::new("r/blobs/b3/ab").join(format!("{id}.shroff")));

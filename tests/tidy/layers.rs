@@ -10,23 +10,27 @@ use super::source::{code_only, line_of, rust_files, words};
 /// and nothing below names it; artifact knows no scoring, so that the format outlives any engine.
 /// `error` is named by all, and wraps the causes that schema, features and model define. A snapshot is a file of
 /// states in the frame of an artifact.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 17] = [
+    ("limits", &[]),
     ("error", &["schema", "features", "model"]),
     ("schema", &["error"]),
     ("record", &["error", "schema"]),
-    ("features", &["error", "schema", "record"]),
+    ("features", &["error", "limits", "schema", "record"]),
     ("model", &["error", "schema", "record", "features"]),
     ("engine", &["error", "schema", "record", "features", "model"]),
     ("explain", &["error", "schema", "model"]),
-    ("artifact", &["error", "schema", "record", "features", "model"]),
+    ("artifact", &["error", "limits", "schema", "record", "features", "model"]),
     (
         "scorer",
-        &["error", "schema", "record", "features", "model", "engine", "explain", "artifact"],
+        &[
+            "error", "limits", "schema", "record", "features", "model", "engine", "explain",
+            "artifact",
+        ],
     ),
     ("counters", &["error", "schema", "record", "features", "artifact", "scorer"]),
-    ("snapshot", &["error", "features", "artifact"]),
+    ("snapshot", &["error", "limits", "features", "artifact"]),
     ("store", &["error", "features", "record", "scorer", "snapshot"]),
-    ("registry", &["error", "features", "artifact", "scorer", "snapshot"]),
+    ("registry", &["error", "limits", "features", "artifact", "scorer", "snapshot"]),
     ("signed", &["artifact"]),
     ("shadow", &["error", "artifact", "scorer"]),
     (

@@ -4,6 +4,7 @@
 //! pinned, kept behind these two functions, and given only bytes whose hash has been proved.
 
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
+use bincode::de::read::Reader;
 use bincode::enc::write::Writer;
 use bincode::error::{DecodeError, EncodeError};
 use serde::Serialize;
@@ -31,7 +32,7 @@ pub(super) fn is_written_as<T: Serialize>(value: &T, bytes: &[u8]) -> bool {
     written.is_ok() && rest.0.is_empty()
 }
 
-/// What is still to be written.
+/// What is still to be written, or read.
 struct Rest<'a>(&'a [u8]);
 
 impl Writer for Rest<'_> {
@@ -44,8 +45,24 @@ impl Writer for Rest<'_> {
     }
 }
 
+impl Reader for Rest<'_> {
+    #[inline(always)]
+    fn read(&mut self, bytes: &mut [u8]) -> Result<(), DecodeError> {
+        let Some((found, rest)) = self.0.split_at_checked(bytes.len()) else {
+            let additional = bytes.len().saturating_sub(self.0.len());
+            return Err(DecodeError::UnexpectedEnd { additional });
+        };
+        bytes.copy_from_slice(found);
+        self.0 = rest;
+        Ok(())
+    }
+}
+
+/// Why bytes hold no such value, and how many were read before that showed.
+pub(super) type Undecoded = (ErrorKind, usize);
+
 /// The value these bytes hold, all of them and nothing more.
-pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ErrorKind> {
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Undecoded> {
     // bincode makes room for a text as long as it claims to be, up to the limit, before it looks
     // whether the text is there. The limit is a constant, so it comes in sizes.
     match bytes.len() {
@@ -56,12 +73,17 @@ pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ErrorKind> 
     }
 }
 
-fn decode_within<T: DeserializeOwned, const LIMIT: usize>(bytes: &[u8]) -> Result<T, ErrorKind> {
-    let (value, used) = bincode::serde::decode_from_slice(bytes, config::<LIMIT>())
-        .map_err(|error: DecodeError| ErrorKind::Decode { reason: error.to_string() })?;
-    if used != bytes.len() {
-        let (expected, found) = (used as u64, bytes.len() as u64);
-        return Err(ErrorKind::Length { what: "section content", expected, found });
+fn decode_within<T: DeserializeOwned, const LIMIT: usize>(bytes: &[u8]) -> Result<T, Undecoded> {
+    let mut rest = Rest(bytes);
+    let outcome = bincode::serde::decode_from_reader(&mut rest, config::<LIMIT>());
+    let used = bytes.len().saturating_sub(rest.0.len());
+    let fail = |kind| Err((kind, used));
+    match outcome {
+        Ok(value) if rest.0.is_empty() => Ok(value),
+        Ok(_) => {
+            let (expected, found) = (used as u64, bytes.len() as u64);
+            fail(ErrorKind::Length { what: "section content", expected, found })
+        }
+        Err(error) => fail(ErrorKind::Decode { reason: DecodeError::to_string(&error) }),
     }
-    Ok(value)
 }

@@ -9,16 +9,16 @@ mod section;
 pub(crate) mod wire;
 mod write;
 
+pub use crate::limits::MAX_ARTIFACT_BYTES;
 pub use contents::{
     Bands, Contents, Expected, GoldenRecord, Histogram, OwnedValue, Provenance, ReasonCode,
     Reference, Window,
 };
-pub use read::{Artifact, SectionInfo, read, sections};
+pub use read::{Artifact, SectionInfo, read, read_within, sections};
+pub(crate) use wire::locate;
 pub use wire::{FORMAT_VERSION, HEADER_BYTES, OLDEST_READABLE_VERSION, SECTION_ENTRY_BYTES};
 pub use write::{write, write_draft};
 
-/// Most bytes an artifact may have.
-pub const MAX_ARTIFACT_BYTES: u64 = 512 << 20;
 /// Fewest and most golden records of an artifact that is not a draft.
 pub const GOLDEN_RECORDS: std::ops::RangeInclusive<usize> = 64..=256;
 

@@ -4,8 +4,10 @@ use super::contents::{Contents, ReasonCode};
 use super::section::{self, Section};
 use super::wire::{self, Frame};
 use super::{ArtifactId, GOLDEN_RECORDS, section::Body};
+use crate::Limits;
 use crate::error::{Error, ErrorKind};
 use crate::features::window::Windows;
+use crate::limits::MAX_STEPS;
 
 /// A file that was read and proved, golden records aside: those need a scorer.
 #[derive(Debug, Clone)]
@@ -39,9 +41,21 @@ pub struct SectionInfo {
 /// another. Memory grows with the file, never with what the file claims.
 ///
 /// # Errors
-/// What is wrong, in which section or at which byte.
+/// What is wrong, in which section and at which byte.
 pub fn read(bytes: &[u8]) -> Result<Artifact, Error> {
-    let frame = wire::parse(bytes)?;
+    read_within(bytes, &Limits::default())
+}
+
+/// As [`read`], within limits of one's own.
+///
+/// # Errors
+/// As [`read`], and for what exceeds the limits.
+pub fn read_within(bytes: &[u8], limits: &Limits) -> Result<Artifact, Error> {
+    let frame = wire::parse(bytes, limits)?;
+    read_sections(bytes, frame, limits).map_err(|error| wire::locate(bytes, error))
+}
+
+fn read_sections(bytes: &[u8], frame: Frame, limits: &Limits) -> Result<Artifact, Error> {
     let reader = Reader { bytes, frame: &frame };
     reader.refuse_unknown()?;
     let schema = reader.required_either::<section::SchemaV1, section::SchemaV2>()?;
@@ -70,6 +84,7 @@ pub fn read(bytes: &[u8]) -> Result<Artifact, Error> {
         provenance,
     };
     check(&contents, frame.draft)?;
+    check_steps(&contents, limits)?;
     let schema_hash = frame.hash_of(Section::Schema.kind());
     Ok(Artifact { id: frame.id, schema_hash, is_draft: frame.draft, contents })
 }
@@ -79,7 +94,7 @@ pub fn read(bytes: &[u8]) -> Result<Artifact, Error> {
 /// # Errors
 /// As [`read`], as far as the frame goes.
 pub fn sections(bytes: &[u8]) -> Result<Vec<SectionInfo>, Error> {
-    let frame = wire::parse(bytes)?;
+    let frame = wire::parse(bytes, &Limits::default())?;
     let info = |entry: &wire::Entry| SectionInfo {
         name: section::name(entry.kind),
         kind: entry.kind,
@@ -88,6 +103,17 @@ pub fn sections(bytes: &[u8]) -> Result<Vec<SectionInfo>, Error> {
         length: entry.length,
     };
     Ok(frame.entries.iter().map(info).collect())
+}
+
+/// No step is counted where any number is allowed.
+fn check_steps(contents: &Contents, limits: &Limits) -> Result<(), Error> {
+    let limit = limits.max_steps;
+    if limit < MAX_STEPS && contents.model.max_steps() > limit {
+        let found = contents.model.max_steps();
+        let kind = ErrorKind::TooManySteps { limit, found };
+        return Err(Error::within(kind, Section::Model.name()));
+    }
+    Ok(())
 }
 
 /// What sections say of one another. Also run before writing, so that nothing unreadable is written.
@@ -179,9 +205,12 @@ impl Reader<'_> {
             let what = "the section's required flag is not what its kind asks for";
             return Err(Error::within(ErrorKind::Header { what }, section.name()));
         }
-        section::decode::<B>(wire::section_bytes(self.bytes, entry))
-            .map(Some)
-            .map_err(|kind| Error::within(kind, section.name()))
+        section::decode::<B>(wire::section_bytes(self.bytes, entry)).map(Some).map_err(
+            |(kind, used)| {
+                let offset = entry.offset.saturating_add(used as u64);
+                Error::from(kind).of_section(section.name(), offset)
+            },
+        )
     }
 }
 

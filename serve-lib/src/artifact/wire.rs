@@ -1,6 +1,7 @@
 //! The only file with byte offsets: the 64-byte header and the section table, of artifacts and of snapshots.
 
 use super::{ArtifactId, MAX_ARTIFACT_BYTES};
+use crate::Limits;
 use crate::error::{Error, ErrorKind};
 
 /// The format version this library writes. It is not the crate's version.
@@ -140,11 +141,9 @@ pub(crate) fn header(
 
 /// Proves the frame of a file, each step using only what the steps before it proved: size, magic,
 /// version, flags, declared length, table bounds and order, root, section hashes.
-pub(super) fn parse(bytes: &[u8]) -> Result<Frame, Error> {
+pub(super) fn parse(bytes: &[u8], limits: &Limits) -> Result<Frame, Error> {
     let found = bytes.len() as u64;
-    if found > MAX_ARTIFACT_BYTES {
-        return Err(ErrorKind::TooLarge { limit: MAX_ARTIFACT_BYTES, found }.into());
-    }
+    check_size(found, limits.max_artifact_bytes.min(MAX_ARTIFACT_BYTES))?;
     let header = parse_header(&ARTIFACT, bytes, found)?;
     let (table, entries) = parse_table(bytes.get(HEADER_BYTES..).unwrap_or_default(), &header)?;
     let start = HEADER_BYTES.saturating_add(table.len()) as u64;
@@ -154,12 +153,21 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Frame, Error> {
         let what = "sections should be in ascending order of kind";
         return Err(ErrorKind::Header { what }.into());
     }
+    for entry in &entries {
+        check_size(entry.length, limits.max_section_bytes)
+            .map_err(|error| error.of_section(super::section::name(entry.kind), entry.offset))?;
+    }
     check_root(bytes, table, &header)?;
     for entry in &entries {
         check_hash(entry, section_bytes(bytes, entry), super::section::name(entry.kind))?;
     }
     let (id, draft) = (ArtifactId::from_bytes(header.root), header.flags & DRAFT != 0);
     Ok(Frame { id, draft, entries })
+}
+
+/// A file or a section of so many bytes is within a limit.
+pub(crate) fn check_size(found: u64, limit: u64) -> Result<(), Error> {
+    if found > limit { Err(ErrorKind::TooLarge { limit, found }.into()) } else { Ok(()) }
 }
 
 /// Reads the header at the beginning of these bytes, of a file that is `found` bytes long.
@@ -222,7 +230,22 @@ pub(crate) fn check_hash(entry: &Entry, content: &[u8], name: &'static str) -> R
     if *blake3::hash(content).as_bytes() == entry.hash {
         return Ok(());
     }
-    Err(Error::within(ErrorKind::Checksum { what: "section's content" }, name))
+    let kind = ErrorKind::Checksum { what: "section's content" };
+    Err(Error::from(kind).of_section(name, entry.offset))
+}
+
+/// The error with the place of its section, where it has no other.
+pub(crate) fn locate(bytes: &[u8], error: Error) -> Error {
+    let (Some(section), None) = (error.section(), error.offset()) else { return error };
+    let header = parse_header(&ARTIFACT, bytes, bytes.len() as u64);
+    let table = header
+        .and_then(|header| parse_table(bytes.get(HEADER_BYTES..).unwrap_or_default(), &header));
+    let is_it = |entry: &&Entry| super::section::name(entry.kind) == section;
+    let found = table.ok().and_then(|(_, entries)| Some(entries.iter().find(is_it)?.offset));
+    match found {
+        Some(offset) => error.and_at(offset),
+        None => error,
+    }
 }
 
 /// The content of a section whose bounds [`parse`] proved.
@@ -266,19 +289,16 @@ pub(crate) fn check_layout(
 ) -> Result<(), Error> {
     let mut expected = start;
     for entry in entries {
+        let fail = |kind| Error::from(kind).of_section(name(entry.kind), expected);
         if entry.offset != expected {
-            let kind = ErrorKind::Length { what: "section offset", expected, found: entry.offset };
-            return Err(Error::within(kind, name(entry.kind)));
+            let what = "section offset";
+            return Err(fail(ErrorKind::Length { what, expected, found: entry.offset }));
         }
         expected =
             expected.checked_add(entry.length).filter(|end| *end <= total).ok_or_else(|| {
                 let rest = total.saturating_sub(entry.offset);
-                let kind = ErrorKind::Length {
-                    what: "section length",
-                    expected: rest,
-                    found: entry.length,
-                };
-                Error::within(kind, name(entry.kind))
+                let (what, found) = ("section length", entry.length);
+                fail(ErrorKind::Length { what, expected: rest, found })
             })?;
     }
     if expected != total {

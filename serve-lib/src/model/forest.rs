@@ -164,6 +164,21 @@ impl Tree {
         index
     }
 
+    /// The most splits above any leaf; 0 for a tree that is one leaf.
+    pub fn depth(&self) -> usize {
+        let mut depths = vec![0_usize; self.nodes.len()];
+        let mut deepest = 0;
+        for (position, node) in self.nodes.iter().enumerate() {
+            let Node::Split(split) = node else { continue };
+            let below = depths.get(position).map_or(1, |depth| depth.saturating_add(1));
+            deepest = below.max(deepest);
+            for child in [split.left, split.right] {
+                depths.get_mut(child as usize).into_iter().for_each(|depth| *depth = below);
+            }
+        }
+        deepest
+    }
+
     fn check(
         &self,
         tree: usize,

@@ -45,6 +45,16 @@ impl Model {
             Self::Forest(forest) => forest.check(row),
         }
     }
+
+    /// How many steps a row takes at most: the terms of a linear model; of a forest the splits above the deepest
+    /// leaf of each tree. Velocity features, which are read before, and other engines than the walk, which trade
+    /// steps for wider ones, are not in it.
+    pub fn max_steps(&self) -> u64 {
+        match self {
+            Self::Linear(linear) => linear.terms.len() as u64,
+            Self::Forest(forest) => forest.trees.iter().map(|tree| tree.depth() as u64).sum(),
+        }
+    }
 }
 
 /// Why a model is not sound.

@@ -97,7 +97,7 @@ impl Registry {
             let (path, source) = (path.clone(), Box::new(source));
             RegistryError::Snapshot { path, source }
         };
-        let snapshot = Snapshot::open(&path).map_err(refused)?;
+        let snapshot = Snapshot::open_within(&path, &self.limits).map_err(refused)?;
         let (expected, found) = (*windows.hash(), *snapshot.window_hash());
         if expected != found {
             let other = Error::from(ErrorKind::OtherWindows { expected, found });

@@ -19,6 +19,7 @@ pub use self::bound::Bound;
 use self::bound::Holder;
 pub use self::explain::{Explanation, Reason};
 
+use crate::Limits;
 use crate::artifact::{
     self, Artifact, ArtifactId, Bands, Contents, Expected, GoldenRecord, MAX_ARTIFACT_BYTES,
 };
@@ -80,18 +81,27 @@ impl Scorer {
     /// # Errors
     /// A file that cannot be read, or anything in it that is not as it should be.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_within(path, &Limits::default())
+    }
+
+    /// As [`Scorer::open`], within limits of one's own.
+    ///
+    /// # Errors
+    /// As [`Scorer::open`], and for what exceeds the limits.
+    pub fn open_within(path: impl AsRef<Path>, limits: &Limits) -> Result<Self, Error> {
         let path = path.as_ref();
+        let limit = limits.max_artifact_bytes.min(MAX_ARTIFACT_BYTES);
         let io = |reason| ErrorKind::Io { path: path.to_owned(), reason };
         let file = File::open(path).map_err(io)?;
         let found = file.metadata().map_err(io)?.len();
-        if found > MAX_ARTIFACT_BYTES {
-            return Err(ErrorKind::TooLarge { limit: MAX_ARTIFACT_BYTES, found }.into());
+        if found > limit {
+            return Err(ErrorKind::TooLarge { limit, found }.into());
         }
         // The whole file goes into memory first, so that what is hashed is what is parsed. It may
         // have grown since it was asked for its length, or be a device that has none.
         let mut bytes = Vec::with_capacity(usize::try_from(found).unwrap_or(0));
-        file.take(MAX_ARTIFACT_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
-        Self::from_bytes(&bytes)
+        file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(io)?;
+        Self::from_bytes_within(&bytes, limits)
     }
 
     /// As [`Scorer::open`], for bytes from elsewhere.
@@ -99,13 +109,21 @@ impl Scorer {
     /// # Errors
     /// Anything in the bytes that is not as it should be.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let artifact = artifact::read(bytes)?;
+        Self::from_bytes_within(bytes, &Limits::default())
+    }
+
+    /// As [`Scorer::from_bytes`], within limits of one's own.
+    ///
+    /// # Errors
+    /// As [`Scorer::from_bytes`], and for what exceeds the limits.
+    pub fn from_bytes_within(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
+        let artifact = artifact::read_within(bytes, limits)?;
         if artifact.is_draft {
             return Err(ErrorKind::Draft.into());
         }
         let scorer = Self::new(artifact);
         for (row, golden) in scorer.contents.golden.iter().enumerate() {
-            scorer.check_golden(row, golden)?;
+            scorer.check_golden(row, golden).map_err(|error| artifact::locate(bytes, error))?;
         }
         Ok(scorer)
     }

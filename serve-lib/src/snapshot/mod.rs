@@ -24,11 +24,13 @@ mod read;
 mod tests;
 mod write;
 
+use crate::limits::MAX_STATES_BYTES;
+
 pub use read::{SavedState, Snapshot};
 pub use write::SnapshotWriter;
 
 /// Most bytes a section may have, and with it a state.
-pub const MAX_SECTION_BYTES: u64 = 64 << 20;
+pub const MAX_SECTION_BYTES: u64 = MAX_STATES_BYTES;
 /// A section ends with the state that makes it as long as this.
 const FULL_SECTION_BYTES: usize = 1 << 20;
 

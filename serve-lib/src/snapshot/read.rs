@@ -5,6 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::{ABOUT, MAX_SECTION_BYTES, STATES, VERSION, name};
+use crate::Limits;
 use crate::artifact::wire::{self, Entry, HEADER_BYTES, SECTION_ENTRY_BYTES, SNAPSHOT};
 use crate::error::{Error, ErrorKind};
 use crate::features::window::EntityKey;
@@ -18,6 +19,7 @@ pub struct Snapshot<R = File> {
     sections: Vec<Entry>,
     window_hash: [u8; 32],
     as_of: i64,
+    max_state_bytes: u64,
 }
 
 /// The state of an entity as a snapshot has it: proved by
@@ -38,10 +40,18 @@ impl Snapshot {
     /// # Errors
     /// A file that cannot be read, or a header or table that is not as it should be.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_within(path, &Limits::default())
+    }
+
+    /// As [`Snapshot::open`], within limits of one's own.
+    ///
+    /// # Errors
+    /// As [`Snapshot::open`], and for what exceeds the limits; a state that does is refused when it is read.
+    pub fn open_within(path: impl AsRef<Path>, limits: &Limits) -> Result<Self, Error> {
         let path = path.as_ref();
         let io = |reason| Error::from(ErrorKind::Io { path: path.to_owned(), reason });
         let file = File::open(path).map_err(|reason| io(reason).of_snapshot())?;
-        Self::begin(file, path.to_owned()).map_err(Error::of_snapshot)
+        Self::begin(file, path.to_owned(), limits).map_err(Error::of_snapshot)
     }
 }
 
@@ -51,12 +61,21 @@ impl<R: Read + Seek> Snapshot<R> {
     /// # Errors
     /// As [`Snapshot::open`].
     pub fn read(source: R) -> Result<Self, Error> {
-        Self::begin(source, PathBuf::new()).map_err(Error::of_snapshot)
+        Self::read_within(source, &Limits::default())
     }
 
-    fn begin(mut source: R, path: PathBuf) -> Result<Self, Error> {
+    /// As [`Snapshot::open_within`], for bytes from elsewhere.
+    ///
+    /// # Errors
+    /// As [`Snapshot::open_within`].
+    pub fn read_within(source: R, limits: &Limits) -> Result<Self, Error> {
+        Self::begin(source, PathBuf::new(), limits).map_err(Error::of_snapshot)
+    }
+
+    fn begin(mut source: R, path: PathBuf, limits: &Limits) -> Result<Self, Error> {
         let io = |reason| ErrorKind::Io { path: path.clone(), reason };
         let found = source.seek(SeekFrom::End(0)).map_err(io)?;
+        wire::check_size(found, limits.max_snapshot_bytes)?;
         source.seek(SeekFrom::Start(0)).map_err(io)?;
         let mut header_bytes = Vec::with_capacity(HEADER_BYTES);
         source.by_ref().take(HEADER_BYTES as u64).read_to_end(&mut header_bytes).map_err(io)?;
@@ -74,7 +93,8 @@ impl<R: Read + Seek> Snapshot<R> {
         let (_, sections) = wire::parse_table(&table, &header)?;
         wire::check_root(&header_bytes, &table, &header)?;
         wire::check_layout(&sections, HEADER_BYTES as u64, table_start, name)?;
-        sections.iter().try_for_each(check_entry)?;
+        let limit = limits.max_section_bytes.min(MAX_SECTION_BYTES);
+        sections.iter().try_for_each(|entry| check_entry(entry, limit))?;
         let [about, states @ ..] = &sections[..] else {
             return Err(Error::within(ErrorKind::MissingSection, name(ABOUT)));
         };
@@ -84,7 +104,8 @@ impl<R: Read + Seek> Snapshot<R> {
         }
         let (sections, window_hash, as_of) = (states.to_vec(), [0; 32], 0);
         let about = about.clone();
-        let mut snapshot = Self { source, path, sections, window_hash, as_of };
+        let max_state_bytes = limits.max_state_bytes;
+        let mut snapshot = Self { source, path, sections, window_hash, as_of, max_state_bytes };
         let content = snapshot.content(&about)?;
         (snapshot.window_hash, snapshot.as_of) = read_about(&content, &about)?;
         Ok(snapshot)
@@ -115,11 +136,15 @@ impl<R: Read + Seek> Snapshot<R> {
             let mut rest = Rest { bytes: &content, section: &section };
             while !rest.bytes.is_empty() {
                 let offset = rest.offset();
-                let at = |kind| Error::within(kind, name(STATES)).and_at(offset).of_snapshot();
+                let at = |kind| Error::from(kind).of_section(name(STATES), offset).of_snapshot();
                 let state = rest.state().map_err(Error::of_snapshot)?;
                 if last.replace(state.entity).is_some_and(|last| last >= state.entity) {
                     let what = "entities should be in ascending order, each once";
                     return Err(at(ErrorKind::Content { what }));
+                }
+                let (limit, found) = (self.max_state_bytes, state.bytes.len() as u64);
+                if found > limit {
+                    return Err(at(ErrorKind::TooLarge { limit, found }));
                 }
                 each(state).map_err(at)?;
                 n_states = n_states.saturating_add(1);
@@ -134,14 +159,13 @@ impl<R: Read + Seek> Snapshot<R> {
         self.source.seek(SeekFrom::Start(section.offset)).map_err(io)?;
         let mut content = Vec::with_capacity(usize::try_from(section.length).unwrap_or(0));
         self.source.by_ref().take(section.length).read_to_end(&mut content).map_err(io)?;
-        wire::check_hash(section, &content, name(section.kind))
-            .map_err(|error| error.and_at(section.offset))?;
+        wire::check_hash(section, &content, name(section.kind))?;
         Ok(content)
     }
 }
 
-fn check_entry(entry: &Entry) -> Result<(), Error> {
-    let fail = |kind| Err(Error::within(kind, name(entry.kind)).and_at(entry.offset));
+fn check_entry(entry: &Entry, limit: u64) -> Result<(), Error> {
+    let fail = |kind| Err(Error::from(kind).of_section(name(entry.kind), entry.offset));
     if !matches!(entry.kind, ABOUT | STATES) || entry.version != VERSION {
         return fail(ErrorKind::UnknownSection { kind: entry.kind, version: entry.version });
     }
@@ -149,9 +173,8 @@ fn check_entry(entry: &Entry) -> Result<(), Error> {
         let what = "the section's required flag is not what its kind asks for";
         return fail(ErrorKind::Header { what });
     }
-    if entry.length > MAX_SECTION_BYTES {
-        let (limit, found) = (MAX_SECTION_BYTES, entry.length);
-        return fail(ErrorKind::TooLarge { limit, found });
+    if entry.length > limit {
+        return fail(ErrorKind::TooLarge { limit, found: entry.length });
     }
     if entry.length == 0 {
         return fail(ErrorKind::Length { what: "section content", expected: 1, found: 0 });
@@ -167,7 +190,7 @@ fn read_about(content: &[u8], section: &Entry) -> Result<([u8; 32], i64), Error>
     }
     let (expected, found) = (40, section.length);
     let kind = ErrorKind::Length { what: "section content", expected, found };
-    Err(Error::within(kind, name(ABOUT)).and_at(section.offset))
+    Err(Error::from(kind).of_section(name(ABOUT), section.offset))
 }
 
 /// What is yet to be read of a section.
@@ -210,6 +233,6 @@ impl<'a> Rest<'a> {
     }
 
     fn error(&self, kind: ErrorKind, offset: u64) -> Error {
-        Error::within(kind, name(self.section.kind)).and_at(offset)
+        Error::from(kind).of_section(name(self.section.kind), offset)
     }
 }

@@ -15,7 +15,7 @@ pub(super) use schema::{ProgramV1, ProgramV2, SchemaV1, SchemaV2};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::codec;
+use super::codec::{self, Undecoded};
 use crate::error::ErrorKind;
 
 /// A section this library knows.
@@ -119,17 +119,18 @@ pub(super) fn encode<B: Body>(content: &B::Content) -> Result<Vec<u8>, ErrorKind
 
 /// The content of a section. Writing it again must give the same bytes, so that nothing can hide
 /// in fields the content does not use.
-pub(super) fn decode<B: Body>(bytes: &[u8]) -> Result<B::Content, ErrorKind> {
-    let content = codec::decode::<B>(bytes)?.into_content()?;
+pub(super) fn decode<B: Body>(bytes: &[u8]) -> Result<B::Content, Undecoded> {
+    let whole = |kind| (kind, 0);
+    let content = codec::decode::<B>(bytes)?.into_content().map_err(whole)?;
     if !B::suits(&content) {
         let what = "the section is of another version than its content asks for";
-        return Err(ErrorKind::Content { what });
+        return Err(whole(ErrorKind::Content { what }));
     }
     let is_canonical = || codec::is_written_as(&B::from_content(&content), bytes);
     debug_assert!(!B::REFUSES_OTHER_FORMS || is_canonical(), "another form was not refused");
     if !B::REFUSES_OTHER_FORMS && !is_canonical() {
         let what = "the section is not in its canonical form";
-        return Err(ErrorKind::Content { what });
+        return Err(whole(ErrorKind::Content { what }));
     }
     Ok(content)
 }

@@ -66,10 +66,10 @@ impl<'a> Reader<'a> {
         Ok((zigzag >> 1).cast_signed() ^ (zigzag & 1).cast_signed().wrapping_neg())
     }
 
-    /// A number of things of at least one byte each, at most `limit`.
-    pub(super) fn length(&mut self, limit: usize) -> Result<usize, Unsound> {
+    /// A number of things of at least so many bytes each, at most `limit`: room for them may be made at once.
+    pub(super) fn length(&mut self, limit: usize, least_bytes: usize) -> Result<usize, Unsound> {
         let length = usize::try_from(self.number()?).map_err(|_| SHORT)?;
-        if length > self.0.len() {
+        if length.saturating_mul(least_bytes) > self.0.len() {
             return Err(SHORT);
         }
         if length > limit { Err("it holds more than max_events allows") } else { Ok(length) }

@@ -266,6 +266,7 @@ mod batch;
 mod fixture;
 mod refusals;
 pub(crate) mod velocity;
+mod wire;
 
 fn score_of<T: Serialize>(scorer: &Scorer, value: &T) -> Bits {
     bits(scorer.bind(value).unwrap_or_else(|error| panic!("{error}")).score(value))

@@ -61,7 +61,9 @@ pub(super) fn read(
     reader: &mut Reader<'_>,
 ) -> Result<EventLog, Unsound> {
     let mut log = EventLog::default();
-    let n_rows = reader.length(plan.max_events)?;
+    // A head, an id, and of each amount a byte or more.
+    let least_bytes = plan.amounts.len().saturating_add(if plan.id_word.is_some() { 5 } else { 1 });
+    let n_rows = reader.length(plan.max_events, least_bytes)?;
     if n_rows == 0 {
         return Ok(log);
     }

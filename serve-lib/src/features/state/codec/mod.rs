@@ -11,6 +11,7 @@ mod values;
 use super::bytes::{Reader, Unsound, put_number};
 use super::log::NEVER;
 use super::{Distinct, EntityState, Stream};
+use crate::Limits;
 use crate::features::window::{MAX_TIME, MIN_TIME, StreamPlan, Windows};
 
 /// The version of the layout.
@@ -32,6 +33,14 @@ pub enum StateError {
     Version {
         /// The first byte.
         found: u8,
+    },
+    /// More bytes than were allowed.
+    #[error("state refused: expected at most {limit} bytes, found {found}")]
+    TooLarge {
+        /// Most bytes allowed.
+        limit: u64,
+        /// How many bytes there are.
+        found: u64,
     },
     /// Not the bytes that were written.
     #[error(
@@ -102,6 +111,23 @@ impl EntityState {
     /// Bytes that are damaged, of another program or key, or that no encoding gives. Memory grows with
     /// the bytes, never with what they claim.
     pub fn decode(windows: &Windows, key: usize, bytes: &[u8]) -> Result<Self, StateError> {
+        Self::decode_within(windows, key, bytes, &Limits::default())
+    }
+
+    /// As [`decode`](Self::decode), within limits of one's own.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode), and for more bytes than [`Limits::max_state_bytes`].
+    pub fn decode_within(
+        windows: &Windows,
+        key: usize,
+        bytes: &[u8],
+        limits: &Limits,
+    ) -> Result<Self, StateError> {
+        let (limit, found) = (limits.max_state_bytes, bytes.len() as u64);
+        if found > limit {
+            return Err(StateError::TooLarge { limit, found });
+        }
         let content = |what| StateError::Content { what };
         match bytes.first() {
             Some(&VERSION) => {}

@@ -20,7 +20,7 @@ pub(super) fn write_occurrences(
 ) {
     put_number(out, kept.len() as u64);
     let mut at = 0_usize;
-    for (number, entry) in kept.iter().enumerate() {
+    for (number, (entry, back)) in kept.iter().zip(ways_back(kept)).enumerate() {
         let place = times.partition_point(|time| *time < entry.time);
         if times.get(place) == Some(&entry.time) {
             put_number(out, (place.wrapping_sub(at) as u64) << 1);
@@ -29,17 +29,30 @@ pub(super) fn write_occurrences(
             put_number(out, clock.before(entry.time) << 1 | 1);
         }
         // A previous time that was dropped is found nowhere.
-        let from = kept.partition_point(|other| other.time < entry.previous);
-        let then = kept.iter().enumerate().skip(from);
-        let mut then = then.take_while(|(_, other)| other.time == entry.previous);
-        match then.find(|(_, other)| other.value == entry.value) {
-            Some((earlier, _)) => put_number(out, number.wrapping_sub(earlier) as u64),
-            None => {
-                put_number(out, 0);
-                put_fingerprint(out, entry.value);
-            }
+        let earlier = kept.get(number.wrapping_sub(back)).filter(|_| back > 0);
+        if earlier.is_some_and(|earlier| earlier.time == entry.previous) {
+            put_number(out, back as u64);
+        } else {
+            put_number(out, 0);
+            put_fingerprint(out, entry.value);
         }
     }
+}
+
+/// How many occurrences back the value of each stood last; 0 where it did not.
+fn ways_back(kept: &[Occurrence]) -> Vec<usize> {
+    let mut by_value: Vec<(u64, usize)> =
+        kept.iter().enumerate().map(|(number, entry)| (entry.value, number)).collect();
+    by_value.sort_unstable();
+    let mut ways = vec![0; kept.len()];
+    for [(value, earlier), (later_value, later)] in by_value.array_windows() {
+        if value == later_value
+            && let Some(way) = ways.get_mut(*later)
+        {
+            *way = later.wrapping_sub(*earlier);
+        }
+    }
+    ways
 }
 
 pub(super) fn read_occurrences(
@@ -48,9 +61,10 @@ pub(super) fn read_occurrences(
     clock: &Clock,
     reader: &mut Reader<'_>,
 ) -> Result<Occurrences, Unsound> {
-    let n_entries = reader.length(plan.max_events)?;
+    let n_entries = reader.length(plan.max_events, 2)?;
     let (mut at, mut last) = (0_usize, clock.newest.saturating_sub(plan.horizon));
     let mut entries: Vec<Occurrence> = Vec::with_capacity(n_entries);
+    let mut ways = Vec::with_capacity(n_entries);
     for number in 0..n_entries {
         let code = reader.number()?;
         let time = if code & 1 == 0 {
@@ -62,7 +76,8 @@ pub(super) fn read_occurrences(
         } else {
             clock.time(clock.newest, (code >> 1).cast_signed().wrapping_neg())?
         };
-        let entry = match usize::try_from(reader.number()?).unwrap_or(usize::MAX) {
+        let way = usize::try_from(reader.number()?).unwrap_or(usize::MAX);
+        let entry = match way {
             0 => Occurrence { time, value: value(reader)?, previous: NEVER },
             back => {
                 let earlier = number.checked_sub(back).and_then(|number| entries.get(number));
@@ -75,6 +90,11 @@ pub(super) fn read_occurrences(
         }
         last = time;
         entries.push(entry);
+        ways.push(way);
+    }
+    // Were it another, a value would count twice in one window.
+    if ways != ways_back(&entries) {
+        return Err("a value stood last elsewhere");
     }
     Ok(Occurrences::from_kept(entries))
 }
@@ -97,7 +117,7 @@ pub(super) fn read_first_seen(
     clock: &Clock,
     reader: &mut Reader<'_>,
 ) -> Result<FirstSeen, Unsound> {
-    let n_values = reader.length(max_events)?;
+    let n_values = reader.length(max_events, 7)?;
     let mut times: Vec<(u64, i64)> = Vec::with_capacity(n_values);
     for _ in 0..n_values {
         let value = value(reader)?;
@@ -137,7 +157,7 @@ pub(super) fn read_frauds(
     clock: &Clock,
     reader: &mut Reader<'_>,
 ) -> Result<Option<Box<FraudLog>>, Unsound> {
-    let n_entries = reader.length(plan.max_events)?;
+    let n_entries = reader.length(plan.max_events, 3)?;
     let (mut last, mut total) = (clock.newest, 0_u64);
     let mut entries: Vec<Fraud> = Vec::with_capacity(n_entries);
     for _ in 0..n_entries {
@@ -161,6 +181,12 @@ pub(super) fn read_frauds(
         }
         entries.push(Fraud { time, known_at, id, total });
         last = time;
+    }
+    let of_one = entries.iter().filter(|fraud| fraud.id != Fraud::SEVERAL);
+    let mut events: Vec<(i64, u64)> = of_one.map(|fraud| (fraud.time, fraud.id)).collect();
+    events.sort_unstable();
+    if events.array_windows().any(|[one, other]| one == other) {
+        return Err("one event is fraud twice");
     }
     Ok((!entries.is_empty()).then(|| Box::new(FraudLog::from_entries(entries))))
 }

@@ -1,8 +1,13 @@
 //! States as bytes: they go on as if nothing had happened, are small, and are believed only when sound.
 
 use super::{Dice, Raw, SECOND, feature, program, random_history, random_program};
+use crate::features::state::frauds::{Fraud, FraudLog};
+use crate::features::state::log::NEVER;
+use crate::features::state::occurrences::{Occurrence, Occurrences};
 use crate::features::state::{EntityState, Observed, StateError};
-use crate::features::window::{Closed, Measure, WindowFeature, WindowProgram, Windows};
+use crate::features::window::{
+    AmountColumn, Closed, Measure, WindowFeature, WindowProgram, Windows,
+};
 
 fn encoded(windows: &Windows, state: &EntityState) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -208,4 +213,76 @@ fn bytes_with_a_right_checksum_are_not_trusted_either() {
         assert!(allocated.bytes_max < 200_000, "found {} bytes", allocated.bytes_max);
     }
     assert!(n_sound > 1_000, "some forgeries are sound, found {n_sound}");
+}
+
+/// A hostile state could otherwise count what happened once as often as it likes.
+#[test]
+fn a_value_and_a_fraud_count_once() {
+    let windows = Windows::new(program(
+        vec![
+            feature(&["card"], Measure::Distinct("shop".into()), 86_400),
+            feature(&["card"], Measure::FraudRate, 86_400),
+        ],
+        64,
+    ))
+    .expect("a sound program");
+    let newest = 1_500_000_000 * SECOND;
+    let mut state = EntityState::new(&windows, 0);
+    let raw = Raw { time: newest, id: 1, card: Some(1), shop: "a", ..Raw::default() };
+    state.observe(&windows, &raw.event(&windows));
+    let of = |seconds: i64, value, previous| Occurrence {
+        time: newest - seconds * SECOND,
+        value,
+        previous,
+    };
+    let fraud = |id, total| Fraud { time: newest, known_at: newest, id, total };
+    let earlier = newest - 2 * SECOND;
+    for (occurrences, frauds, expected) in [
+        (vec![of(2, 7, NEVER), of(0, 7, earlier)], vec![fraud(5, 1), fraud(6, 2)], None),
+        (
+            vec![of(2, 7, NEVER), of(0, 7, NEVER)],
+            vec![fraud(5, 1)],
+            Some("a value stood last elsewhere"),
+        ),
+        (
+            vec![of(2, 7, NEVER), of(1, 7, earlier), of(0, 7, earlier)],
+            vec![],
+            Some("a value stood last elsewhere"),
+        ),
+        (vec![], vec![fraud(5, 1), fraud(6, 2), fraud(5, 3)], Some("one event is fraud twice")),
+    ] {
+        state.first.distinct[0].windowed = Occurrences::from_kept(occurrences);
+        state.first.frauds = Some(Box::new(FraudLog::from_entries(frauds)));
+        let bytes = encoded(&windows, &state);
+        let refusal = EntityState::decode(&windows, 0, &bytes).err();
+        assert_eq!(refusal, expected.map(|what| StateError::Content { what }));
+    }
+}
+
+/// The greatest multiple of its bytes that a state may take: a row of many words for a byte of each column.
+#[test]
+fn room_is_made_for_what_the_bytes_can_hold() {
+    let columns = ["a", "b", "c", "d"];
+    let features = columns.iter().flat_map(|column| {
+        let column: std::sync::Arc<str> = (*column).into();
+        [Measure::Std(column.clone()), Measure::Max(column)]
+            .map(|measure| feature(&["card"], measure, 86_400))
+    });
+    let amount = |name: &&str| AmountColumn { name: (*name).into(), decimals: 2 };
+    let windows = Windows::new(WindowProgram {
+        amounts: columns.iter().map(amount).collect(),
+        ..program(features.collect(), 65_536)
+    })
+    .expect("a sound program");
+    let mut forged = encoded(&windows, &EntityState::new(&windows, 0));
+    forged.truncate(10);
+    // Seconds, 65,536 rows, and as many bytes.
+    forged.extend([0, 0x80, 0x80, 4]);
+    forged.resize(forged.len() + 65_536, 0);
+    let hash = blake3::hash(&forged);
+    forged.extend(&hash.as_bytes()[..8]);
+    let allocated = allocation_counter::measure(|| {
+        assert!(EntityState::decode(&windows, 0, &forged).is_err(), "nine bytes a row are needed");
+    });
+    assert!(allocated.bytes_max < 4_096, "found {} bytes", allocated.bytes_max);
 }

@@ -1,0 +1,6 @@
+//! `shroff_fuzz::snapshot` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    shroff_fuzz::snapshot(bytes);
+});
