@@ -82,9 +82,9 @@ fn measure(kind: Kind) -> Result<(), Box<dyn Error>> {
         })?;
         quiet.add(outcome, &mut n_mixed, &mut n_failed);
         let outcome = score_while(&follower, &rows, &expected, || {
-            for n in round * VERSIONS_A_ROUND + 1..=(round + 1) * VERSIONS_A_ROUND {
+            let first = round * VERSIONS_A_ROUND + 1;
+            for (n, (id, bytes)) in (first..).zip(&versions[first..][..VERSIONS_A_ROUND]) {
                 let due = Instant::now() + PAUSE;
-                let (id, bytes) = &versions[n];
                 let mut bytes = bytes.clone();
                 if n % 10 == 0 {
                     let middle = bytes.len() / 2;

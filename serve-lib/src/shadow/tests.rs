@@ -35,7 +35,11 @@ fn scores_are_compared_and_band_flips_counted() {
     let names = champion.bands().unwrap().names.clone();
     let of = |margin: f64| {
         let band = champion.bands().unwrap().index(margin);
-        Score { margin, probability: 1.0 / (1.0 + (-margin).exp()), band: u8::try_from(band).ok() }
+        Score {
+            margin,
+            probability: 1.0 / (1.0 + libm::exp(-margin)),
+            band: u8::try_from(band).ok(),
+        }
     };
     let turned = champion.bands().unwrap().clone();
     let challenger = Arc::clone(&champion);
@@ -43,7 +47,7 @@ fn scores_are_compared_and_band_flips_counted() {
         .share(1.0)
         .start(move |margin: &f64| {
             let band = u8::try_from(turned.index(-margin)).ok();
-            let probability = 1.0 / (1.0 + margin.exp());
+            let probability = 1.0 / (1.0 + libm::exp(*margin));
             Ok(Score { margin: -margin, probability, band })
         })
         .unwrap();

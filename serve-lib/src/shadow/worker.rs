@@ -128,7 +128,7 @@ impl<T> Shared<T> {
     fn with_offers(&self, mut counts: Counts) -> Counts {
         counts.n_offered = self.n_offered.load(Ordering::Relaxed);
         counts.n_dropped = self.n_dropped.load(Ordering::Relaxed);
-        counts.flips.sort_by(|one, other| other.count.cmp(&one.count));
+        counts.flips.sort_by_key(|flip| std::cmp::Reverse(flip.count));
         counts
     }
 

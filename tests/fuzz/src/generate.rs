@@ -125,7 +125,10 @@ fn forest(choices: &mut Choices<'_>, kinds: &[RowType], shape: usize) -> Forest 
                 let ends = if symmetric {
                     level == n_levels
                 } else {
-                    level == 64 || open.len() > 400 || choices.is_over() || choices.byte() % 8 == 0
+                    level == 64
+                        || open.len() > 400
+                        || choices.is_over()
+                        || choices.byte().is_multiple_of(8)
                 };
                 if ends {
                     nodes.push(leaf(choices));

@@ -30,9 +30,7 @@ pub fn section(bytes: &[u8]) -> bool {
 pub fn seeds() -> impl Iterator<Item = Vec<u8>> {
     (0_u8..).zip(BASES).flat_map(|(base, bytes)| {
         let frame = Frame::of(bytes, Table::First).expect("a golden file has a frame");
-        let of_section = move |(at, (_, _, body)): (u8, ([u8; 8], [u8; 8], Vec<u8>))| {
-            [&[base, at], body.as_slice()].concat()
-        };
-        (0_u8..).zip(frame.sections).map(of_section)
+        let bodies = frame.sections.into_iter().map(|(_, _, body)| body);
+        (0_u8..).zip(bodies).map(move |(at, body)| [&[base, at], body.as_slice()].concat())
     })
 }

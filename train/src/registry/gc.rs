@@ -74,6 +74,9 @@ pub enum RemovalKind {
     TemporaryFile,
 }
 
+/// What an artifact that is removed was, and of which model and version.
+type Whose = (RemovalKind, Option<(String, u64)>);
+
 impl Registry {
     /// Removes what is of no use, or says what it would remove. Records, events and reports stay for ever; so do
     /// damaged files that were set aside.
@@ -161,7 +164,7 @@ impl Registry {
         &self,
         gc: &Gc,
         useless: Vec<(ArtifactId, u64)>,
-        what: &dyn Fn(&ArtifactId) -> (RemovalKind, Option<(String, u64)>),
+        what: &dyn Fn(&ArtifactId) -> Whose,
         removals: &mut Vec<Removal>,
     ) -> Result<(), Error> {
         let mut aside = Vec::new();

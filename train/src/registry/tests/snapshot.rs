@@ -1,7 +1,5 @@
 //! Snapshots: whole, proved, and never replaced.
 
-use std::io::Write;
-
 use shroff_serve::features::window::{Closed, Measure, WindowFeature, WindowProgram, Windows};
 use shroff_serve::snapshot::SnapshotWriter;
 
