@@ -50,7 +50,7 @@ fn lower_rooms_of_the_small_side_never_import_higher_ones() {
     for file in files.iter().filter(|f| f.path != root.path) {
         let inner = file.path.trim_start_matches("serve-lib/src/").trim_end_matches(".rs");
         let steps: Vec<&str> = inner.split('/').filter(|step| *step != "mod").collect();
-        if steps.ends_with(&["tests"]) {
+        if steps.contains(&"tests") {
             continue;
         }
         let Some((_, allowed)) = LAYERS.iter().find(|(module, _)| *module == steps[0]) else {

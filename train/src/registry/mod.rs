@@ -81,6 +81,7 @@ use shroff_serve::registry::Registry as Reader;
 
 use crate::signing::SigningKey;
 use folder::Folder;
+use record::check_number;
 use store::{Store, get_json, numbered, numbers};
 
 /// Why an artifact was refused.
@@ -392,12 +393,4 @@ fn open_scorer(bytes: &[u8]) -> Result<ArtifactId, CheckError> {
 fn absolute(root: &Path) -> Result<PathBuf, Error> {
     let failed = |source| Error::Io { action: "find", path: root.to_path_buf(), source };
     std::path::absolute(root).map_err(failed)
-}
-
-/// A record copied by hand under another number would otherwise count twice.
-fn check_number(path: &Path, expected: u64, found: u64) -> Result<(), Error> {
-    if expected == found {
-        return Ok(());
-    }
-    Err(Error::WrongNumber { path: path.to_path_buf(), expected, found })
 }

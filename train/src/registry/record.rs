@@ -178,3 +178,11 @@ mod hex {
         text.parse().map_err(|_| D::Error::custom("an id should be 64 hex digits"))
     }
 }
+
+/// A record copied by hand under another number would otherwise count twice.
+pub(super) fn check_number(path: &Path, expected: u64, found: u64) -> Result<(), Error> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(Error::WrongNumber { path: path.to_path_buf(), expected, found })
+}
