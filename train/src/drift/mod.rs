@@ -3,7 +3,7 @@
 //!
 //! A fixed limit alarms for nothing on few rows, and a test alone alarms for next to nothing on many. Here a
 //! change counts when it is both large enough to matter and larger than chance explains for the number
-//! of rows on both sides; see [`statistic`] for the formulas. Chance is shared out among all tests of a
+//! of rows on both sides; see `statistic.rs` for the formulas. Chance is shared out among all tests of a
 //! run (Bonferroni), so that a run without drift gives any alarm at all with a probability of at
 //! most [`DriftLimits::alpha`], if rows are independent; those of one card are not quite, which the
 //! floors are for.
