@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use shroff_serve::follow::{BackendError, Follow, Opened};
+use shroff_serve::registry::AliasTarget;
 use shroff_serve::signed::TrustedKeys;
 use shroff_serve::{Record, Scorer, Value};
 use shroff_train::registry::{Decision, Registry, Run, Verdict};
@@ -52,6 +53,11 @@ fn a_backend_serves_what_is_signed_and_a_rollback_is_signed_anew() {
     let signature = json["signature"].as_str().expect("a path").to_owned();
     let verified = project.run("verify cards@champion --key shroff.pub").expect(0);
     assert_says(&verified.stdout, &["sound: artifact", "signed: cards@champion of event 2"]);
+    // A file of that name is another model: the alias's signature says nothing of it.
+    fs::write(project.path("cards@champion"), artifact(&linear_with_bias(-2.25))).expect("written");
+    let refused = project.run("verify cards@champion --key shroff.pub").expect(4);
+    assert_says(&refused.stderr, &["cards@champion in the registry names artifact"]);
+    fs::remove_file(project.path("cards@champion")).expect("removed");
     let follower = start().expect("it is signed");
     assert_eq!(follower.status().serving.event, 2);
     // The file that somebody mails, with its signature.
@@ -88,6 +94,21 @@ fn a_backend_serves_what_is_signed_and_a_rollback_is_signed_anew() {
     drop(follower);
     let follower = start().expect("from the cache");
     assert_eq!((follower.status().serving.event, follower.status().from_cache), (6, true));
+
+    // The alias is behind the rollback, as when its writer was killed. As long as that cannot be signed it stays
+    // there, and the same command finishes it rather than go one further back.
+    let champion = AliasTarget { artifact: follower.status().serving.artifact, event: 6 };
+    let signature = registry.reader().signature_path(&champion);
+    fs::write(&signature, "no signature").expect("written");
+    project.run("registry rollback cards --why alerts --key shroff.key").expect(1);
+    let behind = fs::read_to_string(&alias).expect("there");
+    assert_eq!(behind, format!("{second} 5\n"));
+    fs::remove_file(&signature).expect("removed");
+    project.run("registry rollback cards --why alerts --key shroff.key").expect(0);
+    assert_eq!(fs::read_to_string(&alias).expect("there"), format!("{champion}\n"));
+    assert_eq!(registry.events("cards").expect("read").len(), 6);
+    let verified = project.run("verify cards@champion --key shroff.pub").expect(0);
+    assert_says(&verified.stdout, &["signed: cards@champion of event 6"]);
 
     // Another key: what it signs is its own business.
     project.run("keygen --no-password --secret other.key --public other.pub").expect(0);

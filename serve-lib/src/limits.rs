@@ -41,7 +41,9 @@ pub struct Limits {
     pub max_steps: u64,
     /// Most bytes of a snapshot; 4 TiB. Of these one section is in memory at a time.
     pub max_snapshot_bytes: u64,
-    /// Most bytes of the state of one entity; 64 MiB.
+    /// Most bytes of the state of one entity in a snapshot, or given to
+    /// [`decode_within`](crate::features::state::EntityState::decode_within); 64 MiB. Those of golden records have the limit of
+    /// their section.
     pub max_state_bytes: u64,
 }
 

@@ -159,6 +159,19 @@ impl Registry {
         Ok(bytes)
     }
 
+    /// The bytes of an artifact, of which all but the golden scores is proved.
+    #[cfg(feature = "follow")]
+    pub(crate) fn read_proved(&self, artifact: &ArtifactId) -> Result<Vec<u8>, RegistryError> {
+        let (bytes, path) = (self.read_blob(artifact)?, self.blob_path(artifact));
+        match crate::artifact::read_within(&bytes, &self.limits) {
+            Ok(read) if read.id == *artifact => Ok(bytes),
+            Ok(read) => {
+                Err(RegistryError::WrongArtifact { path, expected: *artifact, found: read.id })
+            }
+            Err(source) => Err(RegistryError::Artifact { path, source: Box::new(source) }),
+        }
+    }
+
     /// The folder of the registry.
     pub fn root(&self) -> &Path {
         &self.root

@@ -120,8 +120,12 @@ fn a_fold_scores_what_the_job_scores_on_its_windows() {
         assert_eq!(windows["train"]["to"], alone["windows"]["stop"]["to"]);
         for name in ["decision_tree", "gbdt"] {
             let tried = &run["search"]["learners"][name]["tried"][0]["average_precision"];
-            if let Some(found) = tried.get(fold) {
-                assert_eq!(found, &alone["learners"][name]["average_precision"], "{name}");
+            match tried.get(fold) {
+                Some(found) => {
+                    assert_eq!(found, &alone["learners"][name]["average_precision"], "{name}");
+                }
+                // Halved away, but not before the first fold.
+                None => assert!(fold > 0, "{name}"),
             }
         }
     }

@@ -35,7 +35,10 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ("shadow", &["error", "artifact", "scorer"]),
     (
         "follow",
-        &["error", "features", "artifact", "scorer", "snapshot", "store", "registry", "signed"],
+        &[
+            "error", "limits", "features", "artifact", "scorer", "snapshot", "store", "registry",
+            "signed",
+        ],
     ),
 ];
 

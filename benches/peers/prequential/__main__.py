@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -44,6 +45,9 @@ def main():
 
     folder = os.path.join(options.work, "prequential")
     os.makedirs(folder, exist_ok=True)
+    # A run that is found there is not run again, and may be of other code. The environment beside them stays.
+    for name in ("registry", "backtest"):
+        shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
     ours = Ours(options.program, folder, path)
     begun = time.monotonic()
     learner = ours.search(say)

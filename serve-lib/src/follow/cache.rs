@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::FollowError;
 use crate::features::window::Windows;
+use crate::limits::Limits;
 use crate::registry::{AliasTarget, Registry, RegistryError};
 
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub(super) struct Cache {
     folder: PathBuf,
     model: String,
     alias: String,
+    limits: Limits,
     /// Held once something was written: the folder is this process's.
     lock: Option<File>,
     /// What was accepted last is not yet in the folder.
@@ -25,9 +27,10 @@ pub(super) struct Cache {
 
 impl Cache {
     /// The names are proved by now.
-    pub(super) fn new(folder: &Path, model: &str, alias: &str) -> Self {
+    pub(super) fn new(folder: &Path, model: &str, alias: &str, limits: Limits) -> Self {
         let folder = folder.join(model).join(alias);
-        Self { folder, model: model.into(), alias: alias.into(), lock: None, is_behind: false }
+        let (model, alias) = (model.into(), alias.into());
+        Self { folder, model, alias, limits, lock: None, is_behind: false }
     }
 
     /// The cache as a registry, and what was accepted last; none when it is empty.
@@ -35,25 +38,31 @@ impl Cache {
         if !fs::exists(&self.folder).map_err(failed("read", &self.folder))? {
             return Ok(None);
         }
-        let registry = Registry::open(&self.folder)?;
+        let registry = Registry::open(&self.folder)?.within(self.limits);
         Ok(registry.alias(&self.model, &self.alias)?.map(|target| (registry, target)))
     }
 
-    /// Copies what a registry's alias names. The alias comes last: cut short anywhere, the folder holds what was
-    /// accepted before.
+    /// Copies what a registry's alias names, proved anew: it may be long since it was accepted. The alias comes last:
+    /// cut short anywhere, the folder holds what was accepted before.
     pub(super) fn keep(
         &mut self,
         from: &Registry,
         target: &AliasTarget,
         windows: Option<&Windows>,
+        is_guarded: bool,
     ) -> Result<(), FollowError> {
         self.claim()?;
-        let to = Registry::open(&self.folder)?;
-        let mut kept = vec![to.blob_path(&target.artifact)];
-        self.put(&to.blob_path(&target.artifact), &from.read_blob(&target.artifact)?)?;
-        if let Some(signature) = from.signature(target)? {
-            kept.push(to.signature_path(target));
-            self.put(&to.signature_path(target), signature.as_bytes())?;
+        let to = Registry::open(&self.folder)?.within(self.limits);
+        let AliasTarget { artifact, event } = *target;
+        let mut kept = vec![to.blob_path(&artifact)];
+        self.put(&to.blob_path(&artifact), &from.read_proved(&artifact)?)?;
+        match from.signature(target)? {
+            Some(signature) => {
+                kept.push(to.signature_path(target));
+                self.put(&to.signature_path(target), signature.as_bytes())?;
+            }
+            None if is_guarded => return Err(FollowError::Unsigned { artifact, event }),
+            None => {}
         }
         if let Some(windows) = windows {
             let newest = |registry: &Registry| {
@@ -64,6 +73,11 @@ impl Cache {
             if let Some(as_of) = found.max(mine) {
                 let path = to.snapshot_path(&self.model, windows, as_of)?;
                 if mine != Some(as_of) {
+                    if let Some(mut found) = from.snapshot(&self.model, windows, as_of)? {
+                        let refused =
+                            |source| FollowError::Snapshot { artifact, source: Box::new(source) };
+                        found.for_each(|_| Ok(())).map_err(refused)?;
+                    }
                     self.copy(&from.snapshot_path(&self.model, windows, as_of)?, &path)?;
                 }
                 kept.push(path);
@@ -72,8 +86,9 @@ impl Cache {
         let alias = to.alias_path(&self.model, &self.alias)?;
         self.put(&alias, format!("{target}\n").as_bytes())?;
         kept.push(alias);
+        self.sweep(&kept)?;
         self.is_behind = false;
-        self.sweep(&kept)
+        Ok(())
     }
 
     /// Makes the folder, and sees that no other process has it.

@@ -96,9 +96,9 @@ pub enum FollowError {
         /// The system's reason.
         source: io::Error,
     },
-    /// Another process uses the cache folder.
+    /// Another process, or a follower of the same alias, uses the cache folder.
     #[error(
-        "the follower's cache {} is in use by another process: give each one of its own", path.display()
+        "the follower's cache {} is in use by another process or follower: give each one of its own", path.display()
     )]
     CacheInUse {
         /// The folder.

@@ -107,6 +107,7 @@ use self::pursuit::Pursuit;
 use self::status::Report;
 pub use self::status::Status;
 use self::worker::Shared;
+use crate::limits::Limits;
 use crate::registry::AliasTarget;
 use crate::scorer::Scorer;
 #[cfg(feature = "signed")]
@@ -123,12 +124,16 @@ pub struct Follow {
     alias: String,
     interval: Duration,
     cache: Option<PathBuf>,
+    limits: Limits,
     snapshot_is_optional: bool,
     #[cfg(feature = "store")]
     max_entities: Option<usize>,
     #[cfg(feature = "signed")]
     keys: Option<TrustedKeys>,
 }
+
+/// A time that clocks can hold, and far more than anybody waits.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(366 * 86_400);
 
 impl Follow {
     /// An alias of a model in a registry folder. It is looked at every ten seconds.
@@ -143,6 +148,7 @@ impl Follow {
             alias: alias.into(),
             interval: Duration::from_secs(10),
             cache: None,
+            limits: Limits::default(),
             snapshot_is_optional: false,
             #[cfg(feature = "store")]
             max_entities: None,
@@ -152,18 +158,26 @@ impl Follow {
     }
 
     /// How long to wait between two polls, up to a fifth more or less, so that the backends of a fleet do not all
-    /// come at once.
+    /// come at once. More than a year is a year.
     #[must_use]
     pub fn every(mut self, interval: Duration) -> Self {
-        self.interval = interval;
+        self.interval = interval.min(LONGEST_INTERVAL);
         self
     }
 
     /// Keeps the last model accepted in a folder of this machine, with its snapshot, if it has one, so that a restart
-    /// needs no registry. One process at a time writes there; several followers of one process may share it.
+    /// needs no registry. One process at a time writes there; several followers of one process may share it, each of
+    /// another model or alias.
     #[must_use]
     pub fn cache(mut self, folder: impl Into<PathBuf>) -> Self {
         self.cache = Some(folder.into());
+        self
+    }
+
+    /// Opens artifacts and snapshots, those of the cache too, within limits of one's own.
+    #[must_use]
+    pub fn within(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -185,7 +199,8 @@ impl Follow {
     }
 
     /// Also takes a model with velocity features over when there is no snapshot of its windows: its states begin
-    /// empty, and its scores are those of entities without a past until there is one.
+    /// empty, and its scores are those of entities without a past until the backend has caught up. A snapshot that
+    /// comes later is taken at the next start.
     #[must_use]
     pub fn snapshot_is_optional(mut self) -> Self {
         self.snapshot_is_optional = true;
@@ -278,7 +293,8 @@ pub struct Follower<M> {
 }
 
 impl<M> Follower<M> {
-    /// The model that is current now, for one request: lock-free, some nanoseconds, no allocation. Drop it with the
+    /// The model that is current now, for one request: lock-free, some nanoseconds, no allocation but one
+    /// the first time a thread asks. Drop it with the
     /// request, as it keeps its model in memory; where a request waits in between, take [`current_shared`](Self::current_shared).
     #[inline]
     pub fn current(&self) -> Current<M> {

@@ -56,7 +56,8 @@ impl<P: Prepare> Pursuit<P> {
         check_name("model", &follow.model)?;
         check_name("alias", &follow.alias)?;
         let cache = follow.cache.as_deref();
-        let cache = cache.map(|folder| Cache::new(folder, &follow.model, &follow.alias));
+        let cache =
+            cache.map(|folder| Cache::new(folder, &follow.model, &follow.alias, follow.limits));
         Ok(Self {
             follow,
             prepare,
@@ -104,7 +105,7 @@ impl<P: Prepare> Pursuit<P> {
         now: Instant,
         at_once: bool,
     ) -> Result<Found<P::Model>, FollowError> {
-        let registry = Registry::open(&self.follow.registry)?;
+        let registry = Registry::open(&self.follow.registry)?.within(self.follow.limits);
         let target = registry.alias(&self.follow.model, &self.follow.alias)?;
         let target = target.ok_or_else(|| self.alias_missing())?;
         self.look(&registry, target, now, at_once)
@@ -116,8 +117,9 @@ impl<P: Prepare> Pursuit<P> {
         if !cache.is_behind {
             return Ok(());
         }
-        let registry = Registry::open(&self.follow.registry)?;
-        cache.keep(&registry, &serving.target, serving.scorer.windows())
+        let registry = Registry::open(&self.follow.registry)?.within(self.follow.limits);
+        let is_guarded = self.follow.is_guarded();
+        cache.keep(&registry, &serving.target, serving.scorer.windows(), is_guarded)
     }
 
     /// Tells the backend that a model is served now.

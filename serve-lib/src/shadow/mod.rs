@@ -84,10 +84,10 @@ impl Options {
         self
     }
 
-    /// The number of transactions that may wait; 1,024 unless told.
+    /// The number of transactions that may wait; 1,024 unless told, 1,048,576 at most.
     #[must_use]
     pub fn capacity(mut self, capacity: usize) -> Self {
-        self.capacity = capacity;
+        self.capacity = capacity.min(1 << 20);
         self
     }
 

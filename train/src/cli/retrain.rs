@@ -146,7 +146,7 @@ fn text(outcome: &Outcome, args: &Args) -> String {
             "\nscore with it:\n  \
              cargo run --release -- evaluate {model} demo/fraud.toml --window test\n  \
              cargo run --release -- predict {model} demo/transactions.parquet --out demo/scored.parquet\n  \
-             cargo run --release -p shroff-serve --features registry,store --example backend -- {registry}\n"
+             cargo run --release -p shroff-serve --features follow,store --example backend -- {registry}\n"
         ));
     }
     text

@@ -145,6 +145,12 @@ fn verify_signature(
     let registry = Registry::open(args.model.registry()).map_err(Error::Registry)?;
     let (target, verified) =
         registry.verify_signature(name, alias, keys).map_err(Error::Registry)?;
+    // The model may be a file of that name, or the alias have moved since it was opened.
+    if target.artifact != *artifact {
+        let named =
+            format!("{} in the registry names artifact {}", args.model.name(), target.artifact);
+        return Err(refused(named).into());
+    }
     let missing = || refused(format!("it is not signed for event {}", target.event));
     let verified = verified.ok_or_else(missing)?;
     Ok(verified.map_err(|error| refused(error.to_string()))?)

@@ -204,6 +204,12 @@ impl Config {
                 if self.columns.time.is_none() {
                     return fail("alerts_per_day: a day needs a time; set [columns] time");
                 }
+                if self.split.by_hash.is_some() {
+                    return fail(
+                        "alerts_per_day: a part by hash holds only some of the rows of each day; use max_fpr, \
+                         or windows in time",
+                    );
+                }
             }
             BandRule::Margin(margin) if !margin.is_finite() => {
                 return fail(&format!("margin: expected a finite number, found {margin}"));

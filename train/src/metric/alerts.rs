@@ -21,7 +21,7 @@ pub enum AlertUnit {
 /// What may be alerted over some days, ranked: rows, or cases.
 ///
 /// A *case* is one entity on one local day: its score is the best of its rows, it is a fraud when one of
-/// its rows is, and it weighs what its best row weighs, the first of equals. A team that is called by
+/// its rows is, and it weighs what its best row weighs, the heaviest of equals. A team that is called by
 /// cases looks at a card once a day, however often it alarms.
 ///
 /// A budget is a mean over the days: a threshold stays the same from day to day, so some days bring
@@ -86,7 +86,7 @@ impl Alerts {
                 continue;
             }
             labels[case] |= label;
-            if score > scores[case] {
+            if (score, weight) > (scores[case], weights[case]) {
                 (scores[case], weights[case]) = (score, weight);
             }
         }

@@ -112,7 +112,9 @@ fn further(
         put(format!("precision_at_fpr_{limit}"), ranking.precision_at_fpr(limit));
         if has_amounts {
             let from = margin(ranking.lowest_at_fpr(limit));
-            put(format!("amount_recall_at_fpr_{limit}"), judged.amount_recall_from(from));
+            // Absent where the recall is: without a legitimate row there is no such rate.
+            let recall = ranking.recall_at_fpr(limit).and(judged.amount_recall_from(from));
+            put(format!("amount_recall_at_fpr_{limit}"), recall);
         }
     }
     if let Some(alerts) = Alerts::of(judged, budgets.unit)? {

@@ -73,8 +73,13 @@ impl Registry {
         if seen.event >= champion.event {
             return Ok(None);
         }
+        let is_rollback = champion.kind == EventKind::Rollback;
+        if is_rollback {
+            // Before the alias names it: as long as it does not, a repeated roll back is this one finished.
+            self.sign_event(name, champion)?;
+        }
         self.rebuild_aliases(name)?;
-        if champion.kind == EventKind::Rollback {
+        if is_rollback {
             return Ok(Some(champion.clone()));
         }
         let (expected, found) = (seen.version, champion.version);

@@ -140,7 +140,10 @@ impl Look<'_> {
             self.aliases(model)?;
         }
         for snapshot in registry.snapshot_names(model)? {
-            if let Err(wrong) = prove(&snapshot) {
+            // One that is gone since it was listed was removed by `gc`.
+            if let Err(wrong) = prove(&snapshot)
+                && registry.store.kept(&snapshot.path)?.is_some()
+            {
                 let what = format!("{wrong}; remove it, and make it again with `shroff snapshot`");
                 self.add(FindingKind::Snapshot, Some(model), &snapshot.path, what, false);
             }

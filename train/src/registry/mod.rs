@@ -20,7 +20,7 @@
 //! file, which only one writer can; the loser looks again at what is there now. An alias is
 //! replaced only while it is what the writer saw, who otherwise looks again too.
 //!
-//! **Two seams.** All files go through a `Store` (`put_new`, `get`, `list`, `cas` and a few more), so
+//! **Two seams.** What it writes goes through a `Store` (`put_new`, `get`, `list`, `cas` and a few more), so
 //! that one of objects can take the folder's place. The folder asks the filesystem through `Files`,
 //! one call an operation, so that tests can make any of them fail.
 //!
@@ -35,7 +35,7 @@
 //! snapshot that nobody has a model for yet, and finds it when it is run again. One that is there is never
 //! replaced. Nothing refers to older ones, and [`Registry::gc`] removes them.
 //!
-//! **Space** is made by [`Registry::gc`] alone. What it takes was of no use for a while (the grace),
+//! **Space** is made by [`Registry::gc`]; [`Registry::fsck`] with repair clears old leftovers too. What it takes was of no use for a while (the grace),
 //! and so is not what a reader found in an alias a moment ago, nor what a writer just put.
 //!
 //! **Champion and challenger.** A version whose verdict is `keep` becomes the challenger, and so
@@ -237,7 +237,8 @@ impl Registry {
     /// Nothing was ever published of it, or as [`Registry::events`].
     pub fn audit(&self, name: &str) -> Result<Vec<Event>, Error> {
         let events = self.events(name)?;
-        if events.is_empty() {
+        // A first run that was killed left a version without an event.
+        if events.is_empty() && self.version_numbers(name)?.is_empty() {
             return Err(Error::ModelMissing { model: name.into(), available: self.models()? });
         }
         Ok(events)

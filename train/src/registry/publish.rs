@@ -99,15 +99,11 @@ impl Registry {
         at: &str,
     ) -> Result<Event, Error> {
         check_why(why)?;
-        let events = self.events(name)?;
-        if events.is_empty() {
-            return Err(Error::ModelMissing { model: name.into(), available: self.models()? });
-        }
+        let events = self.audit(name)?;
         let before = Standing::from_events(&events);
         if to.is_none()
             && let Some(event) = self.finish_rollback(name, &events, &before)?
         {
-            self.sign_event(name, &event)?;
             return Ok(event);
         }
         let version = match to {

@@ -74,6 +74,44 @@ fn whatever_goes_wrong_the_model_stays_and_the_next_good_one_is_taken() {
 }
 
 #[test]
+fn it_looks_by_itself() {
+    let folder = Folder::new("itself");
+    let [first, second] = [1, 2].map(|n| folder.publish("v1/linear", n));
+    folder.promote(first, 1);
+    let follow = folder.follow().every(Duration::from_millis(5));
+    let follower = follow.start(Ids).unwrap();
+    assert_eq!(*follower.current(), first);
+    folder.promote(second, 2);
+    let began = Instant::now();
+    while *follower.current() != second {
+        assert!(began.elapsed() < Duration::from_secs(30), "{}", follower.status());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn an_artifact_beyond_the_limits_of_the_backend_is_not_taken() {
+    let folder = Folder::new("limits");
+    let [small, large] = [1, 1000].map(|n| folder.publish("v1/linear", n));
+    let size = |id| fs::metadata(folder.registry().blob_path(&id)).unwrap().len();
+    let limits = crate::Limits { max_artifact_bytes: size(small), ..crate::Limits::default() };
+    assert!(size(large) > size(small));
+    folder.promote(small, 1);
+    let mut pursuit = Pursuit::new(folder.follow().within(limits), Ids).unwrap();
+    let now = Instant::now();
+    pursuit.begin(now).unwrap();
+    folder.promote(large, 2);
+    let error = pursuit.poll(now, true).err().unwrap();
+    let refusal = crate::registry::RegistryError::TooLarge {
+        path: folder.registry().blob_path(&large),
+        expected: size(small),
+        found: size(large),
+    };
+    assert_eq!(error.to_string(), refusal.to_string());
+    assert_eq!(pursuit.serving_artifact(), Some(small));
+}
+
+#[test]
 fn a_bad_artifact_is_tried_ever_more_seldom_and_others_at_once() {
     let folder = Folder::new("seldom");
     let [good, bad, other] = [1, 2, 3].map(|n| folder.publish("v1/linear", n));

@@ -1,6 +1,8 @@
 //! What the folds say together: each measure's mean, spread and course, what a model loses as it ages, and
 //! what retraining less often would have cost.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use shroff_datasets::time::format_time;
@@ -115,10 +117,12 @@ fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// The names of the measures that are numbers.
+/// The names of the measures that are numbers; a fold may lack some, as those of bands that it has not.
 fn names(folds: &[Fold]) -> impl Iterator<Item = &String> {
-    let first = folds.first().into_iter().flat_map(|fold| &fold.test);
-    first.filter(|(_, value)| value.is_number() || value.is_null()).map(|(name, _)| name)
+    let mut seen = HashSet::new();
+    let measures = folds.iter().flat_map(|fold| &fold.test);
+    let numbers = measures.filter(|(_, value)| value.is_number() || value.is_null());
+    numbers.map(|(name, _)| name).filter(move |name| seen.insert(*name))
 }
 
 fn number(map: &MeasureMap, name: &str) -> Option<f64> {

@@ -61,10 +61,11 @@ impl Log {
         (0..n_folds).map_while(|fold| self.get(learner, trial, fold)).collect()
     }
 
-    /// Seconds that a learner's trials took, in this run and before.
-    pub(super) fn secs_of(&self, learner: &str) -> f64 {
-        let lines = self.lines.values().filter(|line| line.learner == learner);
-        lines.map(|line| line.secs).sum()
+    /// Seconds that a learner's first trials took, in this run and before: what later ones took is not yet spent when
+    /// a repeated run comes to these.
+    pub(super) fn secs_of(&self, learner: &str, n_trials: usize) -> f64 {
+        let is_one = |line: &&Line| line.learner == learner && line.trial < n_trials;
+        self.lines.values().filter(is_one).map(|line| line.secs).sum()
     }
 
     pub(super) fn add(
@@ -109,9 +110,10 @@ mod tests {
         let mut log = Log::open(Some(&path)).expect("a torn log");
         assert_eq!(log.found("gbdt", 0, 2), [0.1 + 0.2]);
         log.add("gbdt", 0, 1, 0.25, 2.5).expect("written");
+        log.add("gbdt", 16, 0, 0.5, 8.0).expect("written");
         let log = Log::open(Some(&path)).expect("a mended log");
         assert_eq!(log.found("gbdt", 0, 2), [0.1 + 0.2, 0.25]);
-        assert!((log.secs_of("gbdt") - 4.0).abs() < 1e-12);
-        assert!(log.secs_of("forest") < 1e-12);
+        assert!((log.secs_of("gbdt", 16) - 4.0).abs() < 1e-12);
+        assert!(log.secs_of("forest", 16) < 1e-12);
     }
 }

@@ -172,7 +172,7 @@ impl Trials<'_> {
                 }
             }
             n_trials = end;
-            let spent = |minutes: f64| self.log.secs_of(name) >= minutes * 60.0;
+            let spent = |minutes: f64| self.log.secs_of(name, end) >= minutes * 60.0;
             if search
                 .trials
                 .map_or_else(|| search.minutes.is_none_or(spent), |trials| end >= trials)

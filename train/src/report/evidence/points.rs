@@ -19,7 +19,7 @@ pub struct Point {
     pub band: Option<String>,
     /// Rows that alarm.
     pub alerts: f64,
-    /// The same by day; none without time.
+    /// The same by day, rows whatever the unit of alerts is; none without time.
     pub alerts_per_day: Option<f64>,
     /// Frauds among the alerts.
     pub frauds: f64,

@@ -100,7 +100,7 @@ fn script_json(value: &impl Serialize) -> String {
 
 fn name(key: &str) -> &'static str {
     match key {
-        "alerts_per_day" => "alerts a day",
+        "alerts_per_day" => "alerting rows a day",
         "alerts" => "alerts in all",
         "precision" => "precision",
         "recall" => "recall",

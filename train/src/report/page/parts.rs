@@ -118,7 +118,7 @@ fn decide(source: &Source<'_>) -> Option<Section> {
     let has_amounts = points.iter().any(|point| point.fraud_amount.is_some());
     let has_days = points.iter().any(|point| point.alerts_per_day.is_some());
     let mut heading = vec!["band"];
-    heading.extend(has_days.then_some("alerts a day"));
+    heading.extend(has_days.then_some("alerting rows a day"));
     heading.extend(["alerts", "precision", "recall"]);
     heading.extend(has_amounts.then_some("fraud money caught"));
     heading.extend(["of good rows", "margin from"]);

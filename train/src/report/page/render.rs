@@ -70,7 +70,7 @@ impl Page {
         self.sections.iter().try_for_each(|section| section.write(to))?;
         write!(
             to,
-            "</main>\n<footer><p>Made by shroff. The same numbers are in metrics.json.</p></footer>\n\
+            "</main>\n<footer><p>Made by shroff.</p></footer>\n\
              <script>\n{SCRIPT}</script>\n</body>\n</html>\n"
         )
     }
