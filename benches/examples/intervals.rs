@@ -80,7 +80,7 @@ fn main() {
 fn report(population: &Population, seed: u64, n_samples: usize) {
     let mut random = Random(seed + 1);
     let worse = noise_that_costs(population, 2.0 * MARGIN, &mut random);
-    let large = population.sample(400 * population.n_cards, [NOISE; 3], &mut random);
+    let large = population.sample(800_000, [NOISE; 3], &mut random);
     let mut estimates = vec![Vec::new(); MEASURES.len()];
     let mut intervals = vec![vec![Vec::new(); MEASURES.len()]; KINDS.len()];
     let mut standard = vec![Vec::new(); MEASURES.len()];
@@ -274,7 +274,7 @@ fn noise_that_costs(population: &Population, loss: f64, random: &mut Random) -> 
     for _ in 0..7 {
         let middle = (low + high) / 2.0;
         let noises = [NOISE, NOISE, middle];
-        let sample = population.sample(100 * population.n_cards, noises, random);
+        let sample = population.sample(200_000, noises, random);
         let precision = |model: usize| sample.estimate(model, Measure::AveragePrecision);
         match (precision(0) + precision(1)) / 2.0 - precision(2) < loss {
             true => low = middle,

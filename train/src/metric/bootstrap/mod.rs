@@ -101,6 +101,16 @@ impl Clusters {
         Self { name: name.to_owned(), draws, codes, n_clusters: known.len() }
     }
 
+    /// The rows whose positions are given, in that order.
+    pub fn take(&self, rows: &[usize]) -> Self {
+        if self.draws == DrawsOf::Days {
+            let days: Vec<i64> = rows.iter().map(|row| i64::from(self.codes[*row])).collect();
+            return Self::of_days(&self.name, &days);
+        }
+        let keys: Vec<u32> = rows.iter().map(|row| self.codes[*row]).collect();
+        Self::new(&self.name, self.draws, &keys)
+    }
+
     /// The column.
     pub fn name(&self) -> &str {
         &self.name
