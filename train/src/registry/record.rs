@@ -2,10 +2,13 @@
 //! added are passed over when read.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use shroff_serve::artifact::ArtifactId;
+
+use super::error::Error;
 
 /// One published version: its number and what the run made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
