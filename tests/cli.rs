@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use crate::project::{CONFIG, Finished, Project, assert_says, blob, edited};
 
-const VERBS: [&str; 18] = [
+const VERBS: [&str; 19] = [
     "init", "simulate", "features", "snapshot", "retrain", "train", "backtest", "evaluate",
-    "predict", "explain", "inspect", "verify", "drift", "parity", "keygen", "sign", "bench",
-    "registry",
+    "compare", "predict", "explain", "inspect", "verify", "drift", "parity", "keygen", "sign",
+    "bench", "registry",
 ];
 
 #[test]

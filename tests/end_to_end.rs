@@ -14,6 +14,7 @@ mod part;
 mod policies;
 mod published;
 mod rate;
+mod refused;
 mod repeat;
 mod score;
 mod search;

@@ -49,14 +49,14 @@ fn a_champion_that_needs_a_column_which_is_gone_is_not_compared() {
 }
 
 #[test]
-fn average_precision_on_the_same_rows_decides() {
+fn the_interval_of_the_difference_on_the_same_rows_decides() {
     let amounts = [
         (DISTANCE, ""),
         ("[[feature]]\ncolumn = \"CHANNEL\"\nkind = \"category\"\n", ""),
         ("[[feature]]\ncolumn = \"TX_DATETIME\"\nparts = [\"hour\", \"weekend\", \"night\"]\n", ""),
     ];
     let hours = [("[[feature]]\ncolumn = \"TX_AMOUNT\"\n", ""), amounts[0], amounts[1]];
-    let mut verdicts = Vec::new();
+    let mut findings = Vec::new();
     // Each reads columns that the other does not.
     for (champion, candidate) in [(amounts, hours), (hours, amounts)] {
         let project = Project::edited(&champion);
@@ -75,14 +75,41 @@ fn average_precision_on_the_same_rows_decides() {
         assert_close(number(&second["champion"]["test"]["average_precision"]), theirs, "champion");
         let learner = text(&second["candidate"]);
         assert_close(number(&second["learners"][learner]["average_precision"]), ours, "candidate");
-        let expected = if ours >= theirs { ("promote", Some(0)) } else { ("keep", Some(5)) };
-        assert_eq!((text(&second["verdict"]), code), expected);
-        assert_says(text(&second["reason"]), &[&format!("{ours:.4}"), &format!("{theirs:.4}")]);
-        let alias = if code == Some(0) { CHAMPION } else { CHALLENGER };
+        let found = &second["gate"]["comparison"];
+        assert_close(number(&found["difference"]), ours - theirs, "difference");
+        let (low, high) = (number(&found["low"]), number(&found["high"]));
+        let expected = match () {
+            () if low > 0.0 => "better",
+            () if low > -0.01 => "not_worse",
+            () if high < -0.01 => "worse",
+            () => "cannot_tell",
+        };
+        assert_eq!(text(&found["finding"]), expected);
+        let promoted = ["better", "not_worse"].contains(&expected);
+        let verdict = if promoted { ("promote", Some(0)) } else { ("keep", Some(5)) };
+        assert_eq!((text(&second["verdict"]), code), verdict);
+        let words = expected.replace('_', " ");
+        let parts = [words.as_str(), &format!("{ours:.4}"), &format!("{theirs:.4}"), "smallest"];
+        assert_says(text(&second["reason"]), &parts);
+        let alias = if promoted { CHAMPION } else { CHALLENGER };
         assert!(project.read(alias).starts_with(text(&second["artifact"])));
-        verdicts.push(expected.0);
+
+        // `compare` sees what the gate saw, and the record keeps it.
+        let (a, b) = (blob("registry", &first["artifact"]), blob("registry", &second["artifact"]));
+        let compared = project
+            .run(&format!(
+                "compare {a} {b} fraud.toml --json --from {} --to {}",
+                text(&window["from"]),
+                text(&window["to"])
+            ))
+            .expect(0)
+            .json();
+        assert_eq!(&compared["comparison"], found);
+        let shown = project.run("registry show cards 2 --registry registry --json").expect(0);
+        assert_eq!(shown.json()["report"]["gate"], second["gate"]);
+        findings.push(promoted);
     }
-    assert_eq!(verdicts, ["keep", "promote"]);
+    assert_eq!(findings, [false, true]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub mod config;
 pub mod drift;
 mod error;
 pub mod events;
+pub mod gate;
 pub mod init;
 pub mod learner;
 pub mod matrix;

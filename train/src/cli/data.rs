@@ -125,10 +125,10 @@ pub(super) fn remembered(scorer: &Scorer, instead: &str) -> Result<Config, Error
 #[derive(Debug, clap::Args)]
 pub(super) struct ModelArgs {
     /// An artifact file, or NAME@champion, NAME@challenger or NAME@VERSION in the registry
-    model: String,
+    pub(super) model: String,
     /// Folder of the registry, for NAME@…
     #[arg(long, default_value = "registry")]
-    registry: PathBuf,
+    pub(super) registry: PathBuf,
 }
 
 impl ModelArgs {

@@ -2,6 +2,7 @@
 
 mod backtest;
 mod bench;
+mod compare;
 mod data;
 mod drift;
 mod evaluate;
@@ -14,8 +15,10 @@ mod predict;
 mod progress;
 mod registry;
 mod retrain;
+mod rows;
 mod sign;
 mod simulate;
+mod slices;
 mod snapshot;
 mod train;
 
@@ -54,6 +57,8 @@ enum Verb {
     Train(train::Args),
     /// Measure a model on labelled data
     Evaluate(evaluate::Args),
+    /// Compare two models on the same labelled data: does B do better than A?
+    Compare(compare::Args),
     /// Add margin, probability and band to data
     Predict(predict::Args),
     /// Show what each feature adds to a score, and the reasons for fraud
@@ -104,6 +109,7 @@ pub fn main() -> ExitCode {
         Verb::Backtest(args) => backtest::run(&args),
         Verb::Train(args) => train::run(&args),
         Verb::Evaluate(args) => evaluate::run(&args),
+        Verb::Compare(args) => compare::run(&args),
         Verb::Predict(args) => predict::run(&args),
         Verb::Explain(args) => explain::run(&args),
         Verb::Inspect(args) => inspect::inspect(&args),

@@ -33,6 +33,9 @@ pub(super) struct Args {
     /// Fit whatever the checks before training find; the record says so
     #[arg(long)]
     skip_checks: bool,
+    /// Make the version champion whatever the gate says; the audit trail tells so
+    #[arg(long)]
+    force: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -52,6 +55,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
         registry: &args.registry,
         as_of: args.as_of,
         skip_checks: args.skip_checks,
+        force: args.force,
         created_at: now(),
         created_by: user(),
     };
@@ -74,7 +78,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
             super::print(&lesson(&outcome, compared))?;
         }
     }
-    Ok(if outcome.passed() { Ending::Done } else { Ending::No })
+    Ok(if outcome.passed() || outcome.forced { Ending::Done } else { Ending::No })
 }
 
 /// What the learner of the published model makes of the same rows without their past: its measures on
@@ -136,7 +140,10 @@ fn text(outcome: &Outcome, args: &Args) -> String {
     text.push_str(&format!("{done}: {model} version {version}, artifact {}\n", run.artifact));
     let verdict = if outcome.passed() { "promote" } else { "keep the champion" };
     text.push_str(&format!("verdict: {verdict}: {}\n", outcome.verdict.reason));
-    if outcome.passed() && !outcome.is_champion() {
+    if outcome.forced {
+        text.push_str("made champion all the same: --force\n");
+    }
+    if (outcome.passed() || outcome.forced) && !outcome.is_champion() {
         text.push_str("another version has become champion since\n");
     }
     if args.demo {

@@ -4,6 +4,8 @@ mod band;
 mod checks;
 mod duration;
 mod feature;
+mod gate;
+mod intervals;
 mod join;
 mod parts;
 mod policy;
@@ -18,6 +20,8 @@ pub use band::{BandConfig, BandRule, LOWEST_BAND};
 pub use checks::{ChecksConfig, ColumnChecks};
 pub use duration::{Duration, MICROS_PER_DAY};
 pub use feature::{FeatureConfig, FeatureInput};
+pub use gate::{GateConfig, WhenUncertain};
+pub use intervals::IntervalsConfig;
 pub use join::{JoinConfig, JoinWord, OnConfig, QueryConfig};
 pub use parts::{PartRule, Shares};
 pub use policy::{DefaultScalar, DefaultValue, PolicyConfig, PolicyWord};
@@ -81,6 +85,9 @@ pub struct Config {
     /// What the evaluation leaves out, and how it counts alerts.
     #[serde(default)]
     pub evaluate: EvaluateConfig,
+    /// What a candidate must show to take the champion's place.
+    #[serde(default, skip_serializing_if = "GateConfig::is_default")]
+    pub gate: GateConfig,
     /// What the data must be like before anything is fitted.
     #[serde(default, skip_serializing_if = "ChecksConfig::is_default")]
     pub checks: ChecksConfig,
@@ -281,6 +288,9 @@ pub struct EvaluateConfig {
     /// Budgets of alerts a day that measures are taken at, Card Precision too; default `[100]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alerts_per_day: Vec<u32>,
+    /// How sure the measures are.
+    #[serde(skip_serializing_if = "IntervalsConfig::is_default")]
+    pub intervals: IntervalsConfig,
 }
 
 /// Seconds east of UTC, written `+hh:mm` or `-hh:mm`.

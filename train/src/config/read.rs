@@ -89,6 +89,8 @@ impl Config {
         let inputs: Vec<&str> = inputs.iter().map(|(name, _)| name.as_str()).collect();
         self.checks.check(&inputs)?;
         self.check_bands()?;
+        self.gate.check()?;
+        self.evaluate.intervals.check()?;
         self.dataset()?;
         unique("[[learner]]", self.learners.iter().map(|learner| learner.name().to_owned()))?;
         if let (Some(_), Some(rule)) =

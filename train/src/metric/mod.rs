@@ -1,14 +1,16 @@
 //! Measures of a fraud model, computed exactly from labels and scores.
 //!
 //! [`Scored`] proves its input once; [`Ranking`] sorts it once and serves every measure that
-//! depends on the order of the scores, thresholds included; [`Order`] is sorted once for any number of
-//! weights, as a bootstrap asks for; [`Alerts`] are counted and [`CardDays`] looked at by the day; [`Measures`] is the set that a run
-//! records and prints. A weight says how many rows a row stands for: weight 2 is the same as the
-//! row twice, weight 0 as no row. Sums run in row order and logarithms come from `libm`, so the
-//! same rows give the same bits everywhere.
+//! depends on the order of the scores, thresholds included; [`Order`] is sorted once for any number
+//! of weights, as [`bootstrap`] asks for, which says how sure measures are; [`Alerts`] are counted
+//! and [`CardDays`] looked at by the day; [`Measures`] is the set that a run records and prints. A
+//! weight says how many rows a row stands for: weight 2 is the same as the row twice, weight 0 as no
+//! row. Sums run in row order and logarithms come from `libm`, so the same rows give the same bits
+//! everywhere.
 
 mod alerts;
 mod bands;
+pub mod bootstrap;
 mod calibration;
 mod cards;
 mod cost;

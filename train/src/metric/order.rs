@@ -62,6 +62,11 @@ impl Order {
         &self.rows
     }
 
+    /// Whether no later position has the score of this one.
+    pub(super) fn is_last_of_score(&self, position: usize) -> bool {
+        self.marks[position] & LAST_OF_SCORE != 0
+    }
+
     /// What is known by row, by position instead.
     ///
     /// # Panics

@@ -1,12 +1,14 @@
-//! The provisional gate: the candidate is promoted when its average precision on the test window is
-//! not below the champion's on the same rows.
+//! The candidate before the gate: with which champion it can be compared, and on which rows.
 
+use serde_json::Value;
 use shroff_datasets::time::format_time;
-use shroff_serve::Scorer;
 use shroff_serve::schema::InputType;
+use shroff_serve::{Score, Scorer};
 
+use super::Reporter;
 use super::fit::Trained;
-use super::measure::measures;
+use super::gate::{self, Ruling, Side};
+use super::measure::measured;
 use super::prepare::{Plan, Prepared};
 use crate::config::{Config, PartRule};
 use crate::error::Error;
@@ -27,25 +29,31 @@ pub(super) struct Judgement {
     pub(super) measures: Option<Measures>,
     /// Its operating points on them.
     pub(super) champion_points: Vec<Point>,
+    /// What the gate went by; null where it was not asked.
+    pub(super) gate: Value,
 }
 
-/// Compares the candidate with the champion.
+/// Compares the candidate with the champion; without one, limits alone decide.
 pub(super) fn judge(
     registry: &Registry,
     plan: &Plan<'_>,
     prepared: &Prepared,
     trained: &Trained,
+    reporter: &dyn Reporter,
 ) -> Result<Judgement, Error> {
     let name = &plan.config.model.name;
     let standing = registry.standing(name)?;
     let Some(holder) = standing.champion else {
-        let reason = "first version: there is no champion to compare with".to_owned();
-        let verdict = Verdict { decision: Decision::Promote, reason };
+        let (rows, events) = (&trained.judged, &prepared.events);
+        let (candidate, _) = side(plan.config, trained.candidate_scorer(), events, rows)?;
+        let ruling = gate::rule(plan.config, events, rows, &candidate, None, reporter)?;
+        let Ruling { verdict, report } = ruling;
         return Ok(Judgement {
             verdict,
             champion: None,
             measures: None,
             champion_points: Vec::new(),
+            gate: report,
         });
     };
     let version = holder.version;
@@ -54,6 +62,7 @@ pub(super) fn judge(
         champion: Some(version),
         measures: None,
         champion_points: Vec::new(),
+        gate: Value::Null,
     };
     let record = registry.record(name, version)?;
     if let (Some(as_of), Some(ours)) = (&record.run.as_of, plan.as_of)
@@ -75,25 +84,20 @@ pub(super) fn judge(
     if let Some(overlap) = overlap(&scorer, plan, prepared) {
         return Ok(cannot(overlap));
     }
-    let (ours, theirs, champion_points) = match compare(&scorer, plan, prepared, trained) {
-        Ok(measures) => measures,
+    let compared = compare(&scorer, plan, prepared, trained);
+    let Compared { rows, candidate, champion, champion_points } = match compared {
+        Ok(compared) => compared,
         Err(error) => return Ok(cannot(chain(&error))),
     };
-    let (Some(ours), Some(champions)) = (ours.average_precision, theirs.average_precision) else {
+    if !candidate.judged.labels.contains(&true) {
         return Ok(cannot("the test window has no frauds".to_owned()));
-    };
-    let (decision, words) = if ours >= champions {
-        (Decision::Promote, "not below")
-    } else {
-        (Decision::Keep, "below")
-    };
-    let reason = format!(
-        "average precision {ours:.4} is {words} the {champions:.4} of champion version {version} on \
-         the same {} rows",
-        theirs.n_rows
-    );
-    let verdict = Verdict { decision, reason };
-    Ok(Judgement { verdict, champion: Some(version), measures: Some(theirs), champion_points })
+    }
+    let measures = measured(plan.config, champion.scorer, &champion.judged)?.measures;
+    let champion = Some((version, &champion));
+    let ruling = gate::rule(plan.config, &prepared.events, &rows, &candidate, champion, reporter)?;
+    let Ruling { verdict, report } = ruling;
+    let (champion, measures) = (Some(version), Some(measures));
+    Ok(Judgement { verdict, champion, measures, champion_points, gate: report })
 }
 
 /// Why the champion may have seen the answers: its windows of fitting reach into our test window, or
@@ -151,18 +155,27 @@ fn other_split(champion: &str, ours: &Config) -> Option<String> {
     })
 }
 
-/// The measures of the candidate and of the champion, with its operating points, on the rows that
-/// neither rejects.
-fn compare(
-    scorer: &Scorer,
+/// Two models on the same rows.
+struct Compared<'a> {
+    /// Those that neither rejects.
+    rows: Vec<usize>,
+    candidate: Side<'a>,
+    champion: Side<'a>,
+    /// The operating points of the champion.
+    champion_points: Vec<Point>,
+}
+
+/// The rows that neither rejects, with what the candidate and the champion say of them.
+fn compare<'a>(
+    scorer: &'a Scorer,
     plan: &Plan<'_>,
     prepared: &Prepared,
-    trained: &Trained,
-) -> Result<(Measures, Measures, Vec<Point>), Error> {
+    trained: &'a Trained,
+) -> Result<Compared<'a>, Error> {
     let own = &prepared.events;
-    let ours = trained.competitors[trained.candidate].packaged.scorer.windows();
-    if ours == scorer.windows() && own.bind(&scorer.schema().inputs).is_ok() {
-        return score(scorer, own, plan, prepared, trained);
+    let candidate = trained.candidate_scorer();
+    if candidate.windows() == scorer.windows() && own.bind(&scorer.schema().inputs).is_ok() {
+        return sides(plan.config, (candidate, own), (scorer, own), &trained.judged);
     }
     // The champion reads what the candidate does not: the same rows are read again.
     let inputs = scorer.schema().inputs.iter();
@@ -181,29 +194,36 @@ fn compare(
     if events.times != own.times || events.labels != own.labels {
         return Err(Error::data("the source changed while the job was running"));
     }
-    score(scorer, &events, plan, prepared, trained)
+    sides(plan.config, (candidate, own), (scorer, &events), &trained.judged)
 }
 
-fn score(
-    scorer: &Scorer,
-    events: &Events,
-    plan: &Plan<'_>,
-    prepared: &Prepared,
-    trained: &Trained,
-) -> Result<(Measures, Measures, Vec<Point>), Error> {
+/// Two models on the rows, of those given, that the second does not reject either.
+fn sides<'a>(
+    config: &Config,
+    first: (&'a Scorer, &Events),
+    second: (&'a Scorer, &Events),
+    rows: &[usize],
+) -> Result<Compared<'a>, Error> {
+    let (scorer, events) = second;
     let program = &scorer.contents().program;
-    let rows = scoring::accepted(scorer.schema(), program, events, &trained.judged)?;
+    let rows = scoring::accepted(scorer.schema(), program, events, rows)?;
     if rows.is_empty() {
         return Err(Error::data("its policies reject every row of the test window"));
     }
-    let config = plan.config;
-    let candidate = &trained.competitors[trained.candidate].packaged.scorer;
-    let ours = scoring::score(candidate, &prepared.events, &rows)?;
-    let theirs = scoring::score(scorer, events, &rows)?;
-    let points = operating_points(scorer, events, &rows, &theirs, config)?;
-    let ours = measures(config, candidate, &prepared.events, &rows, &ours)?.measures;
-    let theirs = measures(config, scorer, events, &rows, &theirs)?.measures;
-    Ok((ours, theirs, points))
+    let (candidate, _) = side(config, first.0, first.1, &rows)?;
+    let (champion, scores) = side(config, scorer, events, &rows)?;
+    let champion_points = operating_points(scorer, events, &rows, &scores, config)?;
+    Ok(Compared { rows, candidate, champion, champion_points })
+}
+
+fn side<'a>(
+    config: &Config,
+    scorer: &'a Scorer,
+    events: &Events,
+    rows: &[usize],
+) -> Result<(Side<'a>, Vec<Score>), Error> {
+    let scores = scoring::score(scorer, events, rows)?;
+    Ok((Side { scorer, judged: scoring::judged(config, events, rows, &scores) }, scores))
 }
 
 /// An error and its causes in one line.

@@ -6,15 +6,16 @@ use serde_json::Value;
 use shroff_serve::model::Model;
 use shroff_serve::{Schema, Scorer, features::Program};
 
-use super::Reporter;
-use super::measure::{Measured, measures};
+use super::measure::{Measured, measured};
 use super::prepare::{Plan, Prepared};
 use super::search::search;
+use super::{Reporter, intervals};
 use crate::check::warning;
 use crate::error::Error;
 use crate::events::Events;
 use crate::learner::{Fitted, LearnError, LearnerConfig};
 use crate::matrix::{Matrix, TrainingSet};
+use crate::metric::bootstrap::Resampled;
 use crate::metric::{BandMeasures, Measures, Ranking, Scored};
 use crate::package::{self, Packaged, Parts};
 use crate::{program, rate, scoring};
@@ -32,6 +33,8 @@ pub struct Competitor {
     pub test: Measures,
     /// What lies in its bands there, from the highest down.
     pub bands: Vec<BandMeasures>,
+    /// The measures on resamples of those rows.
+    pub resampled: Resampled,
     /// How large the model is, in words.
     pub size: String,
 }
@@ -51,6 +54,13 @@ pub struct Trained {
     pub search: Option<Value>,
     /// What a person should know of the features.
     pub warnings: Vec<String>,
+}
+
+impl Trained {
+    /// The finished artifact of the candidate.
+    pub(super) fn candidate_scorer(&self) -> &Scorer {
+        &self.competitors[self.candidate].packaged.scorer
+    }
 }
 
 /// Rows made ready to fit.
@@ -239,14 +249,18 @@ pub(super) fn fit_all(
         }
         let scores = scoring::score(&packaged.scorer, &prepared.events, &judged)?;
         let scorer = &packaged.scorer;
-        let Measured { measures, bands } =
-            measures(config, scorer, &prepared.events, &judged, &scores)?;
+        let answers = scoring::judged(config, &prepared.events, &judged, &scores);
+        let Measured { measures, bands } = measured(config, scorer, &answers)?;
+        reporter.step(&format!("resampling the rows of test for {}", learner.name()));
+        let clusters = intervals::clusters(config, &prepared.events, &judged, &answers)?;
+        let resampled = intervals::resampled(config, &clusters, &[&answers], reporter)?;
         competitors.push(Competitor {
             name: learner.name().to_owned(),
             stop_average_precision: stop_measures[position],
             packaged,
             test: measures,
             bands,
+            resampled,
             size,
         });
     }

@@ -1,16 +1,14 @@
 //! What a model does on rows: its measures, its bands, what its decisions cost.
 
 use serde_json::json;
-use shroff_serve::{Score, Scorer};
+use shroff_serve::Scorer;
 
 use crate::config::{Config, LOWEST_BAND};
 use crate::error::Error;
-use crate::events::Events;
 use crate::metric::{
     Action, BandMeasures, Judged, Measures, MetricError, band_measures, expected_cost,
 };
 use crate::package::payments;
-use crate::scoring;
 
 /// The measures of one model on one set of rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,30 +19,19 @@ pub struct Measured {
     pub bands: Vec<BandMeasures>,
 }
 
-/// The measures of scored rows, counted and weighed as the configuration says.
+/// The measures of judged rows, counted and weighed as the configuration says.
 ///
 /// # Errors
 /// No rows, or weights that add up to nothing.
-pub(crate) fn measures(
-    config: &Config,
-    scorer: &Scorer,
-    events: &Events,
-    rows: &[usize],
-    scores: &[Score],
-) -> Result<Measured, Error> {
-    measured(config, scorer, &scoring::judged(config, events, rows, scores))
-        .map_err(|error| Error::data(error.to_string()))
-}
-
-/// The same of rows whose columns are at hand.
-///
-/// # Errors
-/// As [`Measures::of`].
 pub(crate) fn measured(
     config: &Config,
     scorer: &Scorer,
     judged: &Judged,
-) -> Result<Measured, MetricError> {
+) -> Result<Measured, Error> {
+    measure(config, scorer, judged).map_err(|error| Error::data(error.to_string()))
+}
+
+fn measure(config: &Config, scorer: &Scorer, judged: &Judged) -> Result<Measured, MetricError> {
     let budgets = config.budgets();
     let mut measures = Measures::of(judged, &budgets)?;
     let bands = match scorer.bands() {

@@ -3,6 +3,8 @@
 pub mod backtest;
 mod champion;
 mod fit;
+mod gate;
+mod intervals;
 mod measure;
 mod prepare;
 mod retrain;
@@ -11,8 +13,9 @@ mod snapshot;
 
 pub use backtest::{BacktestOptions, backtest};
 pub use fit::{Competitor, Trained};
+pub(crate) use intervals::{clusters, columns, cut, put_intervals, resampled};
 pub use measure::Measured;
-pub(crate) use measure::measures;
+pub(crate) use measure::measured;
 pub use prepare::Prepared;
 pub(crate) use prepare::compromised;
 pub use retrain::{Outcome, RetrainOptions, retrain, train};

@@ -5,7 +5,7 @@ use shroff_datasets::{ColumnKind, ColumnRequest, Dataset, Values};
 use shroff_serve::artifact::{FORMAT_VERSION, Provenance, Window};
 use shroff_serve::features::window;
 
-use super::Reporter;
+use super::{Reporter, intervals};
 use crate::config::Config;
 use crate::error::Error;
 use crate::events::{Events, EventsRequest};
@@ -67,6 +67,7 @@ impl<'a> Plan<'a> {
         &'p self,
         velocity: Option<&'p window::Windows>,
     ) -> Result<EventsRequest<'p>, Error> {
+        let slices = &self.config.gate.slices;
         // Bounds may leave the start of train open: then everything is read.
         let lower = self.windows(i64::MIN)?.map_or(i64::MIN, |windows| windows.train.from);
         Ok(EventsRequest {
@@ -74,7 +75,7 @@ impl<'a> Plan<'a> {
             columns: &self.config.columns,
             label_delay: self.config.split.label_delay,
             inputs: program::inputs(self.config)?,
-            further: part::columns(self.config),
+            further: [part::columns(self.config), intervals::columns(self.config, slices)].concat(),
             windows: velocity,
             from: (lower != i64::MIN).then_some(lower),
             to: self.as_of,

@@ -8,6 +8,7 @@ use shroff_datasets::time::format_time;
 use super::Reporter;
 use super::champion::{self, Judgement};
 use super::fit::{Competitor, Trained, fit_all};
+use super::intervals::put_intervals;
 use super::prepare::{Plan, Prepared};
 use super::snapshot;
 use crate::check::{self, DataSummary, Previous};
@@ -15,7 +16,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::package::Packaged;
 use crate::registry::{
-    AsOf, Decision, Registry, Run, SnapshotFile, Standing, Verdict, VersionRecord,
+    AsOf, Decision, EventKind, Registry, Run, SnapshotFile, Standing, Verdict, VersionRecord,
 };
 use crate::report::Evidence;
 use crate::scoring;
@@ -29,6 +30,8 @@ pub struct RetrainOptions<'a> {
     pub as_of: Option<i64>,
     /// Fit whatever the checks before training find; the report says so.
     pub skip_checks: bool,
+    /// Make the version champion whatever the gate says; the audit trail tells so.
+    pub force: bool,
     /// When the run began, RFC 3339. Goes into the record, never into the artifact.
     pub created_at: String,
     /// Who ran it.
@@ -44,6 +47,8 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// The run was published before: nothing was trained, unless its artifact had to be put back.
     pub already_published: bool,
+    /// The verdict was to keep, and the version was made champion all the same.
+    pub forced: bool,
     /// How the versions stand now.
     pub standing: Standing,
     /// The snapshot of its events' end; none without velocity features, or where a note says why.
@@ -61,8 +66,39 @@ pub fn retrain(
     options: &RetrainOptions<'_>,
     reporter: &dyn Reporter,
 ) -> Result<Outcome, Error> {
-    let name = &config.model.name;
     let registry = Registry::open_or_create(options.registry)?;
+    let outcome = run(config, options, &registry, reporter)?;
+    if options.force && !outcome.passed() {
+        return forced(outcome, &config.model.name, options, &registry);
+    }
+    Ok(outcome)
+}
+
+/// Makes a version champion that the gate refused. Once: whoever rolled back since meant it.
+fn forced(
+    mut outcome: Outcome,
+    name: &str,
+    options: &RetrainOptions<'_>,
+    registry: &Registry,
+) -> Result<Outcome, Error> {
+    let version = outcome.record.version;
+    let shown = registry.show(name, version)?;
+    if !shown.events.iter().any(|event| event.kind == EventKind::Promote) {
+        let why = format!("forced, although the gate said: {}", outcome.verdict.reason);
+        registry.promote(name, version, &why, &options.created_by, &options.created_at)?;
+    }
+    outcome.forced = true;
+    outcome.standing = registry.standing(name)?;
+    Ok(outcome)
+}
+
+fn run(
+    config: &Config,
+    options: &RetrainOptions<'_>,
+    registry: &Registry,
+    reporter: &dyn Reporter,
+) -> Result<Outcome, Error> {
+    let name = &config.model.name;
     reporter.step("hashing the source");
     let plan = Plan::new(config, options.as_of)?;
     let run_key = plan.run_key();
@@ -70,8 +106,8 @@ pub fn retrain(
     if let Some(record) = &published {
         match registry.complete(name, record) {
             Ok(standing) => {
-                let snapshot = snapshot::of_published(&registry, &plan, reporter)?;
-                return Outcome::new(&registry, name, record.clone(), true, standing, snapshot);
+                let snapshot = snapshot::of_published(registry, &plan, reporter)?;
+                return Outcome::new(registry, name, record.clone(), true, standing, snapshot);
             }
             Err(error) if error.is_artifact() => {
                 reporter.note(&format!("{error}: training again to put it back"));
@@ -81,23 +117,24 @@ pub fn retrain(
     }
 
     let (prepared, states) = Prepared::with_states(&plan, reporter)?;
-    let data = inspected(&plan, &prepared, &registry, options.skip_checks, reporter)?;
+    let data = inspected(&plan, &prepared, registry, options.skip_checks, reporter)?;
     let memory = registry.search_path(&run_key);
     let trained = fit_all(&plan, &prepared, Some(&memory), reporter)?;
     let candidate = &trained.competitors[trained.candidate];
     if let Some(record) = published {
-        let snapshot = snapshot::of_run(&registry, &plan, states.as_ref(), reporter)?;
+        let snapshot = snapshot::of_run(registry, &plan, states.as_ref(), reporter)?;
         reporter.step("putting the artifact back");
         let Packaged { scorer, bytes, .. } = &candidate.packaged;
         let standing = registry.restore(name, &record, bytes, scorer.id())?;
-        return Outcome::new(&registry, name, record, true, standing, snapshot);
+        return Outcome::new(registry, name, record, true, standing, snapshot);
     }
     reporter.step("comparing with the champion");
-    let judgement = judge(&registry, &plan, &prepared, &trained)?;
+    let judgement = judge(registry, &plan, &prepared, &trained, reporter)?;
 
     let mut report = report(&plan, &prepared, &trained)?;
     reporter.step("looking at the test window");
     report["evidence"] = json!(evidence(&plan, &prepared, &trained, &judgement)?);
+    report["gate"] = judgement.gate;
     let warnings = warnings(&plan, &prepared, &data, &trained, reporter);
     report["warnings"] = json!(warnings);
     report["data"] = json!(data);
@@ -119,11 +156,11 @@ pub fn retrain(
         report,
     };
     // Before the version: whoever loads the model finds the states to begin with.
-    let snapshot = snapshot::of_run(&registry, &plan, states.as_ref(), reporter)?;
+    let snapshot = snapshot::of_run(registry, &plan, states.as_ref(), reporter)?;
     reporter.step("publishing");
     let record = registry.publish(name, &candidate.packaged.bytes, run)?;
     let standing = registry.standing(name)?;
-    Outcome::new(&registry, name, record, false, standing, snapshot)
+    Outcome::new(registry, name, record, false, standing, snapshot)
 }
 
 /// Compares with the champion, and again with the next one when it moved meanwhile. Whatever moves
@@ -133,9 +170,10 @@ fn judge(
     plan: &Plan<'_>,
     prepared: &Prepared,
     trained: &Trained,
+    reporter: &dyn Reporter,
 ) -> Result<Judgement, Error> {
     loop {
-        let judgement = champion::judge(registry, plan, prepared, trained)?;
+        let judgement = champion::judge(registry, plan, prepared, trained, reporter)?;
         let now = registry.standing(&plan.config.model.name)?.champion;
         if now.map(|holder| holder.version) == judgement.champion {
             return Ok(judgement);
@@ -196,7 +234,7 @@ impl Outcome {
         snapshot: Option<SnapshotFile>,
     ) -> Result<Self, Error> {
         let verdict = registry.came_to(name, &record)?;
-        Ok(Self { record, verdict, already_published, standing, snapshot })
+        Ok(Self { record, verdict, already_published, forced: false, standing, snapshot })
     }
 
     /// Whether this version is what backends now load.
@@ -220,6 +258,7 @@ impl Outcome {
         json["run_key"] = json!(run.run_key.to_string());
         json["verdict"] = json!(self.verdict.decision);
         json["reason"] = json!(self.verdict.reason);
+        json["forced"] = json!(self.forced);
         json["already_published"] = json!(self.already_published);
         json["is_champion"] = json!(self.is_champion());
         // Not of the record: it is the same wherever the registry lies.
@@ -282,7 +321,7 @@ pub(super) fn report(
 ) -> Result<Value, Error> {
     let mut learners = serde_json::Map::new();
     for competitor in &trained.competitors {
-        learners.insert(competitor.name.clone(), competitor.to_json()?);
+        learners.insert(competitor.name.clone(), competitor.to_json(plan.config)?);
     }
     let windows: serde_json::Map<String, Value> = prepared
         .window_summaries()
@@ -320,9 +359,10 @@ pub(super) fn report(
 
 impl Competitor {
     /// Its test measures under their names, with what else a table shows.
-    fn to_json(&self) -> Result<Value, Error> {
+    fn to_json(&self, config: &Config) -> Result<Value, Error> {
         let mut json = serde_json::to_value(&self.test)
             .map_err(|error| Error::data(format!("measures cannot be written: {error}")))?;
+        put_intervals(&mut json, config, &self.resampled, 0);
         json["bands"] = json!(self.bands);
         json["stop_average_precision"] = json!(self.stop_average_precision);
         json["artifact"] = json!(self.packaged.scorer.id().to_string());

@@ -5,6 +5,7 @@ mod backtest;
 mod drift;
 mod evidence;
 mod importance;
+mod interval;
 mod page;
 mod parity;
 mod table;
@@ -17,6 +18,7 @@ pub use evidence::{
     operating_points,
 };
 pub use importance::{Importance, importance};
+pub use interval::comparison;
 pub use page::{PageVerdict, page};
 pub use parity::parity;
 pub use table::Table;

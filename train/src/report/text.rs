@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Table;
+use super::{Table, interval};
 
 /// Measures as tables show them: JSON key, heading, digits.
 pub(super) const MEASURES: [(&str, &str, usize); 8] = [
@@ -78,7 +78,8 @@ pub fn retraining(report: &Value) -> String {
         "{windows}
 {learners}* the candidate, {how}; measures are of the test window
 
-{further}"
+{further}{}",
+        interval::candidate(report)
     ));
     text.push_str(&searched(&report["search"]));
     let candidate = &report["learners"][plain(&report["candidate"])];
@@ -152,18 +153,23 @@ fn searched(search: &Value) -> String {
 
 /// The measures of one model and what lies in its bands.
 pub fn evaluation(report: &Value) -> String {
-    let mut measures = Table::new(["measure", "value"]);
+    let heading = interval::heading(report);
+    let mut measures = Table::new(["measure", "value", &heading]);
+    let mut push = |key: &str, digits: usize| {
+        let value = number(&report[key], digits);
+        measures.push(vec![key.to_owned(), value, interval::interval(report, key)]);
+    };
     for key in ["rows", "frauds"] {
-        measures.push(vec![key.to_owned(), plain(&report[key])]);
+        push(key, 0);
     }
-    measures.push(vec!["base_rate".to_owned(), number(&report["base_rate"], 6)]);
+    push("base_rate", 6);
     for (key, _, digits) in MEASURES {
-        measures.push(vec![key.to_owned(), number(&report[key], digits)]);
+        push(key, digits);
     }
     for (key, digits) in further(report) {
-        measures.push(vec![key.to_owned(), number(&report[key], digits)]);
+        push(key, digits);
     }
-    let mut text = measures.to_string();
+    let mut text = format!("{measures}{}", interval::resampled(report));
     if report["rejected_rows"].as_u64().is_some_and(|rows| rows > 0) {
         let rejected = plain(&report["rejected_rows"]);
         text.push_str(&format!("{rejected} rows that a policy rejects are left out\n"));
@@ -172,6 +178,7 @@ pub fn evaluation(report: &Value) -> String {
     if report["unlabelled_rows"].as_u64() > Some(0) {
         text.push_str(&unlabelled([("left out", &report["unlabelled"])].into_iter()));
     }
+    text.push_str(&interval::slices(report));
     let bands = report["bands"].as_array().map(Vec::as_slice).unwrap_or_default();
     if bands.is_empty() {
         text.push_str("\nThe model has no bands.\n");
@@ -245,11 +252,11 @@ fn unlabelled<'a>(counted: impl Iterator<Item = (&'a str, &'a Value)>) -> String
     )
 }
 
-fn number(value: &Value, digits: usize) -> String {
+pub(super) fn number(value: &Value, digits: usize) -> String {
     value.as_f64().map_or("-".to_owned(), |value| format!("{value:.digits$}"))
 }
 
-fn plain(value: &Value) -> String {
+pub(super) fn plain(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),

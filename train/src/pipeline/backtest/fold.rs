@@ -7,7 +7,7 @@ use shroff_serve::Scorer;
 
 use super::super::Reporter;
 use super::super::fit::{Trained, fit_all};
-use super::super::measure::measures;
+use super::super::measure::measured;
 use super::super::prepare::{Plan, Prepared};
 use super::super::retrain;
 use super::store::Store;
@@ -101,7 +101,8 @@ fn earlier(
     let (events, judged) = (&prepared.events, &trained.judged);
     let of = |scorer: &Scorer, rows: &[usize]| {
         let scores = scoring::score(scorer, events, rows)?;
-        map(&measures(plan.config, scorer, events, rows, &scores)?.measures)
+        let judged = scoring::judged(plan.config, events, rows, &scores);
+        map(&measured(plan.config, scorer, &judged)?.measures)
     };
     let fresh = &trained.competitors[trained.candidate];
     let fresh_test = map(&fresh.test)?;
