@@ -124,6 +124,14 @@ def check_slider(browser, points):
             position,
         )
         assert shown.pop("band") == (point["band"] or "–"), (position, point["band"])
+        for key in ["precision_interval", "recall_interval"]:
+            ends = shown.pop(key, "").split(" to ")
+            if point[key] is None:
+                continue
+            for end, text in zip(["low", "high"], ends, strict=True):
+                digits = text.rstrip("% ").partition(".")[2]
+                assert abs(number(text) - point[key][end] * 100) <= 0.5000001 * 10.0 ** -len(digits), (key, text)
+                n_values += 1
         for key, text in shown.items():
             if point[key] is None:
                 assert text == "–", (position, key, text)

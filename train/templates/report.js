@@ -16,7 +16,7 @@
       var place = document.querySelector('[data-of="' + pair[0] + '"]');
       if (place) place.textContent = pair[1];
     });
-    slider.setAttribute("aria-valuetext", point.text.slice(0, 4).map(function (pair) {
+    slider.setAttribute("aria-valuetext", point.text.slice(0, 3).map(function (pair) {
       return pair[0].replace(/_/g, " ") + " " + pair[1];
     }).join(", "));
     point.rings.forEach(move);

@@ -131,6 +131,7 @@ fn compare(args: &Args, a: &Scorer, b: &Scorer, progress: &Terminal) -> Result<V
             events: events_of_b,
             rows: &rows,
             judged: &sides[1],
+            clusters: &pipeline::cluster_keys(&found, events, &rows, &sides[1]),
             slice_columns: &args.slices.columns,
             slices: &slices,
         })?;

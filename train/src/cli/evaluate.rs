@@ -97,6 +97,7 @@ fn evaluate(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Value, 
             events,
             rows: &rows,
             judged: &judged,
+            clusters: &pipeline::cluster_keys(&resampled, events, &rows, &judged),
             slice_columns: &args.slices.columns,
             slices: &slices,
         })?);

@@ -12,6 +12,7 @@ use crate::gate::{Slice, slices, slices_of_numbers};
 use crate::learner::Progress;
 use crate::metric::bootstrap::{Answers, Bootstrap, Clusters, Measure, Resampled, resample};
 use crate::metric::{CardDays, Judged, MetricError};
+use crate::report::ClusterKeys;
 
 /// Least days by which rows are clustered unless the configuration asks for it: of fewer a bootstrap
 /// knows too little of how days differ.
@@ -60,6 +61,25 @@ pub(crate) fn clusters(
         found.push(Clusters::of_others("row", rows));
     }
     Ok(found)
+}
+
+/// For each way to cluster that was resampled, by its name, the key of every judged row.
+pub(crate) fn cluster_keys(
+    resampled: &Resampled,
+    events: &Events,
+    rows: &[usize],
+    judged: &Judged,
+) -> Vec<ClusterKeys> {
+    let keys = |(name, _): (&str, usize)| {
+        let keys = match (events.entity_codes(name), &judged.days) {
+            (Some(codes), _) => rows.iter().map(|row| codes[*row]).collect(),
+            // Days before 1970 stay apart from those after.
+            (None, Some(days)) if name == "day" => days.iter().map(|day| *day as u64).collect(),
+            (None, _) => rows.iter().map(|row| *row as u64).collect(),
+        };
+        (name.to_owned(), keys)
+    };
+    resampled.clusters().map(keys).collect()
 }
 
 /// Resamples models on the same rows.

@@ -13,7 +13,7 @@ mod snapshot;
 
 pub use backtest::{BacktestOptions, backtest};
 pub use fit::{Competitor, Trained};
-pub(crate) use intervals::{clusters, columns, cut, put_intervals, resampled};
+pub(crate) use intervals::{cluster_keys, clusters, columns, cut, put_intervals, resampled};
 pub use measure::Measured;
 pub(crate) use measure::measured;
 pub use prepare::Prepared;

@@ -8,7 +8,7 @@ use shroff_datasets::time::format_time;
 use super::Reporter;
 use super::champion::{self, Judgement};
 use super::fit::{Competitor, Trained, fit_all};
-use super::intervals::{cut, put_intervals};
+use super::intervals::{cluster_keys, cut, put_intervals};
 use super::prepare::{Plan, Prepared};
 use super::snapshot;
 use crate::check::{self, DataSummary, Previous};
@@ -193,12 +193,14 @@ fn evidence(
     for column in slice_columns {
         slices.extend(cut(events, column, rows, &trained.answers.labels, MIN_SLICE_FRAUDS)?);
     }
+    let resampled = &trained.competitors[trained.candidate].resampled;
     let evidence = Evidence::of(&Shown {
         config,
         scorer: trained.candidate_scorer(),
         events,
         rows,
         judged: &trained.answers,
+        clusters: &cluster_keys(resampled, events, rows, &trained.answers),
         slice_columns,
         slices: &slices,
     })?;

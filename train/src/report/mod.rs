@@ -14,8 +14,8 @@ mod text;
 pub use backtest::backtest;
 pub use drift::drift;
 pub use evidence::{
-    Evidence, Importance as FeatureImportance, Period, Point, ProbabilityBin, ScoreBins, Shown,
-    Slice, operating_points,
+    ClusterKeys, Evidence, Importance as FeatureImportance, Period, Point, ProbabilityBin,
+    ScoreBins, Shown, Slice, operating_points,
 };
 pub use importance::{Importance, importance};
 pub use interval::comparison;

@@ -4,6 +4,7 @@
 //! [`Evidence`] is plain data, computed once through the artifact's own scores. It is part of `metrics.json`, and the
 //! page is made from that, so that both say the same. Every part may be absent.
 
+mod certainty;
 mod course;
 mod points;
 mod slices;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use shroff_serve::Scorer;
 use shroff_serve::model::{Model, Term};
 
+pub use certainty::ClusterKeys;
 pub use course::Period;
 pub use points::Point;
 pub use slices::Slice;
@@ -81,6 +83,8 @@ pub struct Shown<'a> {
     pub rows: &'a [usize],
     /// The rows with their scores by the model, in the same order.
     pub judged: &'a Judged,
+    /// The ways to cluster them.
+    pub clusters: &'a [ClusterKeys],
     /// The columns whose slices were asked for.
     pub slice_columns: &'a [String],
     /// Their slices.
@@ -132,7 +136,7 @@ impl Evidence {
                 None => AlertUnit::Rows,
             },
             alert_margin,
-            points: points::of(config, scorer, judged, &ranking, alerts.as_ref()),
+            points: points::of(config, scorer, judged, &ranking, alerts.as_ref(), shown.clusters),
             champion_points: Vec::new(),
             calibration: spread::calibration(judged),
             scores: spread::scores(judged),
@@ -154,7 +158,7 @@ pub fn operating_points(
     judged: &Judged,
 ) -> Result<Vec<Point>, Error> {
     let (ranking, alerts) = ranked(config, judged)?;
-    Ok(points::of(config, scorer, judged, &ranking, alerts.as_ref()))
+    Ok(points::of(config, scorer, judged, &ranking, alerts.as_ref(), &[]))
 }
 
 /// The rows by score, and the alerts that they make; none without days to count them by.

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use shroff_serve::Scorer;
 
+use super::certainty::{self, ClusterKeys};
 use crate::config::Config;
+use crate::metric::bootstrap::Interval;
 use crate::metric::{Action, Alerts, Judged, Ranking};
 
 /// Steps from one number of rows to ten times as many.
@@ -29,8 +31,12 @@ pub struct Point {
     pub frauds: f64,
     /// Share of frauds among the rows.
     pub precision: f64,
+    /// Its interval at this threshold; none of a champion's points.
+    pub precision_interval: Option<Interval>,
     /// Share of the frauds that alarm; none without frauds.
     pub recall: Option<f64>,
+    /// Its interval, likewise.
+    pub recall_interval: Option<Interval>,
     /// Share of the legitimate rows that alarm; none without legitimate rows.
     pub false_positive_rate: Option<f64>,
     /// Money in the frauds that alarm; none without amounts.
@@ -55,6 +61,7 @@ pub(super) fn of(
     judged: &Judged,
     ranking: &Ranking,
     alerts: Option<&Alerts>,
+    clusters: &[ClusterKeys],
 ) -> Vec<Point> {
     let groups = ranking.groups();
     let total = groups.last().map_or(0.0, |group| group.alarmed());
@@ -83,7 +90,10 @@ pub(super) fn of(
     positions.dedup();
 
     let money = Money::of(config, judged);
-    let point = |position: &usize| {
+    let thresholds: Vec<f64> = positions.iter().map(|position| groups[*position].score).collect();
+    let confidence = config.evaluate.intervals.confidence;
+    let intervals = certainty::at_thresholds(judged, clusters, confidence, &thresholds);
+    let point = |(position, intervals): (&usize, (Option<Interval>, Option<Interval>))| {
         let group = groups[*position];
         let above = money.as_ref().map(|money| money.from(group.score));
         let all = money.as_ref().map(|money| money.from(f64::NEG_INFINITY).fraud);
@@ -103,7 +113,9 @@ pub(super) fn of(
             alerts_per_day: alarmed.map(|(alerts, days)| alerts / days),
             frauds: group.true_positives,
             precision: group.precision(),
+            precision_interval: intervals.0,
             recall: share(group.true_positives, frauds),
+            recall_interval: intervals.1,
             false_positive_rate: share(group.false_positives, legitimate),
             fraud_amount: above.map(|above| above.fraud),
             amount_recall: above.zip(all).and_then(|(above, all)| share(above.fraud, all)),
@@ -112,7 +124,7 @@ pub(super) fn of(
             cost_if_blocked: above.filter(|_| has_cost).map(|above| above.cost_if_blocked),
         }
     };
-    positions.iter().map(point).collect()
+    positions.iter().zip(intervals).map(point).collect()
 }
 
 /// Rows by margin, with the money in them and all above.

@@ -64,7 +64,7 @@ pub(super) fn calibration(judged: &Judged) -> Vec<ProbabilityBin> {
         }
         let observed = frauds / weight;
         // The interval takes rows, not what they stand for.
-        let (observed_lower, observed_upper) = wilson(observed, n_rows as f64);
+        let (observed_lower, observed_upper) = wilson(observed, n_rows as f64, Z);
         Some(ProbabilityBin {
             from: position.checked_sub(1).map_or(0.0, edge),
             to: edge(position),
@@ -79,14 +79,14 @@ pub(super) fn calibration(judged: &Judged) -> Vec<ProbabilityBin> {
     bins.iter().enumerate().filter_map(shown).collect()
 }
 
-/// The 95 % interval of a share of `n` independent rows.
+/// The interval of a share of `n` independent rows that reaches `z` standard errors.
 ///
 /// # Source
 /// Wilson (1927), *Probable inference, the law of succession, and statistical inference*.
-fn wilson(share: f64, n: f64) -> (f64, f64) {
-    let z2 = Z * Z;
+pub(super) fn wilson(share: f64, n: f64, z: f64) -> (f64, f64) {
+    let z2 = z * z;
     let middle = (share + z2 / (2.0 * n)) / (1.0 + z2 / n);
-    let half = Z / (1.0 + z2 / n) * (share * (1.0 - share) / n + z2 / (4.0 * n * n)).sqrt();
+    let half = z / (1.0 + z2 / n) * (share * (1.0 - share) / n + z2 / (4.0 * n * n)).sqrt();
     // Rounding must not put the share itself outside.
     ((middle - half).clamp(0.0, share), (middle + half).clamp(share, 1.0))
 }
@@ -106,16 +106,16 @@ pub(super) fn scores(judged: &Judged) -> Option<ScoreBins> {
 
 #[cfg(test)]
 mod tests {
-    use super::wilson;
+    use super::{Z, wilson};
     use crate::metric::sample::close;
 
     /// statsmodels 0.14: `proportion_confint(5, 50, method="wilson")` and of 0 of 20.
     #[test]
     fn wilson_is_that_of_the_books() {
-        let (lower, upper) = wilson(0.1, 50.0);
+        let (lower, upper) = wilson(0.1, 50.0, Z);
         close(lower, 0.043_475_5, 1e-6);
         close(upper, 0.213_602_3, 1e-6);
-        let (lower, upper) = wilson(0.0, 20.0);
+        let (lower, upper) = wilson(0.0, 20.0, Z);
         close(lower, 0.0, 1e-12);
         close(upper, 0.161_125_2, 1e-6);
     }

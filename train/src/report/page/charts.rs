@@ -5,7 +5,6 @@ use serde_json::Value;
 use super::Source;
 use super::format::{count, decimals, ends, measure, percent, tick};
 use super::svg::{Axis, Plot};
-use crate::metric::FPR_LIMITS;
 use crate::report::evidence::{Evidence, Period, Point, ProbabilityBin, ScoreBins};
 
 /// Most names below an axis of days.
@@ -15,8 +14,6 @@ const MAX_DAYS_NAMED: usize = 5;
 pub(super) struct Curves<'a> {
     points: &'a [Point],
     champion: &'a [Point],
-    /// Recall at a false-positive rate with its interval: rate, recall, low, high.
-    recalls: Vec<(f64, f64, f64, f64)>,
     pub(super) base_rate: f64,
 }
 
@@ -24,15 +21,7 @@ impl<'a> Curves<'a> {
     pub(super) fn of(source: &'a Source<'_>) -> Self {
         let Evidence { points, champion_points, .. } = source.evidence;
         let base_rate = points.last().map_or(0.0, |point| point.precision);
-        let measures = source.ours;
-        let recall = |limit: f64| {
-            let key = format!("recall_at_fpr_{limit}");
-            let interval = &measures["intervals"][&key];
-            let end = |end: &str| interval[end].as_f64();
-            Some((limit, measures[&key].as_f64()?, end("low")?, end("high")?))
-        };
-        let recalls = FPR_LIMITS.into_iter().filter_map(recall).collect();
-        Self { points, champion: champion_points, recalls, base_rate }
+        Self { points, champion: champion_points, base_rate }
     }
 
     /// The models, each with its value of a measure and our interval, and last what is faint.
@@ -54,12 +43,15 @@ impl<'a> Curves<'a> {
         if !self.champion.is_empty() {
             legend.push(("b", of(theirs, source.theirs.unwrap_or(&Value::Null))));
         }
+        if self.has_intervals() {
+            legend.push(("band", "interval at each threshold".to_owned()));
+        }
         legend.push(("faint", faint.to_owned()));
         legend
     }
 
     pub(super) fn has_intervals(&self) -> bool {
-        !self.recalls.is_empty()
+        self.points.iter().any(|point| point.precision_interval.is_some())
     }
 }
 
@@ -73,6 +65,11 @@ pub(super) fn precision_recall(curves: &Curves<'_>) -> Plot {
         points.iter().filter_map(point).collect::<Vec<_>>()
     };
     plot.line("faint", [(0.0, curves.base_rate), (1.0, curves.base_rate)]);
+    let sure = |point: &Point| {
+        let interval = point.precision_interval.as_ref()?;
+        Some((point.recall?, interval.low, interval.high))
+    };
+    plot.band("a", curves.points.iter().filter_map(sure));
     plot.line("b", line(curves.champion));
     plot.line("a", line(curves.points));
     plot
@@ -90,19 +87,13 @@ pub(super) fn roc(curves: &Curves<'_>) -> Plot {
         "faint",
         (0..=40).map(|k| libm::pow(10.0, f64::from(k) / 10.0 - 4.0)).map(|x| (x, x)),
     );
+    let sure = |point: &Point| {
+        let interval = point.recall_interval.as_ref()?;
+        Some((point.false_positive_rate?, interval.low, interval.high))
+    };
+    plot.band("a", curves.points.iter().filter_map(sure));
     plot.line("b", line(curves.champion));
     plot.line("a", line(curves.points));
-    for (rate, recall, low, high) in &curves.recalls {
-        plot.whisker("a", *rate, *low, *high);
-        let title = format!(
-            "recall at {} false positives: {}, {} to {}",
-            tick(*rate),
-            percent(*recall),
-            percent(*low),
-            percent(*high)
-        );
-        plot.dot("a", (*rate, *recall), &title);
-    }
     plot
 }
 

@@ -9,8 +9,9 @@ use super::Source;
 use super::charts::{self, Curves};
 use super::format::{NONE, count, decimals, optional, percent};
 use super::svg::{Plot, one};
-use super::view::{Block, Chart, RowView, Section, TableView};
+use super::view::{Block, Cell, Chart, RowView, Section, TableView};
 use crate::metric::AlertUnit;
+use crate::metric::bootstrap::Interval;
 use crate::report::evidence::Point;
 
 /// Rows of the table of thresholds.
@@ -36,6 +37,8 @@ pub(super) struct Shown {
     pub(super) key: &'static str,
     pub(super) name: &'static str,
     pub(super) text: String,
+    /// What stands small below it, by its own key.
+    pub(super) note: Option<(&'static str, String)>,
 }
 
 /// A point as the script reads it: texts by key, and where the rings are, by their ids.
@@ -65,13 +68,12 @@ pub(super) fn section(source: &Source<'_>) -> Option<Section> {
     let keys: Vec<&str> = TABLE.into_iter().filter(|key| keys.contains(key)).collect();
     let row = |(_, point): (usize, &Point)| {
         let texts = texts(evidence.alert_unit, point);
-        let cell = |key: &&str| {
-            let text = texts.iter().find(|(of, _)| of == key).map(|(_, text)| text.clone());
-            match text {
-                Some(text) if *key == "band" && text == NONE => String::new(),
-                text => text.unwrap_or_default(),
-            }
+        let text_of = |key: &str| {
+            let text = texts.iter().find(|(of, _)| *of == key).map(|(_, text)| text.clone());
+            text.filter(|text| key != "band" || text != NONE).unwrap_or_default()
         };
+        let cell =
+            |key: &&str| Cell::new(text_of(key), note_of(key).map_or(String::new(), text_of));
         RowView::new(keys.iter().map(cell)).marked(point.band.is_some())
     };
     let rows = shown.map(row).collect();
@@ -155,7 +157,8 @@ impl Decide {
             }
         }
         let base = percent(curves.base_rate);
-        let whiskers = if curves.has_intervals() { ", with intervals at three rates" } else { "" };
+        let sure =
+            if curves.has_intervals() { ", with its interval at each threshold" } else { "" };
         let says = [
             (
                 "Precision and recall",
@@ -169,7 +172,7 @@ impl Decide {
                 "ROC",
                 curves.legend(source, "roc_auc", "random order"),
                 format!(
-                    "Recall by false-positive rate, the rate on a logarithmic scale{whiskers}. The table \
+                    "Recall by false-positive rate, the rate on a logarithmic scale{sure}. The table \
                      below has the numbers."
                 ),
             ),
@@ -187,15 +190,24 @@ impl Decide {
             Chart { title, legend, svg: ringed.plot.svg(&says) }
         };
         let charts = ringed.iter().zip(says).map(chart).collect();
-        let names =
-            |(key, text): (&'static str, String)| Shown { key, name: name(unit, key), text };
-        Some(Self {
-            last,
-            start,
-            shown: texts(unit, first).into_iter().map(names).collect(),
-            data: script_json(&ready),
-            charts,
-        })
+        let first = texts(unit, first);
+        let text_of =
+            |key: &str| first.iter().find(|(of, _)| *of == key).map(|(_, text)| text.clone());
+        let shown = first.iter().filter(|(key, _)| !key.ends_with("_interval"));
+        let shown = shown.map(|(key, text)| {
+            let note = note_of(key).and_then(|note| Some((note, text_of(note)?)));
+            Shown { key, name: name(unit, key), text: text.clone(), note }
+        });
+        Some(Self { last, start, shown: shown.collect(), data: script_json(&ready), charts })
+    }
+}
+
+/// The key of what stands below a text.
+fn note_of(key: &str) -> Option<&'static str> {
+    match key {
+        "precision" => Some("precision_interval"),
+        "recall" => Some("recall_interval"),
+        _ => None,
     }
 }
 
@@ -235,6 +247,14 @@ fn texts(unit: AlertUnit, point: &Point) -> Vec<(&'static str, String)> {
     }
     texts.push(("precision", percent(point.precision)));
     texts.push(("recall", optional(point.recall, percent)));
+    let ends =
+        |interval: &Interval| format!("{} to {}", percent(interval.low), percent(interval.high));
+    for (key, interval) in [
+        ("precision_interval", &point.precision_interval),
+        ("recall_interval", &point.recall_interval),
+    ] {
+        texts.extend(interval.as_ref().map(|interval| (key, ends(interval))));
+    }
     if let Some(cost) = point.cost_if_reviewed {
         texts.push(("cost_if_reviewed", money(cost)));
         texts.push(("cost_if_blocked", optional(point.cost_if_blocked, money)));

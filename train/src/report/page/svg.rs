@@ -156,6 +156,22 @@ impl Plot {
         }
     }
 
+    /// What lies between a lower and an upper line through points, each (x, low, high).
+    pub(super) fn band(&mut self, class: &str, points: impl IntoIterator<Item = (f64, f64, f64)>) {
+        let points: Vec<(f64, f64, f64)> = points.into_iter().collect();
+        let upper = points.iter().map(|(x, _, high)| (*x, *high));
+        let lower = points.iter().rev().map(|(x, low, _)| (*x, *low));
+        let mut path = String::new();
+        for (x, y) in upper.chain(lower) {
+            let letter = if path.is_empty() { 'M' } else { 'L' };
+            let (x, y) = (one(self.at_x(x)), one(self.at_y(y)));
+            let _ = write!(path, "{letter}{x} {y}");
+        }
+        if !path.is_empty() {
+            let _ = write!(self.body, "<path class=\"band {class}\" d=\"{path}Z\"/>");
+        }
+    }
+
     /// A dot at a point, which says what it is when it is pointed at.
     pub(super) fn dot(&mut self, class: &str, (x, y): (f64, f64), title: &str) {
         let (x, y) = (one(self.at_x(x)), one(self.at_y(y)));

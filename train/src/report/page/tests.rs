@@ -58,7 +58,8 @@ fn report_of(text: &str) -> Value {
             "points": [{
                 "margin": 0.5, "probability": 0.5, "band": text, "rows": 2.0, "alerts": 1.0,
                 "alerts_per_day": 1.0, "frauds": 1.0, "precision": 1.0, "recall": 1.0,
-                "false_positive_rate": 0.0, "fraud_amount": 7.0, "amount_recall": 1.0,
+                "precision_interval": { "low": 0.207, "high": 1.0, "by": text },
+                "recall_interval": null, "false_positive_rate": 0.0, "fraud_amount": 7.0, "amount_recall": 1.0,
                 "legitimate_amount": 3.0, "cost_if_reviewed": 12345.0, "cost_if_blocked": 23456.0,
             }],
             "champion_points": [], "calibration": [], "scores": null, "course": [],
@@ -98,6 +99,7 @@ fn the_verdict_comes_first_and_every_slice_once() {
         "0.4000 to 0.6000",
         "Challenger against champion",
         "cases a day",
+        "20.7 % to 100 %",
         "cost if each is reviewed",
         "12,345",
         "id=\"slices\"",
