@@ -91,25 +91,6 @@ pub struct Shown<'a> {
     pub slices: &'a [crate::gate::Slice],
 }
 
-impl Default for Evidence {
-    /// Nothing.
-    fn default() -> Self {
-        Self {
-            days: None,
-            alert_unit: AlertUnit::Rows,
-            alert_margin: None,
-            points: Vec::new(),
-            champion_points: Vec::new(),
-            calibration: Vec::new(),
-            scores: None,
-            course: Vec::new(),
-            slices: Vec::new(),
-            importance: Vec::new(),
-            drift: None,
-        }
-    }
-}
-
 impl Evidence {
     /// Of rows with their scores by this model. Each row is encoded once.
     ///

@@ -167,10 +167,9 @@ impl Source<'_> {
         Some(Section {
             id: "course",
             title: "From run to run",
-            intro:
-                "Each point is a run's own model on its own test window, with the 95 % interval of \
-                    that window; the dashed line is the mean."
-                    .to_owned(),
+            intro: "Each point is a run's own model on its own test window, with its interval \
+                    there; the dashed line is the mean."
+                .to_owned(),
             blocks: blocks.collect(),
         })
     }

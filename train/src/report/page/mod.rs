@@ -17,10 +17,12 @@ mod svg;
 mod tests;
 mod view;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use self::view::Page;
 use super::evidence::Evidence;
+use crate::metric::AlertUnit;
 
 pub use backtest::backtest_page;
 
@@ -76,8 +78,24 @@ pub fn comparison_page(report: &Value) -> String {
     page.document()
 }
 
+/// Part by part, so that a record of an older release lacks no more than what it has in another form.
 fn evidence(report: &Value) -> Evidence {
-    serde_json::from_value(report["evidence"].clone()).unwrap_or_default()
+    fn part<T: DeserializeOwned>(report: &Value, key: &str) -> Option<T> {
+        serde_json::from_value(report["evidence"][key].clone()).ok()
+    }
+    Evidence {
+        days: part(report, "days"),
+        alert_unit: part(report, "alert_unit").unwrap_or(AlertUnit::Rows),
+        alert_margin: part(report, "alert_margin"),
+        points: part(report, "points").unwrap_or_default(),
+        champion_points: part(report, "champion_points").unwrap_or_default(),
+        calibration: part(report, "calibration").unwrap_or_default(),
+        scores: part(report, "scores"),
+        course: part(report, "course").unwrap_or_default(),
+        slices: part(report, "slices").unwrap_or_default(),
+        importance: part(report, "importance").unwrap_or_default(),
+        drift: part(report, "drift"),
+    }
 }
 
 /// What a page is made of.

@@ -21,6 +21,11 @@ fn a_report_with_nothing_in_it_still_makes_a_page() {
     let old = page(&old, Some(verdict));
     assert!(old.contains("Keep the champion") && old.contains("0.2500"), "{old}");
     assert!(old.contains("below") && !old.contains("id=\"slider\""));
+    // What it says in another form is left out, and no more.
+    let mut older = report_of("x");
+    older["evidence"]["points"] = json!([{ "margin": 0.5, "alerts": 2 }]);
+    let older = page(&older, Some(verdict));
+    assert!(!older.contains("id=\"slider\"") && older.contains("id=\"slices\""), "{older}");
 }
 
 /// A report in which every text is the same.
