@@ -9,6 +9,7 @@ mod explain;
 mod gate;
 mod label;
 mod naive;
+mod page;
 mod parity;
 mod part;
 mod policies;

@@ -15,8 +15,8 @@ FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
 
 # What the page shows beside the slider: key of the point, whether the text is a percentage.
 SHOWN = {
-    "alerts_per_day": False, "alerts": False, "precision": True, "recall": True,
-    "fraud_amount": False, "amount_recall": True, "legitimate_amount": False,
+    "alerts_per_day": False, "alerts": False, "rows": False, "precision": True, "recall": True,
+    "cost_if_reviewed": False, "cost_if_blocked": False, "fraud_amount": False, "amount_recall": True, "legitimate_amount": False,
     "false_positive_rate": True, "margin": False, "probability": True,
 }
 
@@ -108,7 +108,9 @@ def number(text):
 
 
 def check_slider(browser, points):
-    """Every value shown at every point is the one of metrics.json, as far as its digits go."""
+    """Every value shown at every point is the one of the JSON, as far as its digits go."""
+    last = browser.run("return Number(document.getElementById('slider').max)")
+    assert last == len(points) - 1, (last, len(points))
     n_values = 0
     for position, point in enumerate(points):
         shown = browser.run(
@@ -130,7 +132,8 @@ def check_slider(browser, points):
             digits = text.rstrip("% ").partition(".")[2]
             step = 10.0 ** -len(digits)
             # Half of the last digit shown; counts of money are whole, others have at most a tenth.
-            allowed = max(step / 2, 0.5 if key.endswith("_amount") else 0.05 if not digits else 0)
+            is_money = key.endswith("_amount") or key.startswith("cost_")
+            allowed = max(step / 2, 0.5 if is_money else 0.05 if not digits else 0)
             if SHOWN[key]:
                 allowed = step / 2
             assert abs(number(text) - expected) <= allowed * (1 + 1e-6), (position, key, text, expected)
@@ -142,19 +145,17 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--shots", type=pathlib.Path)
     parser.add_argument("report", type=pathlib.Path)
-    parser.add_argument("metrics", type=pathlib.Path)
+    parser.add_argument("metrics", type=pathlib.Path, nargs="?")
     args = parser.parse_args()
     url = args.report.resolve().as_uri()
-    points = json.loads(args.metrics.read_text())["evidence"]["points"]
+    points = json.loads(args.metrics.read_text())["evidence"]["points"] if args.metrics else []
     browser = Browser()
     try:
         # What the browser's own first page asked for is not ours.
         browser.call("url", {"url": "about:blank"})
         browser.log("browser"), browser.log("performance")
         browser.call("url", {"url": url})
-        n_values = check_slider(browser, points)
-        last = browser.run("return Number(document.getElementById('slider').max)")
-        assert last == len(points) - 1, (last, len(points))
+        n_values = check_slider(browser, points) if points else 0
         for scheme in ["light", "dark"]:
             feature = [{"name": "prefers-color-scheme", "value": scheme}]
             browser.devtools("Emulation.setEmulatedMedia", features=feature)
@@ -177,6 +178,7 @@ def main():
                         "Page.captureScreenshot", captureBeyondViewport=True, clip=clip
                     )
                     name = f"{scheme}-{width}.png"
+                    args.shots.mkdir(parents=True, exist_ok=True)
                     (args.shots / name).write_bytes(base64.b64decode(shot["data"]))
         messages = browser.log("browser")
         assert not messages, messages
@@ -186,8 +188,8 @@ def main():
         assert asked, "the browser tells of no request, not even of the page"
         others = [address for address in asked if address != url and not address.startswith("data:")]
         assert not others, others
-        print(f"{args.report.name}: {len(points)} points, {n_values} values as in metrics.json, "
-              f"no message, no request besides the page, both schemes at 3 widths")
+        values = f"{len(points)} points, {n_values} values as in {args.metrics.name}, " if points else ""
+        print(f"{args.report.name}: {values}no message, no request besides the page, both schemes at 3 widths")
     finally:
         browser.close()
 

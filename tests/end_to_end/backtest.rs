@@ -134,7 +134,7 @@ fn what_a_killed_run_left_is_gone_on_with() {
     };
     let whole = run("whole", FOLDS[4], "2").stdout;
     let expected = project.files("whole");
-    assert_eq!(expected.len(), 2 * FOLDS.len() + 1, "{:?}", expected.keys());
+    assert_eq!(expected.len(), 2 * FOLDS.len() + 2, "{:?}", expected.keys());
 
     // Killed after its first fold.
     let mut process = project
@@ -217,6 +217,11 @@ fn earlier_models_are_scored_on_later_days() {
 
     let text = project.run(&arguments("out", FOLDS[4]).replace(" --json", "")).expect(0).stdout;
     assert_says(&text, &["2018-05-17", "mean", "how models age", "retrain every"]);
+    let page = project.read("out/report.html");
+    let signed = |change: f64| format!("{change:+.4}").replace('-', "−");
+    let numbers = [format!("{mean:.4}"), signed(oldest), signed(older / 2.0)];
+    assert_says(&page, &["How often to retrain", "How models age", "2018-05-17"]);
+    assert_says(&page, &numbers.each_ref().map(String::as_str));
 }
 
 fn age(age: &Value) -> f64 {

@@ -4,11 +4,11 @@
   var slider = document.getElementById("slider");
   if (!slider) return;
   var points = JSON.parse(document.getElementById("points").textContent);
-  function move(id, place) {
-    var ring = document.getElementById(id);
-    if (!ring || !place) return;
-    ring.setAttribute("cx", place[0]);
-    ring.setAttribute("cy", place[1]);
+  function move(place) {
+    var ring = document.getElementById(place[0]);
+    if (!ring) return;
+    ring.setAttribute("cx", place[1]);
+    ring.setAttribute("cy", place[2]);
   }
   function show() {
     var point = points[Number(slider.value)];
@@ -19,8 +19,7 @@
     slider.setAttribute("aria-valuetext", point.text.slice(0, 4).map(function (pair) {
       return pair[0].replace(/_/g, " ") + " " + pair[1];
     }).join(", "));
-    move("ring-pr", point.precision_recall);
-    move("ring-roc", point.roc);
+    point.rings.forEach(move);
   }
   slider.addEventListener("input", show);
   show();

@@ -25,7 +25,7 @@ pub(super) struct Args {
     /// From one run to the next
     #[arg(long, value_parser = every, default_value = "7d")]
     every: Duration,
-    /// Folder of the runs and their summary; a run that it holds is not made again
+    /// Folder of the runs, their summary and its page, report.html; a run that it holds is not made again
     #[arg(long, default_value = "backtest")]
     out: PathBuf,
     /// Print one JSON object

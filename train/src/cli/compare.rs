@@ -16,6 +16,7 @@ use crate::gate::Comparison;
 use crate::metric::Judged;
 use crate::metric::bootstrap::{Clusters, Measure, Resampled};
 use crate::pipeline::{self, Reporter};
+use crate::report::{Evidence, Shown, operating_points};
 use crate::{report, scoring};
 
 /// Flags of `compare`.
@@ -35,6 +36,9 @@ pub(super) struct Args {
     /// Folder of the registry, for NAME@…
     #[arg(long, default_value = "registry")]
     registry: PathBuf,
+    /// Also write a page to look at: one HTML file that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -45,7 +49,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
         |model: &String| ModelArgs { model: model.clone(), registry: args.registry.clone() }.open();
     let (a, b) = (open(&args.a)?, open(&args.b)?);
     let progress = Terminal::new();
-    let report = compare(args, &a, &b, &progress).context("compare")?;
+    let mut report = compare(args, &a, &b, &progress).context("compare")?;
+    if let Some(path) = &args.report {
+        super::write_page(&report::comparison_page(&report), path).context("compare")?;
+        report.as_object_mut().and_then(|report| report.remove("evidence"));
+    }
     drop(progress);
     if args.json {
         super::print_json(&report)?;
@@ -114,9 +122,23 @@ fn compare(args: &Args, a: &Scorer, b: &Scorer, progress: &Terminal) -> Result<V
         Comparison::of(found, (1, 0), gate.measure, confidence, gate.margin)
     };
     report["comparison"] = json!(of(&found, confidence));
+    let slices = args.slices.of(events, &rows, &sides[0].labels)?;
+    if args.report.is_some() {
+        progress.step("looking at the rows");
+        let evidence = Evidence::of(&Shown {
+            config,
+            scorer: b,
+            events: events_of_b,
+            rows: &rows,
+            judged: &sides[1],
+            slice_columns: &args.slices.columns,
+            slices: &slices,
+        })?;
+        let champion_points = operating_points(config, a, &sides[0])?;
+        report["evidence"] = json!(Evidence { champion_points, ..evidence });
+    }
     if !args.slices.columns.is_empty() {
         progress.step("resampling slices");
-        let slices = args.slices.of(events, &rows, &sides[0].labels)?;
         let parts = slices.iter().map(|slice| {
             let clusters: Vec<Clusters> =
                 clusters.iter().map(|clusters| clusters.take(&slice.rows)).collect();

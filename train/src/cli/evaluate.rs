@@ -15,7 +15,7 @@ use crate::Error;
 use crate::metric::Judged;
 use crate::metric::bootstrap::Clusters;
 use crate::pipeline::{self, Reporter};
-use crate::report::Evidence;
+use crate::report::{Evidence, Shown};
 use crate::{report, scoring};
 
 /// Flags of `evaluate`.
@@ -40,10 +40,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Ending> {
     let progress = Terminal::new();
     let mut report = evaluate(args, &scorer, &progress).context("evaluate")?;
     if let Some(path) = &args.report {
-        let page = report::page(&report, None);
-        shroff_datasets::write_bytes(page.as_bytes(), path)
-            .map_err(Error::Output)
-            .context("evaluate")?;
+        super::write_page(&report::page(&report, None), path).context("evaluate")?;
         report.as_object_mut().and_then(|report| report.remove("evidence"));
     }
     drop(progress);
@@ -91,9 +88,18 @@ fn evaluate(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Value, 
     let names = scorer.schema().features.iter().map(|feature| feature.name.to_string());
     report["inputs"] = names.zip(odd).map(|(name, counts)| (name, json!(counts))).collect();
     report["bands"] = json!(measured.bands);
+    let slices = args.slices.of(events, &rows, &judged.labels)?;
     if args.report.is_some() {
         progress.step("looking at the rows");
-        report["evidence"] = json!(Evidence::of(scorer, events, &rows, &scores, config)?);
+        report["evidence"] = json!(Evidence::of(&Shown {
+            config,
+            scorer,
+            events,
+            rows: &rows,
+            judged: &judged,
+            slice_columns: &args.slices.columns,
+            slices: &slices,
+        })?);
     }
     if !args.slices.columns.is_empty() {
         let of = |part: &Judged, clusters: &[Clusters]| {
@@ -105,7 +111,6 @@ fn evaluate(args: &Args, scorer: &Scorer, progress: &Terminal) -> Result<Value, 
             Ok::<Value, Error>(report)
         };
         progress.step("resampling slices");
-        let slices = args.slices.of(events, &rows, &judged.labels)?;
         let parts = slices.iter().map(|slice| {
             let clusters: Vec<Clusters> =
                 clusters.iter().map(|clusters| clusters.take(&slice.rows)).collect();

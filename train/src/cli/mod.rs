@@ -147,6 +147,10 @@ fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
     print(&format!("{value:#}\n"))
 }
 
+fn write_page(page: &str, path: &std::path::Path) -> Result<(), crate::Error> {
+    shroff_datasets::write_bytes(page.as_bytes(), path).map_err(crate::Error::Output)
+}
+
 /// A time as typed: a date, a timestamp, or whole seconds since 1970.
 fn time(text: &str) -> Result<i64, String> {
     // Eight digits are a date without its dashes, not an instant of 1970.

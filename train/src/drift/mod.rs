@@ -23,6 +23,7 @@ pub use values::UnseenValues;
 
 use crate::error::Error;
 use crate::events::Events;
+use crate::matrix::Matrix;
 use crate::package::bin;
 use crate::scoring;
 
@@ -142,12 +143,28 @@ impl Drift {
         }
         let matrix = scoring::encode(schema, program, events, &accepted)?;
         let scores = scoring::score(scorer, events, &accepted)?;
-        let weights = events.weights_at(&accepted);
+        let margins: Vec<f64> = scores.iter().map(|score| score.margin).collect();
+        let drift =
+            Self::of_encoded((scorer, reference), events, &accepted, (&matrix, &margins), limits);
+        Ok(Self { rejected_rows: rows.len() - accepted.len(), ..drift })
+    }
+
+    /// The same of rows that no policy rejects, which are encoded and scored already; `reference` is
+    /// that of the model.
+    pub(crate) fn of_encoded(
+        (scorer, reference): (&Scorer, &Reference),
+        events: &Events,
+        rows: &[usize],
+        (matrix, margins): (&Matrix, &[f64]),
+        limits: DriftLimits,
+    ) -> Self {
+        let schema = scorer.schema();
+        let weights = events.weights_at(rows);
         let weight = |row: usize| weights.as_ref().map_or(1.0, |weights| weights[row]);
         let counted = |histogram: &Histogram, value: &dyn Fn(usize) -> f64| {
             let mut spread = Histogram { missing: 0.0, ..histogram.clone() };
             spread.weights.fill(0.0);
-            for row in 0..accepted.len() {
+            for row in 0..rows.len() {
                 match bin(histogram, value(row)) {
                     Some(bin) => spread.weights[bin] += weight(row),
                     None => spread.missing += weight(row),
@@ -155,42 +172,40 @@ impl Drift {
             }
             spread
         };
-        let (sum, squares) = (0..accepted.len())
+        let (sum, squares) = (0..rows.len())
             .map(weight)
             .fold((0.0, 0.0), |(sum, squares), weight| (sum + weight, squares + weight * weight));
         let n_rows = (reference.n_rows as f64, sum * sum / squares);
         let alpha = limits.alpha / n_tests(reference, scorer) as f64;
         let compare = Compare { n_rows, limits, alpha };
 
-        let odd = scoring::odd_values(scorer, events, &accepted)?;
         let mut features = Vec::with_capacity(schema.features.len());
         for (position, histogram) in reference.features.iter().enumerate() {
             let data = counted(histogram, &|row| f64::from(matrix.row(row)[position]));
             let mut drift = compare.spread(&schema.features[position].name, histogram, &data);
-            let n_unseen = odd[position].unseen;
-            drift.unseen = values::unseen(scorer, events, &accepted, position, n_unseen, &compare);
+            drift.unseen = values::unseen(scorer, events, rows, &weight, position, &compare);
             let beyond = drift.unseen.as_ref().is_some_and(UnseenValues::is_beyond);
             drift.drifted.extend(beyond.then(|| "unseen".to_owned()));
             features.push(drift);
         }
-        let margins = counted(&reference.margin, &|row| scores[row].margin);
-        let score = compare.spread("margin", &reference.margin, &margins);
+        let spread = counted(&reference.margin, &|row| margins[row]);
+        let score = compare.spread("margin", &reference.margin, &spread);
         let bands = scorer.bands().map_or_else(Vec::new, |bands| {
             let share = |edge: f64| {
-                let above = |row: &usize| scores[*row].margin >= edge;
-                (0..accepted.len()).filter(above).map(weight).sum::<f64>() / sum
+                let above = |row: &usize| margins[*row] >= edge;
+                (0..rows.len()).filter(above).map(weight).sum::<f64>() / sum
             };
             bands::drift(bands, &reference.margin, share, &compare)
         });
-        Ok(Self {
-            rows: accepted.len(),
-            rejected_rows: rows.len() - accepted.len(),
+        Self {
+            rows: rows.len(),
+            rejected_rows: 0,
             reference_rows: reference.n_rows,
             limits,
             features,
             score,
             bands,
-        })
+        }
     }
 
     /// Everything that drifted, in words: `feature: what`.

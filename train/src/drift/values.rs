@@ -1,6 +1,6 @@
 //! Text outside a feature's vocabulary: how much of it, what it was before, and which values.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use shroff_datasets::Values;
@@ -19,7 +19,7 @@ const N_EXAMPLES: usize = 5;
 pub struct UnseenValues {
     /// Rows with such text.
     pub rows: u64,
-    /// Their share now, 0 to 1.
+    /// Their share now, 0 to 1, each row counting with its weight.
     pub data: f64,
     /// Their share before; none where the policy hides it among other values.
     pub reference: Option<f64>,
@@ -37,13 +37,14 @@ impl UnseenValues {
     }
 }
 
-/// The unseen values of a feature; none where it has no vocabulary.
+/// The unseen values of a feature; none where it has no vocabulary. `weight` is that of a row by its
+/// position in `rows`.
 pub(super) fn unseen(
     scorer: &Scorer,
     events: &Events,
     rows: &[usize],
+    weight: &dyn Fn(usize) -> f64,
     feature: usize,
-    n_unseen: u64,
     compare: &Compare,
 ) -> Option<UnseenValues> {
     let contents = scorer.contents();
@@ -52,7 +53,9 @@ pub(super) fn unseen(
         Step::Rate { table, .. } => (table.values(), false),
         _ => return None,
     };
-    let data = n_unseen as f64 / rows.len() as f64;
+    let counts = counts(scorer, events, rows, weight, feature, vocabulary);
+    let total: f64 = (0..rows.len()).map(weight).sum();
+    let data = counts.values().map(|(_, weight)| weight).sum::<f64>() / total;
     let learned = contents.schema.features[feature].on_unseen == Policy::Learned;
     let known = contents.reference.as_ref().filter(|_| has_code && learned).map(|reference| {
         let histogram = &reference.features[feature];
@@ -65,36 +68,40 @@ pub(super) fn unseen(
         (reference, limit)
     });
     let (reference, limit) = known.unzip();
-    let examples = match n_unseen {
-        0 => Vec::new(),
-        _ => most_frequent(scorer, events, rows, feature, vocabulary),
-    };
-    Some(UnseenValues { rows: n_unseen, data, reference, limit, examples })
+    let n_rows = counts.values().map(|(rows, _)| rows).sum();
+    let mut counts: Vec<(&str, u64)> =
+        counts.into_iter().map(|(value, (rows, _))| (value, rows)).collect();
+    // Of equals the first in the alphabet.
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    let examples = counts.into_iter().take(N_EXAMPLES);
+    let examples = examples.map(|(value, rows)| (value.to_owned(), rows)).collect();
+    Some(UnseenValues { rows: n_rows, data, reference, limit, examples })
 }
 
-/// The most frequent text outside the vocabulary, of equals the first in the alphabet.
-fn most_frequent(
+/// The text outside the vocabulary, with its rows and their weight.
+fn counts<'a>(
     scorer: &Scorer,
-    events: &Events,
+    events: &'a Events,
     rows: &[usize],
+    weight: &dyn Fn(usize) -> f64,
     feature: usize,
     vocabulary: &Vocabulary,
-) -> Vec<(String, u64)> {
+) -> BTreeMap<&'a str, (u64, f64)> {
     let contents = scorer.contents();
     let input = contents.program.steps[feature].input();
     let input = input.and_then(|input| contents.schema.inputs.get(input));
     let column = input.and_then(|input| events.input(&input.name, InputType::Text));
     let Some((column, Values::Text(text))) = column.map(|column| (column, column.values())) else {
-        return Vec::new();
+        return BTreeMap::new();
     };
-    let mut counts: HashMap<&str, u64> = HashMap::new();
-    for &row in rows.iter().filter(|row| !column.is_null(**row)) {
+    let mut counts: BTreeMap<&str, (u64, f64)> = BTreeMap::new();
+    for (position, &row) in rows.iter().enumerate().filter(|(_, row)| !column.is_null(**row)) {
         let value = text.value(row);
         if !value.is_empty() && vocabulary.code(value).is_none() {
-            *counts.entry(value).or_default() += 1;
+            let (rows, sum) = counts.entry(value).or_default();
+            *rows += 1;
+            *sum += weight(position);
         }
     }
-    let mut counts: Vec<(&str, u64)> = counts.into_iter().collect();
-    counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    counts.into_iter().take(N_EXAMPLES).map(|(value, rows)| (value.to_owned(), rows)).collect()
+    counts
 }

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 use shroff_datasets::time::format_time;
+use shroff_serve::Scorer;
 use shroff_serve::schema::InputType;
-use shroff_serve::{Score, Scorer};
 
 use super::Reporter;
 use super::fit::Trained;
@@ -45,7 +45,7 @@ pub(super) fn judge(
     let standing = registry.standing(name)?;
     let Some(holder) = standing.champion else {
         let (rows, events) = (&trained.judged, &prepared.events);
-        let (candidate, _) = side(plan.config, trained.candidate_scorer(), events, rows)?;
+        let candidate = own_side(trained, rows);
         let ruling = gate::rule(plan.config, events, rows, &candidate, None, reporter)?;
         let Ruling { verdict, report } = ruling;
         return Ok(Judgement {
@@ -175,7 +175,7 @@ fn compare<'a>(
     let own = &prepared.events;
     let candidate = trained.candidate_scorer();
     if candidate.windows() == scorer.windows() && own.bind(&scorer.schema().inputs).is_ok() {
-        return sides(plan.config, (candidate, own), (scorer, own), &trained.judged);
+        return sides(plan.config, trained, (scorer, own));
     }
     // The champion reads what the candidate does not: the same rows are read again.
     let inputs = scorer.schema().inputs.iter();
@@ -194,36 +194,34 @@ fn compare<'a>(
     if events.times != own.times || events.labels != own.labels {
         return Err(Error::data("the source changed while the job was running"));
     }
-    sides(plan.config, (candidate, own), (scorer, &events), &trained.judged)
+    sides(plan.config, trained, (scorer, &events))
 }
 
-/// Two models on the rows, of those given, that the second does not reject either.
+/// The candidate and another model on the rows that the other does not reject either.
 fn sides<'a>(
     config: &Config,
-    first: (&'a Scorer, &Events),
-    second: (&'a Scorer, &Events),
-    rows: &[usize],
+    trained: &'a Trained,
+    (scorer, events): (&'a Scorer, &Events),
 ) -> Result<Compared<'a>, Error> {
-    let (scorer, events) = second;
     let program = &scorer.contents().program;
-    let rows = scoring::accepted(scorer.schema(), program, events, rows)?;
+    let rows = scoring::accepted(scorer.schema(), program, events, &trained.judged)?;
     if rows.is_empty() {
         return Err(Error::data("its policies reject every row of the test window"));
     }
-    let (candidate, _) = side(config, first.0, first.1, &rows)?;
-    let (champion, scores) = side(config, scorer, events, &rows)?;
-    let champion_points = operating_points(scorer, events, &rows, &scores, config)?;
-    Ok(Compared { rows, candidate, champion, champion_points })
+    let candidate = own_side(trained, &rows);
+    let scores = scoring::score(scorer, events, &rows)?;
+    let judged = scoring::judged(config, events, &rows, &scores);
+    let champion_points = operating_points(config, scorer, &judged)?;
+    Ok(Compared { rows, candidate, champion: Side { scorer, judged }, champion_points })
 }
 
-fn side<'a>(
-    config: &Config,
-    scorer: &'a Scorer,
-    events: &Events,
-    rows: &[usize],
-) -> Result<(Side<'a>, Vec<Score>), Error> {
-    let scores = scoring::score(scorer, events, rows)?;
-    Ok((Side { scorer, judged: scoring::judged(config, events, rows, &scores) }, scores))
+/// The candidate on some of the judged rows, in their order: what it said of them.
+fn own_side<'a>(trained: &'a Trained, rows: &[usize]) -> Side<'a> {
+    let mut wanted = rows.iter().peekable();
+    let positions: Vec<usize> = (0..trained.judged.len())
+        .filter(|position| wanted.next_if_eq(&&trained.judged[*position]).is_some())
+        .collect();
+    Side { scorer: trained.candidate_scorer(), judged: trained.answers.take(&positions) }
 }
 
 /// An error and its causes in one line.

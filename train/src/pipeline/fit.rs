@@ -16,7 +16,7 @@ use crate::events::Events;
 use crate::learner::{Fitted, LearnError, LearnerConfig};
 use crate::matrix::{Matrix, TrainingSet};
 use crate::metric::bootstrap::Resampled;
-use crate::metric::{BandMeasures, Measures, Ranking, Scored};
+use crate::metric::{BandMeasures, Judged, Measures, Ranking, Scored};
 use crate::package::{self, Packaged, Parts};
 use crate::{program, rate, scoring};
 
@@ -48,6 +48,8 @@ pub struct Trained {
     pub candidate: usize,
     /// The rows of test that are judged: those that no policy of the features rejects.
     pub judged: Vec<usize>,
+    /// What the candidate says of them.
+    pub answers: Judged,
     /// Rows that a policy rejects and that are left out, by what they are for.
     pub rejected: Vec<(&'static str, usize)>,
     /// What the search of parameters came to, where there was one.
@@ -221,6 +223,7 @@ pub(super) fn fit_all(
         warnings = rows.warnings();
     }
     let mut competitors = Vec::with_capacity(learners.len());
+    let mut candidate_answers = Judged::default();
     for (position, learner) in learners.iter().enumerate() {
         let first = first_fits[position].take();
         let learner = &first.as_ref().map_or_else(|| learner.clone(), |fit| learner.for_refit(fit));
@@ -263,9 +266,13 @@ pub(super) fn fit_all(
             resampled,
             size,
         });
+        if position == candidate {
+            candidate_answers = answers;
+        }
     }
     let search = searched.map(|searched| searched.report);
-    Ok(Trained { competitors, candidate, judged, rejected, search, warnings })
+    let answers = candidate_answers;
+    Ok(Trained { competitors, candidate, judged, answers, rejected, search, warnings })
 }
 
 fn all_rejected(window: &str) -> Error {

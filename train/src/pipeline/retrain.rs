@@ -8,18 +8,18 @@ use shroff_datasets::time::format_time;
 use super::Reporter;
 use super::champion::{self, Judgement};
 use super::fit::{Competitor, Trained, fit_all};
-use super::intervals::put_intervals;
+use super::intervals::{cut, put_intervals};
 use super::prepare::{Plan, Prepared};
 use super::snapshot;
 use crate::check::{self, DataSummary, Previous};
 use crate::config::Config;
 use crate::error::Error;
+use crate::gate::MIN_SLICE_FRAUDS;
 use crate::package::Packaged;
 use crate::registry::{
     AsOf, Decision, EventKind, Registry, Run, SnapshotFile, Standing, Verdict, VersionRecord,
 };
-use crate::report::Evidence;
-use crate::scoring;
+use crate::report::{Evidence, Shown};
 
 /// What a run may be told besides its configuration.
 #[derive(Debug, Clone)]
@@ -188,10 +188,20 @@ fn evidence(
     trained: &Trained,
     judgement: &Judgement,
 ) -> Result<Evidence, Error> {
-    let scorer = &trained.competitors[trained.candidate].packaged.scorer;
-    let (events, rows) = (&prepared.events, &trained.judged);
-    let scores = scoring::score(scorer, events, rows)?;
-    let evidence = Evidence::of(scorer, events, rows, &scores, plan.config)?;
+    let (config, events, rows) = (plan.config, &prepared.events, &trained.judged);
+    let (slice_columns, mut slices) = (&config.gate.slices, Vec::new());
+    for column in slice_columns {
+        slices.extend(cut(events, column, rows, &trained.answers.labels, MIN_SLICE_FRAUDS)?);
+    }
+    let evidence = Evidence::of(&Shown {
+        config,
+        scorer: trained.candidate_scorer(),
+        events,
+        rows,
+        judged: &trained.answers,
+        slice_columns,
+        slices: &slices,
+    })?;
     Ok(Evidence { champion_points: judgement.champion_points.clone(), ..evidence })
 }
 

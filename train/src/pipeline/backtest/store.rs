@@ -1,5 +1,6 @@
 //! The folder of a backtest: `folds/DAY-KEY.{shroff,json}`, a model and its result, each named by what it
-//! depends on; `search/RUN_KEY.jsonl`, what a search tried; `backtest.json`, the summary.
+//! depends on; `search/RUN_KEY.jsonl`, what a search tried; `backtest.json`, the summary, and
+//! `report.html`, the same as a page for people.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use super::super::prepare::Plan;
 use super::fold::Fold;
 use super::summary::Backtest;
 use crate::error::Error;
+use crate::report;
 
 /// Where folds are kept, and their names.
 pub(super) struct Store {
@@ -65,7 +67,9 @@ impl Store {
     }
 
     pub(super) fn write_summary(&self, summary: &Backtest) -> Result<(), Error> {
-        write_bytes(&json(summary)?, &self.root.join("backtest.json")).map_err(Error::Output)
+        write_bytes(&json(summary)?, &self.root.join("backtest.json")).map_err(Error::Output)?;
+        let page = report::backtest_page(summary);
+        write_bytes(page.as_bytes(), &self.root.join("report.html")).map_err(Error::Output)
     }
 
     /// What a search of a fold's run tried.

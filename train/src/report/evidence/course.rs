@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use shroff_datasets::time::format_time;
 
-use super::Rows;
 use crate::config::MICROS_PER_DAY;
-use crate::metric::{Ranking, Scored};
+use crate::metric::{Judged, Ranking, Scored};
 
 /// More days than these are shown by weeks.
 const MAX_DAYS: i64 = 62;
@@ -37,8 +36,8 @@ pub struct Period {
 
 /// Periods from the first day on, those without rows left out. Alerts are rows of at least this margin;
 /// none where there is no such margin.
-pub(super) fn of(rows: &Rows<'_>, alert_margin: Option<f64>) -> Vec<Period> {
-    let Some(days) = &rows.days else { return Vec::new() };
+pub(super) fn of(judged: &Judged, alert_margin: Option<f64>) -> Vec<Period> {
+    let Some(days) = &judged.days else { return Vec::new() };
     let (Some(first), Some(last)) = (days.iter().min(), days.iter().max()) else {
         return Vec::new();
     };
@@ -56,25 +55,25 @@ pub(super) fn of(rows: &Rows<'_>, alert_margin: Option<f64>) -> Vec<Period> {
         };
         for &row in &members {
             let (weight, alarms) =
-                (rows.weight(row), alert_margin.is_some_and(|edge| rows.margins[row] >= edge));
+                (judged.weight(row), alert_margin.is_some_and(|edge| judged.margins[row] >= edge));
             period.rows += weight;
-            period.frauds += if rows.labels[row] { weight } else { 0.0 };
+            period.frauds += if judged.labels[row] { weight } else { 0.0 };
             period.alerts += if alarms { weight } else { 0.0 };
-            period.caught += if alarms && rows.labels[row] { weight } else { 0.0 };
+            period.caught += if alarms && judged.labels[row] { weight } else { 0.0 };
         }
         let share = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
         period.precision = share(period.caught, period.alerts);
         period.recall = share(period.caught, period.frauds);
-        period.average_precision = ranked(rows, &members).and_then(|r| r.average_precision());
+        period.average_precision = ranked(judged, &members).and_then(|r| r.average_precision());
         period
     };
     periods.into_iter().map(period).collect()
 }
 
 /// The ranking of some of the rows; none where they have no weight.
-pub(super) fn ranked(rows: &Rows<'_>, members: &[usize]) -> Option<Ranking> {
-    let labels: Vec<bool> = members.iter().map(|row| rows.labels[*row]).collect();
-    let margins: Vec<f64> = members.iter().map(|row| rows.margins[*row]).collect();
-    let weights: Vec<f64> = members.iter().map(|row| rows.weight(*row)).collect();
+pub(super) fn ranked(judged: &Judged, members: &[usize]) -> Option<Ranking> {
+    let labels: Vec<bool> = members.iter().map(|row| judged.labels[*row]).collect();
+    let margins: Vec<f64> = members.iter().map(|row| judged.margins[*row]).collect();
+    let weights: Vec<f64> = members.iter().map(|row| judged.weight(*row)).collect();
     Scored::new(&labels, &margins, Some(&weights)).ok().map(|scored| Ranking::new(&scored))
 }

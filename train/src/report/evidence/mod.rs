@@ -10,9 +10,8 @@ mod slices;
 mod spread;
 
 use serde::{Deserialize, Serialize};
-use shroff_datasets::{ColumnKind, Values};
+use shroff_serve::Scorer;
 use shroff_serve::model::{Model, Term};
-use shroff_serve::{Score, Scorer};
 
 pub use course::Period;
 pub use points::Point;
@@ -24,17 +23,20 @@ use crate::config::Config;
 use crate::drift::{Drift, DriftLimits};
 use crate::error::Error;
 use crate::events::Events;
-use crate::metric::{Ranking, Scored, local_day};
+use crate::metric::{AlertUnit, Alerts, Judged, MetricError, Ranking, Scored};
+use crate::scoring;
 
 /// Share of legitimate rows that may alarm where a model has no bands to say it.
 const DEFAULT_FPR: f64 = 0.01;
 
 /// A model beside what happened, on some labelled rows. Counts are sums of weights where rows have
 /// weights; shares are 0 to 1.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Days that hold a row; none without time.
     pub days: Option<usize>,
+    /// What `points` count as one alert.
+    pub alert_unit: AlertUnit,
     /// The margin from which a row counts as an alert in `course` and `slices`: the lowest edge of the
     /// bands, else where 1 % of legitimate rows alarm; none where even the highest score alarms more.
     pub alert_margin: Option<f64>,
@@ -48,7 +50,7 @@ pub struct Evidence {
     pub scores: Option<ScoreBins>,
     /// Measures by day, or week where there are many days.
     pub course: Vec<Period>,
-    /// Measures by values of categories and by amount.
+    /// Measures by values of columns that were asked for, of categories, and by amount.
     pub slices: Vec<Slice>,
     /// What the model looks at, the most important first.
     pub importance: Vec<Importance>,
@@ -66,106 +68,76 @@ pub struct Importance {
     pub share: f64,
 }
 
-/// Scored rows with what the parts ask of them; every column has a value for each row.
-pub(super) struct Rows<'a> {
-    pub(super) scorer: &'a Scorer,
-    pub(super) events: &'a Events,
-    /// Positions among the events.
-    pub(super) rows: &'a [usize],
-    pub(super) labels: Vec<bool>,
-    pub(super) margins: Vec<f64>,
-    pub(super) probabilities: Vec<f64>,
-    pub(super) weights: Option<Vec<f64>>,
-    /// Local days since 1970.
-    pub(super) days: Option<Vec<i64>>,
-    /// Money, a missing or negative amount being 0.
-    pub(super) amounts: Option<Vec<f64>>,
+/// What a page is to show: a model, and the rows that it was judged on.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// Names the roles of the columns, what an alert is, and what decisions cost.
+    pub config: &'a Config,
+    /// The model.
+    pub scorer: &'a Scorer,
+    /// Holds the rows.
+    pub events: &'a Events,
+    /// Positions of the judged rows among the events.
+    pub rows: &'a [usize],
+    /// The rows with their scores by the model, in the same order.
+    pub judged: &'a Judged,
+    /// The columns whose slices were asked for.
+    pub slice_columns: &'a [String],
+    /// Their slices.
+    pub slices: &'a [crate::gate::Slice],
 }
 
-impl<'a> Rows<'a> {
-    fn new(
-        scorer: &'a Scorer,
-        events: &'a Events,
-        rows: &'a [usize],
-        scores: &[Score],
-        config: &Config,
-    ) -> Self {
-        let offset = i64::from(config.columns.utc_offset.secs) * 1_000_000;
-        let day = |row: &usize| local_day(events.times[*row], offset);
-        let amount = config.columns.amount.as_ref();
-        let column = amount.and_then(|name| events.column(name, ColumnKind::Number));
-        let amounts = column.and_then(|column| match column.values() {
-            Values::Number(values) => {
-                let money = |row: &usize| match values[*row] {
-                    value if !column.is_null(*row) && value.is_finite() => value.max(0.0),
-                    _ => 0.0,
-                };
-                Some(rows.iter().map(money).collect())
-            }
-            _ => None,
-        });
+impl Default for Evidence {
+    /// Nothing.
+    fn default() -> Self {
         Self {
-            scorer,
-            events,
-            rows,
-            labels: events.labels_at(rows),
-            margins: scores.iter().map(|score| score.margin).collect(),
-            probabilities: scores.iter().map(|score| score.probability).collect(),
-            weights: events.weights_at(rows),
-            days: (!events.times.is_empty()).then(|| rows.iter().map(day).collect()),
-            amounts,
+            days: None,
+            alert_unit: AlertUnit::Rows,
+            alert_margin: None,
+            points: Vec::new(),
+            champion_points: Vec::new(),
+            calibration: Vec::new(),
+            scores: None,
+            course: Vec::new(),
+            slices: Vec::new(),
+            importance: Vec::new(),
+            drift: None,
         }
-    }
-
-    pub(super) fn weight(&self, row: usize) -> f64 {
-        self.weights.as_ref().map_or(1.0, |weights| weights[row])
-    }
-
-    fn ranking(&self) -> Result<Ranking, Error> {
-        Scored::new(&self.labels, &self.margins, self.weights.as_deref())
-            .map(|scored| Ranking::new(&scored))
-            .map_err(|error| Error::data(error.to_string()))
-    }
-
-    /// Number of days that hold a row.
-    fn n_days(&self) -> Option<usize> {
-        let mut days = self.days.clone()?;
-        days.sort_unstable();
-        days.dedup();
-        Some(days.len())
     }
 }
 
 impl Evidence {
-    /// Of rows with their scores by this model. `config` names the roles of the columns.
+    /// Of rows with their scores by this model. Each row is encoded once.
     ///
     /// # Errors
-    /// No rows, or weights that add up to nothing.
-    pub fn of(
-        scorer: &Scorer,
-        events: &Events,
-        rows: &[usize],
-        scores: &[Score],
-        config: &Config,
-    ) -> Result<Self, Error> {
-        let drift = match scorer.contents().reference {
-            Some(_) => Some(Drift::of(scorer, events, rows, DriftLimits::default())?),
-            None => None,
-        };
-        let rows = Rows::new(scorer, events, rows, scores, config);
-        let ranking = rows.ranking()?;
+    /// No rows, weights that add up to nothing, or an input that was not read.
+    pub fn of(shown: &Shown<'_>) -> Result<Self, Error> {
+        let Shown { config, scorer, events, rows, judged, .. } = *shown;
+        let contents = scorer.contents();
+        let matrix = scoring::encode(&contents.schema, &contents.program, events, rows)?;
+        let drift = contents.reference.as_ref().map(|reference| {
+            let limits = DriftLimits::default();
+            Drift::of_encoded((scorer, reference), events, rows, (&matrix, &judged.margins), limits)
+        });
+        let (ranking, alerts) = ranked(config, judged)?;
         let lowest_edge = scorer.bands().and_then(|bands| bands.edges.first().copied());
         let alert_margin =
             lowest_edge.or_else(|| ranking.lowest_at_fpr(DEFAULT_FPR).map(|group| group.score));
+        let declared = (shown.slice_columns, shown.slices);
+        let amount = config.columns.amount.as_deref();
         Ok(Self {
-            days: rows.n_days(),
+            days: alerts.as_ref().map(Alerts::n_days),
+            alert_unit: match alerts {
+                Some(_) => config.budgets().unit,
+                None => AlertUnit::Rows,
+            },
             alert_margin,
-            points: points::of(&rows, &ranking),
+            points: points::of(config, scorer, judged, &ranking, alerts.as_ref()),
             champion_points: Vec::new(),
-            calibration: spread::calibration(&rows),
-            scores: spread::scores(&rows),
-            course: course::of(&rows, alert_margin),
-            slices: slices::of(&rows, alert_margin)?,
+            calibration: spread::calibration(judged),
+            scores: spread::scores(judged),
+            course: course::of(judged, alert_margin),
+            slices: slices::of(scorer, &matrix, judged, declared, amount, alert_margin),
             importance: importances(scorer),
             drift,
         })
@@ -175,16 +147,22 @@ impl Evidence {
 /// The operating points of a model on rows that it scored: its curves beside another's.
 ///
 /// # Errors
-/// As [`Evidence::of`].
+/// No rows, or weights that add up to nothing.
 pub fn operating_points(
-    scorer: &Scorer,
-    events: &Events,
-    rows: &[usize],
-    scores: &[Score],
     config: &Config,
+    scorer: &Scorer,
+    judged: &Judged,
 ) -> Result<Vec<Point>, Error> {
-    let rows = Rows::new(scorer, events, rows, scores, config);
-    Ok(points::of(&rows, &rows.ranking()?))
+    let (ranking, alerts) = ranked(config, judged)?;
+    Ok(points::of(config, scorer, judged, &ranking, alerts.as_ref()))
+}
+
+/// The rows by score, and the alerts that they make; none without days to count them by.
+fn ranked(config: &Config, judged: &Judged) -> Result<(Ranking, Option<Alerts>), Error> {
+    let refuse = |error: MetricError| Error::data(error.to_string());
+    let scored = Scored::new(&judged.labels, &judged.margins, judged.weights.as_deref());
+    let alerts = Alerts::of(judged, config.budgets().unit).map_err(refuse)?;
+    Ok((Ranking::new(&scored.map_err(refuse)?), alerts))
 }
 
 /// The features by importance; those of none are left out.

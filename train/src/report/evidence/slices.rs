@@ -1,26 +1,23 @@
 //! Measures by part of the rows: a model good on the whole may fail one channel.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
+use shroff_serve::Scorer;
 use shroff_serve::features::{Step, TimePart};
 
-use super::Rows;
 use super::course::ranked;
-use crate::error::Error;
-use crate::scoring;
+use crate::gate::{self, MIN_SLICE_FRAUDS};
+use crate::matrix::Matrix;
+use crate::metric::Judged;
 
-/// Least rows of a slice.
-const MIN_ROWS: usize = 200;
-/// Most slices of one column, those of the most rows.
+/// Most slices of one feature, those of the most rows.
 const MAX_SLICES: usize = 8;
 
-/// The rows with one value of a feature, or of one quarter of the amounts.
+/// The rows with one value of a column or feature, or of one quarter of the amounts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Slice {
-    /// The feature or column.
+    /// The column or feature.
     pub column: String,
-    /// Its value, or the amounts from the least to the greatest.
+    /// Its value, `low..high` of numbers, `(none)`, or `(other)` of values with few frauds.
     pub value: String,
     /// Rows.
     pub rows: f64,
@@ -32,7 +29,7 @@ pub struct Slice {
     pub roc_auc: Option<f64>,
     /// Share of the rows that alarm.
     pub alert_rate: f64,
-    /// Share of frauds among the alerts; none without alerts.
+    /// Share of frauds among the rows that alarm; none without such rows.
     pub precision: Option<f64>,
     /// Share of the frauds that alarm; none without frauds.
     pub recall: Option<f64>,
@@ -40,47 +37,75 @@ pub struct Slice {
     pub observed_over_expected: Option<f64>,
 }
 
-/// By every category and yes-or-no feature, and by quarters of the amount, of at least 200 rows each.
-pub(super) fn of(rows: &Rows<'_>, alert_margin: Option<f64>) -> Result<Vec<Slice>, Error> {
-    let contents = rows.scorer.contents();
-    let (schema, program) = (&contents.schema, &contents.program);
-    let matrix = scoring::encode(schema, program, rows.events, rows.rows)?;
-    let mut slices = Vec::new();
-    for (position, step) in program.steps.iter().enumerate() {
+impl Slice {
+    /// As the gate and `evaluate --slice` name it.
+    pub fn name(&self) -> String {
+        format!("{}={}", self.column, self.value)
+    }
+}
+
+/// By the columns that were asked for, whose slices are given with their names; then by every category
+/// and yes-or-no feature of other columns, and by quarters of the amount; all cut by the rules of the
+/// gate.
+pub(super) fn of(
+    scorer: &Scorer,
+    matrix: &Matrix,
+    judged: &Judged,
+    (columns, declared): (&[String], &[gate::Slice]),
+    amount: Option<&str>,
+    alert_margin: Option<f64>,
+) -> Vec<Slice> {
+    let found = |column: &str, slices: &[gate::Slice]| -> Vec<Slice> {
+        let value_of = |name: &str| Some(name.strip_prefix(column)?.strip_prefix('=')?.to_owned());
+        let values = slices.iter().filter_map(|slice| Some((value_of(&slice.name)?, &slice.rows)));
+        let of = |(value, rows): (String, &Vec<usize>)| {
+            of_rows(judged, column.to_owned(), value, rows, alert_margin)
+        };
+        values.map(of).collect()
+    };
+    let mut slices: Vec<Slice> = columns.iter().flat_map(|c| found(c, declared)).collect();
+    let contents = scorer.contents();
+    let schema = &contents.schema;
+    for (position, step) in contents.program.steps.iter().enumerate() {
         let Some(name_of) = namer(step) else { continue };
-        let mut members: BTreeMap<Option<u32>, Vec<usize>> = BTreeMap::new();
-        for row in 0..matrix.n_rows() {
-            let code = matrix.row(row)[position];
-            let code = (!code.is_nan()).then_some(code as u32);
-            members.entry(code).or_default().push(row);
+        let feature = &*schema.features[position].name;
+        let input = step.input().and_then(|input| schema.inputs.get(input));
+        let is_column = !matches!(step, Step::TimePart { .. });
+        if input.is_some_and(|input| is_column && columns.iter().any(|c| *c == *input.name)) {
+            continue;
         }
-        let mut parts: Vec<(String, Vec<usize>)> = members
-            .into_iter()
-            .map(|(code, rows)| (code.map_or("(missing)".to_owned(), &name_of), rows))
-            .filter(|(_, rows)| rows.len() >= MIN_ROWS)
+        let codes: Vec<Option<usize>> = (0..matrix.n_rows())
+            .map(|row| matrix.row(row)[position])
+            .map(|code| (!code.is_nan()).then_some(code as usize))
             .collect();
-        // Stable: of equals the first code.
-        parts.sort_by_key(|(_, rows)| std::cmp::Reverse(rows.len()));
-        parts.truncate(MAX_SLICES);
+        let n_codes = codes.iter().flatten().max().map_or(0, |code| code + 1);
+        let names: Vec<String> = (0..n_codes).map(name_of).collect();
+        let values: Vec<_> = codes.iter().map(|code| code.map(|code| &names[code])).collect();
+        let mut parts = gate::slices(feature, &values, &judged.labels, MIN_SLICE_FRAUDS);
+        while parts.len() > MAX_SLICES {
+            let least = (0..parts.len()).min_by_key(|part| parts[*part].rows.len());
+            parts.remove(least.unwrap_or(0));
+        }
         // One value alone is the whole.
         if parts.len() > 1 {
-            let name = schema.features[position].name.to_string();
-            let slice = |(value, members): (String, Vec<usize>)| {
-                slice(rows, name.clone(), value, &members, alert_margin)
-            };
-            slices.extend(parts.into_iter().map(slice));
+            slices.extend(found(feature, &parts));
         }
     }
-    slices.extend(by_amount(rows, alert_margin));
-    Ok(slices)
+    if let (Some(column), Some(amounts)) = (amount, &judged.amounts)
+        && columns.iter().all(|other| other != column)
+    {
+        let amounts: Vec<Option<f64>> = amounts.iter().copied().map(Some).collect();
+        let parts = gate::slices_of_numbers(column, &amounts, &judged.labels, MIN_SLICE_FRAUDS);
+        slices.extend(found(column, &parts));
+    }
+    slices
 }
 
 /// What a code is called, for features that have few values.
-fn namer(step: &Step) -> Option<Box<dyn Fn(u32) -> String + '_>> {
+fn namer(step: &Step) -> Option<Box<dyn Fn(usize) -> String + '_>> {
     match step {
         Step::Category { vocabulary, .. } => Some(Box::new(|code| {
-            let value = vocabulary.values().get(code as usize);
-            value.cloned().unwrap_or_else(|| "(rare or new)".to_owned())
+            vocabulary.values().get(code).cloned().unwrap_or_else(|| "(rare or new)".to_owned())
         })),
         Step::Boolean { .. } | Step::TimePart { part: TimePart::Weekend | TimePart::Night, .. } => {
             Some(Box::new(|code| if code == 0 { "no" } else { "yes" }.to_owned()))
@@ -89,40 +114,23 @@ fn namer(step: &Step) -> Option<Box<dyn Fn(u32) -> String + '_>> {
     }
 }
 
-fn by_amount(rows: &Rows<'_>, alert_margin: Option<f64>) -> Vec<Slice> {
-    let Some(amounts) = &rows.amounts else { return Vec::new() };
-    let mut order: Vec<usize> = (0..amounts.len()).collect();
-    order.sort_by(|a, b| amounts[*a].total_cmp(&amounts[*b]));
-    let quarter = order.len().div_ceil(4);
-    if quarter < MIN_ROWS {
-        return Vec::new();
-    }
-    let slice = |members: &[usize]| {
-        let [low, high] =
-            [members.first(), members.last()].map(|row| row.map_or(0.0, |r| amounts[*r]));
-        let value = format!("{low:.2} to {high:.2}");
-        slice(rows, "amount".to_owned(), value, members, alert_margin)
-    };
-    order.chunks(quarter).map(slice).collect()
-}
-
-fn slice(
-    rows: &Rows<'_>,
+fn of_rows(
+    judged: &Judged,
     column: String,
     value: String,
     members: &[usize],
     alert_margin: Option<f64>,
 ) -> Slice {
-    let ranking = ranked(rows, members);
+    let ranking = ranked(judged, members);
     let (mut weight, mut frauds, mut alerts, mut caught, mut expected) = (0.0, 0.0, 0.0, 0.0, 0.0);
     for &row in members {
-        let own = rows.weight(row);
-        let alarms = alert_margin.is_some_and(|edge| rows.margins[row] >= edge);
+        let own = judged.weight(row);
+        let alarms = alert_margin.is_some_and(|edge| judged.margins[row] >= edge);
         weight += own;
-        frauds += if rows.labels[row] { own } else { 0.0 };
+        frauds += if judged.labels[row] { own } else { 0.0 };
         alerts += if alarms { own } else { 0.0 };
-        caught += if alarms && rows.labels[row] { own } else { 0.0 };
-        expected += own * rows.probabilities[row];
+        caught += if alarms && judged.labels[row] { own } else { 0.0 };
+        expected += own * judged.probabilities[row];
     }
     let share = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
     Slice {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use shroff_serve::counters::PROBABILITY_EDGES;
 
-use super::Rows;
+use crate::metric::Judged;
 
 /// Bins of margins, of equal width.
 const N_SCORE_BINS: usize = 40;
@@ -45,14 +45,14 @@ pub struct ScoreBins {
 }
 
 /// Bins that hold rows, from the lowest up.
-pub(super) fn calibration(rows: &Rows<'_>) -> Vec<ProbabilityBin> {
+pub(super) fn calibration(judged: &Judged) -> Vec<ProbabilityBin> {
     let n_bins = PROBABILITY_EDGES.len() + 1;
     let mut bins = vec![(0.0, 0.0, 0.0, 0_u64); n_bins];
-    for (row, probability) in rows.probabilities.iter().enumerate() {
-        let weight = rows.weight(row);
+    for (row, probability) in judged.probabilities.iter().enumerate() {
+        let weight = judged.weight(row);
         let bin = &mut bins[PROBABILITY_EDGES.partition_point(|edge| edge < probability)];
         bin.0 += weight;
-        bin.1 += if rows.labels[row] { weight } else { 0.0 };
+        bin.1 += if judged.labels[row] { weight } else { 0.0 };
         bin.2 += weight * probability;
         bin.3 += 1;
     }
@@ -91,15 +91,15 @@ fn wilson(share: f64, n: f64) -> (f64, f64) {
     ((middle - half).clamp(0.0, share), (middle + half).clamp(share, 1.0))
 }
 
-pub(super) fn scores(rows: &Rows<'_>) -> Option<ScoreBins> {
-    let from = rows.margins.iter().copied().min_by(f64::total_cmp)?;
-    let to = rows.margins.iter().copied().max_by(f64::total_cmp)?;
+pub(super) fn scores(judged: &Judged) -> Option<ScoreBins> {
+    let from = judged.margins.iter().copied().min_by(f64::total_cmp)?;
+    let to = judged.margins.iter().copied().max_by(f64::total_cmp)?;
     let (mut frauds, mut legitimate) = (vec![0.0; N_SCORE_BINS], vec![0.0; N_SCORE_BINS]);
-    for (row, margin) in rows.margins.iter().enumerate() {
+    for (row, margin) in judged.margins.iter().enumerate() {
         let place = if to > from { (margin - from) / (to - from) } else { 0.0 };
         let bin = ((place * N_SCORE_BINS as f64) as usize).min(N_SCORE_BINS - 1);
-        let class = if rows.labels[row] { &mut frauds } else { &mut legitimate };
-        class[bin] += rows.weight(row);
+        let class = if judged.labels[row] { &mut frauds } else { &mut legitimate };
+        class[bin] += judged.weight(row);
     }
     Some(ScoreBins { from, to, frauds, legitimate })
 }

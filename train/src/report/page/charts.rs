@@ -1,8 +1,11 @@
 //! The plots of the page.
 
+use serde_json::Value;
+
 use super::Source;
-use super::format::{count, decimals, percent, tick};
+use super::format::{count, decimals, ends, measure, percent, tick};
 use super::svg::{Axis, Plot};
+use crate::metric::FPR_LIMITS;
 use crate::report::evidence::{Evidence, Period, Point, ProbabilityBin, ScoreBins};
 
 /// Most names below an axis of days.
@@ -12,7 +15,8 @@ const MAX_DAYS_NAMED: usize = 5;
 pub(super) struct Curves<'a> {
     points: &'a [Point],
     champion: &'a [Point],
-    names: (String, Option<String>),
+    /// Recall at a false-positive rate with its interval: rate, recall, low, high.
+    recalls: Vec<(f64, f64, f64, f64)>,
     pub(super) base_rate: f64,
 }
 
@@ -20,19 +24,42 @@ impl<'a> Curves<'a> {
     pub(super) fn of(source: &'a Source<'_>) -> Self {
         let Evidence { points, champion_points, .. } = source.evidence;
         let base_rate = points.last().map_or(0.0, |point| point.precision);
-        let champion = source.report["champion"]["version"].as_u64();
-        let champion = champion.filter(|_| !champion_points.is_empty());
-        let own = match champion {
-            Some(_) => "challenger".to_owned(),
-            None => "model".to_owned(),
+        let measures = source.ours;
+        let recall = |limit: f64| {
+            let key = format!("recall_at_fpr_{limit}");
+            let interval = &measures["intervals"][&key];
+            let end = |end: &str| interval[end].as_f64();
+            Some((limit, measures[&key].as_f64()?, end("low")?, end("high")?))
         };
-        let champion = champion.map(|version| format!("champion, version {version}"));
-        Self { points, champion: champion_points, names: (own, champion), base_rate }
+        let recalls = FPR_LIMITS.into_iter().filter_map(recall).collect();
+        Self { points, champion: champion_points, recalls, base_rate }
     }
 
-    pub(super) fn legend(&self) -> Vec<(&'static str, String)> {
-        let champion = self.names.1.iter().map(|name| ("b", name.clone()));
-        [("a", self.names.0.clone())].into_iter().chain(champion).collect()
+    /// The models, each with its value of a measure and our interval, and last what is faint.
+    pub(super) fn legend(
+        &self,
+        source: &Source<'_>,
+        key: &str,
+        faint: &str,
+    ) -> Vec<(&'static str, String)> {
+        let (name, digits) = measure(key);
+        let of = |side: &str, measures: &Value| {
+            let value = measures[key].as_f64().map(|value| decimals(value, digits));
+            let ends = ends(&measures["intervals"][key], digits);
+            let ends = ends.map_or(String::new(), |ends| format!(" ({ends})"));
+            value.map_or(side.to_owned(), |value| format!("{side}: {name} {value}{ends}"))
+        };
+        let [(_, ours), (_, theirs)] = &source.names;
+        let mut legend = vec![("a", of(ours, source.ours))];
+        if !self.champion.is_empty() {
+            legend.push(("b", of(theirs, source.theirs.unwrap_or(&Value::Null))));
+        }
+        legend.push(("faint", faint.to_owned()));
+        legend
+    }
+
+    pub(super) fn has_intervals(&self) -> bool {
+        !self.recalls.is_empty()
     }
 }
 
@@ -65,7 +92,45 @@ pub(super) fn roc(curves: &Curves<'_>) -> Plot {
     );
     plot.line("b", line(curves.champion));
     plot.line("a", line(curves.points));
+    for (rate, recall, low, high) in &curves.recalls {
+        plot.whisker("a", *rate, *low, *high);
+        let title = format!(
+            "recall at {} false positives: {}, {} to {}",
+            tick(*rate),
+            percent(*recall),
+            percent(*low),
+            percent(*high)
+        );
+        plot.dot("a", (*rate, *recall), &title);
+    }
     plot
+}
+
+/// What all rows together cost by the rows that alarm: each of them reviewed, or blocked. None without
+/// costs.
+pub(super) fn cost(points: &[Point]) -> Option<Plot> {
+    let costs = |of: fn(&Point) -> Option<f64>| {
+        points.iter().filter_map(move |point| Some((point.rows, of(point)?)))
+    };
+    let (reviewed, blocked) = (|p: &Point| p.cost_if_reviewed, |p: &Point| p.cost_if_blocked);
+    let all: Vec<f64> = costs(reviewed).chain(costs(blocked)).map(|(_, cost)| cost).collect();
+    // Blocking most of all rows costs so much that nothing else would be seen.
+    let first = all.first().copied().filter(|cost| *cost > 0.0)?;
+    let most = all.iter().copied().fold(first, f64::max).min(1.6 * first);
+    let rows = points.iter().map(|point| point.rows);
+    let x = Axis::log(
+        "rows alarmed",
+        rows.clone().fold(f64::MAX, f64::min),
+        rows.fold(1.0, f64::max),
+        count,
+    );
+    let mut plot = Plot::new(x, Axis::linear("expected cost", 0.0, most, count));
+    let shown = |of: fn(&Point) -> Option<f64>| {
+        costs(of).take_while(|(_, cost)| *cost <= most).collect::<Vec<_>>()
+    };
+    plot.line("b", shown(blocked));
+    plot.line("a", shown(reviewed));
+    Some(plot)
 }
 
 /// Predicted beside observed, both on logarithmic scales.
@@ -158,12 +223,12 @@ pub(super) fn counts(course: &[Period]) -> String {
     plot.line("a", at(|period| period.alerts));
     for (position, period) in course.iter().enumerate() {
         let from = &period.from;
-        let alerts = format!("{from}: {} alerts", count(period.alerts));
+        let alerts = format!("{from}: {} rows alarmed", count(period.alerts));
         plot.dot("a", (position as f64, period.alerts), &alerts);
         let frauds = format!("{from}: {} frauds", count(period.frauds));
         plot.dot("b", (position as f64, period.frauds), &frauds);
     }
-    plot.svg("Alerts and frauds over time")
+    plot.svg("Rows alarmed and frauds over time")
 }
 
 /// Precision, recall and average precision by day.

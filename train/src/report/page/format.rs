@@ -1,5 +1,7 @@
 //! Numbers as people read them. Missing ones are a dash.
 
+use serde_json::Value;
+
 /// What stands for a number that is not there.
 pub(super) const NONE: &str = "–";
 
@@ -46,9 +48,60 @@ pub(super) fn tick(share: f64) -> String {
     format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// A measure, with so many decimals.
+/// A measure, with so many decimals; a whole one as a count.
 pub(super) fn decimals(value: f64, digits: usize) -> String {
-    format!("{value:.digits$}").replace('-', "−")
+    match digits {
+        0 => count(value.round()),
+        _ => format!("{value:.digits$}").replace('-', "−"),
+    }
+}
+
+/// Both ends of an interval.
+pub(super) fn ends(interval: &Value, digits: usize) -> Option<String> {
+    let end = |key: &str| interval[key].as_f64().map(|end| decimals(end, digits));
+    Some(format!("{} to {}", end("low")?, end("high")?))
+}
+
+/// Both ends of the interval of a difference, with their signs.
+pub(super) fn signed_ends(interval: &Value, digits: usize) -> Option<String> {
+    let end = |key: &str| interval[key].as_f64().map(|end| difference(end, digits));
+    Some(format!("{} to {}", end("low")?, end("high")?))
+}
+
+/// A measure's name in words, from its key, and the decimals it is shown with.
+pub(super) fn measure(key: &str) -> (String, usize) {
+    let at = |start: &str| key.strip_prefix(start);
+    let share = |text: &str| text.parse().map_or_else(|_| text.to_owned(), tick);
+    for (start, name, digits) in [
+        ("amount_recall", "fraud money caught", 4),
+        ("value_captured", "value captured", 0),
+        ("partial_roc_auc", "partial ROC AUC", 4),
+        ("precision", "precision", 4),
+        ("recall", "recall", 4),
+    ] {
+        let Some(rest) = at(start) else { continue };
+        if let Some(limit) = rest.strip_prefix("_at_fpr_") {
+            return (format!("{name} at {} false positives", share(limit)), digits);
+        }
+        if let Some(budget) = rest.strip_prefix("_at_alerts_") {
+            return (format!("{name} at {budget} alerts a day"), digits);
+        }
+    }
+    if let Some(cards) = at("card_precision_at_") {
+        return (format!("Card Precision@{cards}"), 4);
+    }
+    let (name, digits) = match key {
+        "roc_auc" => ("ROC AUC", 4),
+        "log_loss" => ("log loss", 5),
+        "brier" => ("Brier score", 5),
+        "observed_over_expected" => ("observed / expected frauds", 3),
+        "calibration_error" => ("calibration error", 5),
+        "base_rate" => ("base rate", 6),
+        "expected_cost" => ("expected cost, with the bands", 0),
+        "expected_cost_all_allowed" => ("expected cost, all let through", 0),
+        _ => return (key.replace('_', " "), 4),
+    };
+    (name.to_owned(), digits)
 }
 
 /// A difference of measures, with its sign.
@@ -81,5 +134,19 @@ mod tests {
         assert_eq!(difference(-0.01234, 4), "−0.0123");
         assert_eq!(difference(0.00001, 4), "±0.0000");
         assert_eq!(difference(0.5, 2), "+0.50");
+    }
+
+    #[test]
+    fn measures_have_names() {
+        for (key, expected) in [
+            ("average_precision", "average precision"),
+            ("recall_at_fpr_0.001", "recall at 0.1 % false positives"),
+            ("partial_roc_auc_at_fpr_0.01", "partial ROC AUC at 1 % false positives"),
+            ("precision_at_alerts_100", "precision at 100 alerts a day"),
+            ("card_precision_at_100", "Card Precision@100"),
+            ("something_new", "something new"),
+        ] {
+            assert_eq!(measure(key).0, expected);
+        }
     }
 }

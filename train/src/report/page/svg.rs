@@ -5,6 +5,8 @@ use std::fmt::Write;
 
 /// Width and height of a plot, in its own units, which are pixels where there is room for it.
 pub(super) const SIZE: (f64, f64) = (420.0, 270.0);
+/// Height of a plot of one axis.
+const STRIP_HEIGHT: f64 = 96.0;
 /// Room for ticks and names of the axes: left, top, right, bottom.
 const MARGIN: (f64, f64, f64, f64) = (68.0, 12.0, 24.0, 44.0);
 
@@ -70,15 +72,30 @@ fn tick_step(rough: f64) -> f64 {
 pub(super) struct Plot {
     x: Axis,
     y: Axis,
+    left: f64,
+    height: f64,
     body: String,
 }
 
 impl Plot {
     /// With a grid and the names of the axes.
     pub(super) fn new(x: Axis, y: Axis) -> Self {
-        let mut plot = Self { x, y, body: String::new() };
-        let (left, top) = (MARGIN.0, MARGIN.1);
-        let (right, bottom) = (SIZE.0 - MARGIN.2, SIZE.1 - MARGIN.3);
+        let mut plot = Self::framed(x, y, MARGIN.0, SIZE.1);
+        let (left, top, bottom) = (plot.left, MARGIN.1, plot.bottom());
+        let _ = write!(plot.body, "<path class=\"axis\" d=\"M{left} {top}V{bottom}\"/>");
+        plot
+    }
+
+    /// Low, and with an axis of x only: y goes from 0 to 1.
+    pub(super) fn strip(x: Axis) -> Self {
+        let y = Axis::linear("", 0.0, 1.0, |_| String::new()).with_ticks(Vec::new());
+        Self::framed(x, y, MARGIN.2, STRIP_HEIGHT)
+    }
+
+    fn framed(x: Axis, y: Axis, left: f64, height: f64) -> Self {
+        let mut plot = Self { x, y, left, height, body: String::new() };
+        let top = MARGIN.1;
+        let (right, bottom) = (SIZE.0 - MARGIN.2, plot.bottom());
         let mut frame = String::new();
         for (value, label) in &plot.y.ticks {
             let (y, label) = (one(plot.at_y(*value)), escape(label));
@@ -102,23 +119,28 @@ impl Plot {
         let (name_x, name_y) = (escape(&plot.x.name), escape(&plot.y.name));
         let _ = write!(
             frame,
-            "<path class=\"axis\" d=\"M{left} {top}V{bottom}H{right}\"/><text class=\"name middle\" \
+            "<path class=\"axis\" d=\"M{left} {bottom}H{right}\"/><text class=\"name middle\" \
              x=\"{middle_x}\" y=\"{}\">{name_x}</text><text class=\"name middle\" transform=\"translate(12 \
              {middle_y}) rotate(-90)\">{name_y}</text>",
-            SIZE.1 - 6.0
+            height - 6.0
         );
         plot.body = frame;
         plot
     }
 
+    /// Where the x axis lies.
+    fn bottom(&self) -> f64 {
+        self.height - MARGIN.3
+    }
+
     /// Where a value of the x axis lies in the plot.
     pub(super) fn at_x(&self, value: f64) -> f64 {
-        MARGIN.0 + self.x.place(value) * (SIZE.0 - MARGIN.0 - MARGIN.2)
+        self.left + self.x.place(value) * (SIZE.0 - self.left - MARGIN.2)
     }
 
     /// Where a value of the y axis lies in the plot.
     pub(super) fn at_y(&self, value: f64) -> f64 {
-        SIZE.1 - MARGIN.3 - self.y.place(value) * (SIZE.1 - MARGIN.1 - MARGIN.3)
+        self.bottom() - self.y.place(value) * (self.bottom() - MARGIN.1)
     }
 
     /// A line through points, in their order.
@@ -152,13 +174,22 @@ impl Plot {
 
     /// An upright line across the plot, with a name at its top.
     pub(super) fn mark(&mut self, x: f64, name: &str) {
+        self.marked(x, name, ("tick", 4.0));
+    }
+
+    /// The same with the name on its left.
+    pub(super) fn mark_before(&mut self, x: f64, name: &str) {
+        self.marked(x, name, ("tick end", -4.0));
+    }
+
+    fn marked(&mut self, x: f64, name: &str, (class, dx): (&str, f64)) {
         let x = one(self.at_x(x));
-        let (top, bottom) = (MARGIN.1, SIZE.1 - MARGIN.3);
+        let (top, bottom) = (MARGIN.1, self.bottom());
         let name = escape(name);
         let _ = write!(
             self.body,
-            "<path class=\"mark\" d=\"M{x} {top}V{bottom}\"/><text class=\"tick\" x=\"{x}\" dx=\"4\" \
-             y=\"{}\">{name}</text>",
+            "<path class=\"mark\" d=\"M{x} {top}V{bottom}\"/><text class=\"{class}\" x=\"{x}\" \
+             dx=\"{dx}\" y=\"{}\">{name}</text>",
             top + 10.0
         );
     }
@@ -166,7 +197,7 @@ impl Plot {
     /// Bars from the bottom, each from one value of x to another.
     pub(super) fn bar(&mut self, class: &str, (from, to): (f64, f64), y: f64, title: &str) {
         let (left, right) = (self.at_x(from), self.at_x(to));
-        let (top, bottom) = (self.at_y(y), SIZE.1 - MARGIN.3);
+        let (top, bottom) = (self.at_y(y), self.bottom());
         let (x, width) = (one(left), one((right - left).max(0.5)));
         let (y, height, title) = (one(top), one(bottom - top), escape(title));
         let _ = write!(
@@ -185,7 +216,7 @@ impl Plot {
 
     /// The whole, with what it says for those who cannot see it.
     pub(super) fn svg(&self, says: &str) -> String {
-        let ((width, height), says, body) = (SIZE, escape(says), &self.body);
+        let (width, height, says, body) = (SIZE.0, self.height, escape(says), &self.body);
         format!(
             "<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{says}\">{body}</svg>"
         )
