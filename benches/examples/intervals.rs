@@ -67,7 +67,7 @@ const MEASURES: [Measure; 5] = [
     Measure::RecallAtFpr0_01,
     Measure::CardPrecisionAt100,
 ];
-const KINDS: [&str; 5] = ["normal", "percentile", "basic", "bias-corrected", "normal on logits"];
+const KINDS: [&str; 4] = ["normal", "percentile", "basic", "bias-corrected"];
 
 fn main() {
     let n_samples = std::env::args().nth(1).map_or(2_000, |n| n.parse().expect("a number"));
@@ -176,16 +176,6 @@ fn interval(kind: &str, mut replicates: Vec<f64>, estimate: f64) -> (f64, f64) {
             let shift = 2.0 * normal_quantile(below.clamp(1.0 / n, 1.0 - 1.0 / n));
             let share = |z: f64| 0.5 * libm::erfc(-z / std::f64::consts::SQRT_2);
             (at(share(shift - z)), at(share(shift + z)))
-        }
-        "normal on logits" => {
-            let logit = |p: f64| {
-                let p = p.clamp(1e-6, 1.0 - 1e-6);
-                libm::log(p / (1.0 - p))
-            };
-            let logits: Vec<f64> = replicates.iter().map(|r| logit(*r)).collect();
-            let back = |x: f64| 1.0 / (1.0 + libm::exp(-x));
-            let (middle, reach) = (logit(estimate), z * spread(&logits));
-            (back(middle - reach), back(middle + reach))
         }
         _ => {
             let reach = z * spread(&replicates);

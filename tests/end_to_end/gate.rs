@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::naive::{Judged, assert_close, number};
 use crate::project::{
-    CONFIG, Csv, DISTANCE, Finished, Project, assert_says, blob, edited, transactions,
+    CONFIG, Csv, DISTANCE, Finished, Project, assert_says, blob, edited, many_transactions,
+    transactions,
 };
 
 const CHAMPION: &str = "registry/models/cards/aliases/champion";
@@ -60,6 +61,7 @@ fn the_interval_of_the_difference_on_the_same_rows_decides() {
     // Each reads columns that the other does not.
     for (champion, candidate) in [(amounts, hours), (hours, amounts)] {
         let project = Project::edited(&champion);
+        project.write("transactions.csv", many_transactions());
         let first = project.retrain("--as-of 2018-05-28").expect(0).json();
         project.write("fraud.toml", edited(CONFIG, &candidate));
         let second = project.retrain("");

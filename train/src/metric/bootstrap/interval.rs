@@ -52,22 +52,29 @@ impl Resampled {
     /// The interval of a model's measure, the widest of all ways to cluster; none where the measure
     /// is absent or cannot be resampled.
     ///
+    /// The estimate plus and minus Student's quantile times the standard deviation of the replicates,
+    /// on the scale of log-odds for a measure between 0 and 1 and of logarithms for one above 0, so
+    /// that no end lies beyond what the measure can be; degrees of freedom are one less than the
+    /// clusters with frauds.
+    ///
     /// # Source
-    /// See [`ends`].
+    /// Boyd, Eng and Page (2013), *Area under the precision-recall curve: point estimates and
+    /// confidence intervals*, for log-odds; Cameron and Miller (2015), *A practitioner's guide to
+    /// cluster-robust inference*, for the quantile.
     pub fn interval(&self, model: usize, measure: Measure, confidence: f64) -> Option<Interval> {
         let estimate = self.estimate(model, measure)?;
-        let (least, greatest) = measure.range();
         let of = |drawn: &Drawn| {
             let replicates = drawn.replicates.iter().map(|models| models[model][measure.index()]);
-            let (low, high, _) = ends(replicates.collect(), estimate, confidence)?;
-            let (low, high) = (low.clamp(least, greatest), high.clamp(least, greatest));
+            let reach = drawn.quantile(confidence) * standard_error(replicates)?;
+            let (low, high) = ends(estimate, reach, measure.range());
             Some(Interval { low, high, by: drawn.name.clone() })
         };
         widest(self.drawn.iter().filter_map(of), |found| found.high - found.low)
     }
 
     /// The measure of `model` less that of `other`, with the widest interval; none where the measure
-    /// is absent of either or cannot be resampled.
+    /// is absent of either or cannot be resampled. As [`Resampled::interval`], on the measure's own
+    /// scale.
     pub fn difference(
         &self,
         model: usize,
@@ -80,7 +87,9 @@ impl Resampled {
         let of = |drawn: &Drawn| {
             let replicates =
                 drawn.replicates.iter().map(|models| models[model][index] - models[other][index]);
-            let (low, high, standard_error) = ends(replicates.collect(), difference, confidence)?;
+            let standard_error = standard_error(replicates)?;
+            let reach = drawn.quantile(confidence) * standard_error;
+            let (low, high) = (difference - reach, difference + reach);
             Some(Difference { difference, low, high, standard_error, by: drawn.name.clone() })
         };
         widest(self.drawn.iter().filter_map(of), |found| found.high - found.low)
@@ -95,8 +104,9 @@ fn widest<T>(found: impl Iterator<Item = T>, width: impl Fn(&T) -> f64) -> Optio
 /// Least share of the replicates that must have a value.
 const LEAST_SHARE: f64 = 0.9;
 
-/// Both ends of the interval and the standard deviation of the replicates.
-fn ends(mut replicates: Vec<f64>, estimate: f64, confidence: f64) -> Option<(f64, f64, f64)> {
+/// The standard deviation of the replicates; none where too few of them have a value.
+fn standard_error(replicates: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut replicates: Vec<f64> = replicates.collect();
     let n_drawn = replicates.len() as f64;
     replicates.retain(|value| !value.is_nan());
     let n = replicates.len() as f64;
@@ -105,9 +115,47 @@ fn ends(mut replicates: Vec<f64>, estimate: f64, confidence: f64) -> Option<(f64
     }
     let mean = replicates.iter().sum::<f64>() / n;
     let squares: f64 = replicates.iter().map(|value| (value - mean) * (value - mean)).sum();
-    let standard_error = (squares / (n - 1.0)).sqrt();
-    let reach = normal_quantile(0.5 + confidence / 2.0) * standard_error;
-    Some((estimate - reach, estimate + reach, standard_error))
+    Some((squares / (n - 1.0)).sqrt())
+}
+
+/// Both ends of an interval that reaches so far to both sides on the measure's own scale, moved to
+/// the scale on which it has no ends: its reach there is that over the slope (the delta method). At
+/// an end of the range itself there is no such scale.
+fn ends(estimate: f64, reach: f64, (least, greatest): (f64, f64)) -> (f64, f64) {
+    if estimate <= least || estimate >= greatest {
+        return ((estimate - reach).max(least), (estimate + reach).min(greatest));
+    }
+    if greatest.is_infinite() {
+        let factor = libm::exp(reach / estimate);
+        return (estimate / factor, estimate * factor);
+    }
+    let (odds, factor) =
+        (estimate / (1.0 - estimate), libm::exp(reach / (estimate * (1.0 - estimate))));
+    let share = |odds: f64| if odds.is_infinite() { 1.0 } else { odds / (1.0 + odds) };
+    (share(odds / factor), share(odds * factor))
+}
+
+impl Drawn {
+    /// How many standard errors an interval reaches to each side.
+    fn quantile(&self, confidence: f64) -> f64 {
+        let degrees = self.n_of_frauds.saturating_sub(1).max(1);
+        student_quantile(0.5 + confidence / 2.0, degrees)
+    }
+}
+
+/// The point below which Student's t with these degrees of freedom lies with the given probability, 0.5
+/// to 1 exclusive: from 10 degrees on to four digits, below somewhat too small.
+///
+/// # Source
+/// Abramowitz and Stegun 26.7.5.
+pub fn student_quantile(probability: f64, degrees: usize) -> f64 {
+    let (z, n) = (normal_quantile(probability), degrees as f64);
+    let s = z * z;
+    let first = z * (s + 1.0) / 4.0;
+    let second = z * ((5.0 * s + 16.0) * s + 3.0) / 96.0;
+    let third = z * (((3.0 * s + 19.0) * s + 17.0) * s - 15.0) / 384.0;
+    let fourth = z * ((((79.0 * s + 776.0) * s + 1482.0) * s - 1920.0) * s - 945.0) / 92_160.0;
+    z + (first + (second + (third + fourth / n) / n) / n) / n
 }
 
 /// The point below which a standard normal number lies with the given probability, 0 to 1 exclusive.
@@ -129,6 +177,39 @@ pub fn normal_quantile(probability: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quantiles_of_student() {
+        // Abramowitz and Stegun, table 26.10.
+        for (probability, degrees, expected) in [
+            (0.975, 10, 2.228),
+            (0.975, 30, 2.042),
+            (0.975, 120, 1.980),
+            (0.995, 20, 2.845),
+            (0.95, 60, 1.671),
+            (0.5, 10, 0.0),
+        ] {
+            let found = student_quantile(probability, degrees);
+            assert!((found - expected).abs() < 6e-4, "{probability} {degrees}: {found}");
+        }
+    }
+
+    #[test]
+    fn ends_lie_where_the_measure_can() {
+        let close = |(low, high): (f64, f64), expected: (f64, f64)| {
+            assert!(
+                (low - expected.0).abs() < 1e-4 && (high - expected.1).abs() < 1e-4,
+                "{low} {high}"
+            );
+        };
+        // By hand: log-odds of 0.9 are 2.1972, the reach there 0.1 / 0.09.
+        close(ends(0.9, 0.1, (0.0, 1.0)), (0.7476, 0.9647));
+        close(ends(0.5, 1e9, (0.0, 1.0)), (0.0, 1.0));
+        close(ends(1.0, 0.1, (0.0, 1.0)), (0.9, 1.0));
+        close(ends(0.0, 0.0, (0.0, 1.0)), (0.0, 0.0));
+        // Twice as much and half as much.
+        close(ends(3.0, 3.0 * libm::log(2.0), (0.0, f64::INFINITY)), (1.5, 6.0));
+    }
 
     #[test]
     fn quantiles_of_the_normal_distribution() {
