@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use shroff_serve::artifact::ArtifactId;
 use shroff_serve::follow::{BackendError, Follow, Follower, Opened};
@@ -159,11 +159,29 @@ fn a_registry_that_goes_away_in_any_manner_stops_no_score() {
     };
     folder.promote(&versions[4].0, 5);
     read_only(true);
+    // The permissions stop nobody who runs as root: there what is seen of a write is proof.
+    let before = everything(root);
     let status = follower.refresh();
-    assert_eq!((status.error, status.serving.event), (None, 5), "a follower never writes there");
+    assert_eq!((status.error, status.serving.event), (None, 5));
+    assert_eq!(everything(root), before, "a follower never writes there");
     goes_on(4);
     read_only(false);
     recovers(5);
+}
+
+/// All files and folders below one, and when each was last changed: a folder, too, when a file in it comes or goes.
+fn everything(root: &Path) -> Vec<(PathBuf, SystemTime)> {
+    let (mut found, mut left) = (Vec::new(), vec![root.to_path_buf()]);
+    while let Some(path) = left.pop() {
+        let metadata = fs::metadata(&path).expect("there");
+        if metadata.is_dir() {
+            let entries = fs::read_dir(&path).expect("a folder");
+            left.extend(entries.map(|entry| entry.expect("an entry").path()));
+        }
+        found.push((path, metadata.modified().expect("a time")));
+    }
+    found.sort();
+    found
 }
 
 /// The limit of a process stands for the disk: every write of the child fails as on a full one.

@@ -46,7 +46,7 @@
 //! | a row, one `f32` a feature | [`Scorer::score`] | rows made before, by [`Scorer::encode`] |
 //! | many rows, or columns | [`Scorer::score_rows`], [`Scorer::score_columns`] | re-scoring history, shadow models |
 //! | all but batches, counted | [`Counters`] | monitoring: what comes in, what comes out |
-//! | all but batches, explained | [`Bound::explain`], [`Scorer::explain_record`], [`Scorer::explain`] | those that are refused: what each feature adds, and the reasons; allocates |
+//! | all but batches, explained | [`Bound::explain`], [`Scorer::explain_record`], [`Scorer::explain`] | payments that the business refuses: what each feature adds, and the reasons; allocates |
 //!
 //! A higher [`Score::margin`] is more suspicious: rank by it. [`Score::probability`] is calibrated: weigh
 //! costs by it; it ties where the calibration curve is flat. [`Score::band`] is the trainer's proposal
@@ -252,6 +252,8 @@
 )]
 
 pub mod artifact;
+#[cfg(any(feature = "follow", feature = "shadow"))]
+mod background;
 pub mod counters;
 mod engine;
 mod error;

@@ -58,3 +58,7 @@ impl Default for Limits {
         }
     }
 }
+
+/// Most bytes of the text of a signature: some 400, with room for a long untrusted comment.
+#[cfg(any(feature = "registry", feature = "signed"))]
+pub(crate) const MAX_SIGNATURE_BYTES: usize = 4096;

@@ -219,8 +219,8 @@ impl fmt::Display for AliasTarget {
 }
 
 impl AliasTarget {
-    /// Reads the one form that is written, and none that is cut short or has anything more. The end of the line must be there: without it, a number
-    /// cut short would still be a number.
+    /// Reads the one form that is written; none of what is cut short or has anything more. The end of the line must be
+    /// there: without it, a number cut short would still be a number.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let line = std::str::from_utf8(bytes).ok()?.strip_suffix('\n')?;
         let (artifact, event) = line.split_once(' ')?;

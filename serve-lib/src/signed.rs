@@ -175,4 +175,4 @@ pub enum SignatureError {
 }
 
 /// Most bytes of the text of a signature: some 400, with room for a long untrusted comment.
-pub const MAX_SIGNATURE_BYTES: usize = 4096;
+pub const MAX_SIGNATURE_BYTES: usize = crate::limits::MAX_SIGNATURE_BYTES;

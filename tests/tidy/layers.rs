@@ -10,7 +10,8 @@ use super::source::{code_only, line_of, rust_files, words};
 /// and nothing below names it; artifact knows no scoring, so that the format outlives any engine.
 /// `error` is named by all, and wraps the causes that schema, features and model define. A snapshot is a file of
 /// states in the frame of an artifact.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
+    ("background", &[]),
     ("limits", &[]),
     ("error", &["schema", "features", "model"]),
     ("schema", &["error"]),
@@ -31,12 +32,20 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ("snapshot", &["error", "limits", "features", "artifact"]),
     ("store", &["error", "features", "record", "scorer", "snapshot"]),
     ("registry", &["error", "limits", "features", "artifact", "scorer", "snapshot"]),
-    ("signed", &["artifact"]),
-    ("shadow", &["error", "artifact", "scorer"]),
+    ("signed", &["limits", "artifact"]),
+    ("shadow", &["background", "error", "artifact", "scorer"]),
     (
         "follow",
         &[
-            "error", "limits", "features", "artifact", "scorer", "snapshot", "store", "registry",
+            "background",
+            "error",
+            "limits",
+            "features",
+            "artifact",
+            "scorer",
+            "snapshot",
+            "store",
+            "registry",
             "signed",
         ],
     ),

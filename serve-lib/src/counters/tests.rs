@@ -6,11 +6,12 @@ use super::*;
 use crate::artifact::{Bands, Contents, OwnedValue, write_draft};
 use crate::error::ScoreErrorKind;
 use crate::record::{Timestamp, Value};
+use crate::scorer::tests::fixture::golden;
 use crate::scorer::tests::velocity::model;
 
 /// A golden artifact's model, with three bands: odd amounts and countries of `averaged` count as
 /// missing; `computed` has features of two inputs and rejects for two reasons.
-fn scorer(name: &str) -> Scorer {
+fn scorer(name: &'static str) -> Scorer {
     with_bands(golden(name).contents().clone())
 }
 
@@ -22,11 +23,6 @@ fn with_bands(mut contents: Contents) -> Scorer {
     });
     let draft = write_draft(&contents).expect("the contents are valid");
     Scorer::from_draft(&draft).expect("the draft is valid")
-}
-
-fn golden(name: &str) -> Scorer {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/v1");
-    Scorer::open(format!("{folder}/{name}.shroff")).expect("a golden artifact opens")
 }
 
 /// Golden records, which visit every odd value.
@@ -122,7 +118,7 @@ fn assert_same(found: Counts, mut expected: Counts) {
 
 #[test]
 fn records_and_structs_count_alike() {
-    for (name, reasons) in [("averaged", (true, false)), ("computed", (true, true))] {
+    for (name, reasons) in [("v1/averaged", (true, false)), ("v1/computed", (true, true))] {
         let (scorer, golden) = (scorer(name), golden(name));
         let records = records(&golden);
         let expected = recounted(&scorer, without_past(&records), 1);
@@ -182,9 +178,9 @@ fn velocity_features_are_counted_like_any_other() {
 
 #[test]
 fn counts_of_threads_add_up() {
-    const N_THREADS: u64 = 4;
-    const N_ROUNDS: u64 = 500;
-    let (scorer, golden) = (scorer("averaged"), golden("averaged"));
+    const N_THREADS: u64 = if cfg!(miri) { 2 } else { 4 };
+    const N_ROUNDS: u64 = if cfg!(miri) { 1 } else { 500 };
+    let (scorer, golden) = (scorer("v1/averaged"), golden("v1/averaged"));
     let records = records(&golden);
     let counters = Counters::new(&scorer);
     std::thread::scope(|scope| {
@@ -208,7 +204,7 @@ fn counts_of_threads_add_up() {
 
 #[test]
 fn dense_rows_count_what_they_can_tell() {
-    let scorer = scorer("averaged");
+    let scorer = scorer("v1/averaged");
     let counters = Counters::new(&scorer);
     for row in [[f32::NAN, 1.0, 3.0, 0.0], [f32::INFINITY, f32::NAN, f32::NAN, 0.0]] {
         assert_eq!(counters.score(&scorer, &row), scorer.score(&row));
@@ -222,7 +218,7 @@ fn dense_rows_count_what_they_can_tell() {
 
 #[test]
 fn what_is_no_record_is_counted_by_reason_alone() {
-    let scorer = scorer("averaged");
+    let scorer = scorer("v1/averaged");
     let counters = Counters::new(&scorer);
     let at = Value::Time(0);
     let refuse = |values: &[Value<'_>]| {
@@ -244,7 +240,7 @@ fn what_is_no_record_is_counted_by_reason_alone() {
     assert_eq!((counts.rejected.wrong_shape, counts.rejected.wrong_type), (1, 2));
     assert!(counts.features.iter().all(|f| (f.missing, f.unseen.unwrap_or(0)) == (0, 0)));
 
-    let other = golden("linear");
+    let other = golden("v1/linear");
     let error = counters.score(&other, &[0.0; 3]).expect_err("another model");
     assert!(matches!(error.kind(), ScoreErrorKind::OtherModel { .. }), "{error}");
     assert_eq!(counters.snapshot(), counts);
@@ -252,7 +248,7 @@ fn what_is_no_record_is_counted_by_reason_alone() {
 
 #[test]
 fn an_edge_belongs_to_the_bin_below_it() {
-    let scorer = scorer("averaged");
+    let scorer = scorer("v1/averaged");
     let counters = Counters::new(&scorer);
     let count = |probability| {
         let score = Score { margin: 0.0, probability, band: Some(2) };

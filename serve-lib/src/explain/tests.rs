@@ -150,7 +150,7 @@ fn close(found: f64, expected: f64, what: &str) {
 #[test]
 fn trees_are_taken_apart_as_by_the_definition() {
     let mut dice = Dice(11);
-    for round in 0..600 {
+    for round in 0..if cfg!(miri) { 4 } else { 600 } {
         // Deep ones as well: a tree of 40 splits below one another asks for each feature again
         // and again, and needs the most points.
         let tree = match round % 4 {
@@ -182,7 +182,7 @@ fn a_forest_is_the_sum_or_the_mean_of_its_trees() {
     let model =
         |aggregation| Model::Forest(Forest { aggregation, symmetric: false, trees: trees.clone() });
     let (sum, mean) = (model(Aggregation::Additive { start: -4.5 }), model(Aggregation::Averaged));
-    for _ in 0..20 {
+    for _ in 0..if cfg!(miri) { 1 } else { 20 } {
         let row = row(&mut dice);
         let each: Vec<Vec<f64>> = trees.iter().map(|tree| shapley(tree, &row)).collect();
         let base: f64 = trees.iter().map(|tree| worth(tree, 0, &row, 0)).sum();
@@ -201,8 +201,9 @@ fn a_forest_is_the_sum_or_the_mean_of_its_trees() {
 #[test]
 fn contributions_sum_to_the_margin() {
     let mut dice = Dice(14);
-    for _ in 0..20 {
-        let mut trees: Vec<Tree> = (0..200).map(|_| leaf_wise(40, false, &mut dice)).collect();
+    let (n_rounds, n_trees) = if cfg!(miri) { (1, 20) } else { (20, 200) };
+    for _ in 0..n_rounds {
+        let mut trees: Vec<Tree> = (0..n_trees).map(|_| leaf_wise(40, false, &mut dice)).collect();
         let mut allowed = 0.0;
         for tree in &mut trees {
             let size = [1e-20, 1.0, -1.0, 1e6, -1e6, 1e20][dice.below(6)];
@@ -218,7 +219,7 @@ fn contributions_sum_to_the_margin() {
         let aggregation = Aggregation::Additive { start: -4.5 };
         let forest = Forest { aggregation, symmetric: false, trees };
         let model = Model::Forest(forest.clone());
-        for _ in 0..20 {
+        for _ in 0..n_rounds {
             let row = row(&mut dice);
             let Contributions { base, features } = Contributions::of(&model, &row);
             let sum = base + features.iter().sum::<f64>();

@@ -104,6 +104,14 @@ pub enum FollowError {
         /// The folder.
         path: PathBuf,
     },
+    /// At the start neither the registry nor the local cache had a model that can be used.
+    #[error("{}; and nothing can be served from the follower's cache: {}", registry.in_full(), cache.in_full())]
+    NothingToServe {
+        /// What is wrong with the registry, or with what it holds.
+        registry: Box<FollowError>,
+        /// What is wrong with the cache.
+        cache: Box<FollowError>,
+    },
     /// The background thread could not be started.
     #[error("could not start the follower's thread")]
     Thread {

@@ -65,8 +65,8 @@
 //!
 //! # What is promised
 //!
-//! - **A request never waits for a reload.** [`Follower::current`] takes no lock and allocates nothing; it costs some
-//!   nanoseconds, whatever the background thread does. The old model is freed by that thread, once the last request
+//! - **A request never waits for a reload.** [`Follower::current`] takes no lock, and allocates nothing but a place of
+//!   its own for each thread, once; it costs some nanoseconds, whatever the background thread does. The old model is freed by that thread, once the last request
 //!   that took it has ended; until then there are two in memory.
 //! - **A model is proved before it is served**, as by [`Scorer::open`](crate::Scorer::open), and then once more by
 //!   the backend's own [`Prepare`]. Opening scores golden records, so that the model is warm when it is swapped in.
@@ -210,8 +210,9 @@ impl Follow {
     /// Loads the first model, which `prepare` makes ready, and follows the alias from then on.
     ///
     /// # Errors
-    /// Neither the registry nor the cache has a model that can be used; with keys, a cache that is there and cannot be
-    /// read; a name that is none.
+    /// Neither the registry nor the cache has a model that can be used: what is wrong with each, where there is a cache
+    /// that was begun. With keys, a cache that is there and cannot be read. A model or an alias whose name could be none in
+    /// a registry. The thread cannot be started.
     pub fn start<P: Prepare>(self, prepare: P) -> Result<Follower<P::Model>, FollowError> {
         let mut pursuit = Pursuit::new(self, prepare)?;
         let (serving, model, error) = pursuit.begin(Instant::now())?;
@@ -312,7 +313,8 @@ impl<M> Follower<M> {
     }
 
     /// Looks at the alias now, waits until what it names is swapped in or refused, and says how the follower stands. Also tries
-    /// what was refused a moment ago: for an operator who mended something, and for tests.
+    /// what was refused a moment ago: for an operator who mended something, and for tests. Never for a request: it waits as
+    /// long as the registry's file system and the loading take.
     pub fn refresh(&self) -> Status {
         self.shared.refresh()
     }

@@ -9,6 +9,7 @@ use super::cache::Cache;
 use super::error::FollowError;
 use super::{Follow, Opened, Prepare};
 use crate::artifact::ArtifactId;
+use crate::background::panic_text;
 use crate::registry::{AliasTarget, Registry, RegistryError, check_name};
 use crate::scorer::Scorer;
 #[cfg(feature = "store")]
@@ -74,11 +75,12 @@ impl<P: Prepare> Pursuit<P> {
         &mut self,
         now: Instant,
     ) -> Result<(AliasTarget, P::Model, Option<FollowError>), FollowError> {
-        let cached = match self.cache.as_ref().map_or(Ok(None), Cache::accepted) {
-            Ok(cached) => cached,
-            // What must not be forgotten must be readable; else the cache is only a convenience.
+        let cached = self.cache.as_ref().map_or(Ok(None), Cache::accepted);
+        // What must not be forgotten must be readable; else the cache is only a convenience.
+        let (cached, cache_error) = match cached {
+            Ok(cached) => (cached, None),
             Err(error) if self.follow.is_guarded() => return Err(error),
-            Err(_) => None,
+            Err(error) => (None, Some(error)),
         };
         #[cfg(feature = "signed")]
         {
@@ -89,14 +91,23 @@ impl<P: Prepare> Pursuit<P> {
             Ok(Found::Same(_) | Found::Refused) => self.alias_missing(),
             Err(error) => error,
         };
-        if let Some((registry, target)) = cached
-            && let Ok(Found::New(target, model)) = self.look(&registry, target, now, true)
-        {
-            // It is there already.
-            self.set_behind(false);
-            return Ok((target, model, Some(error)));
-        }
-        Err(error)
+        let looked = cached.map(|(registry, target)| self.look(&registry, target, now, true));
+        let cache_error = match looked {
+            Some(Ok(Found::New(target, model))) => {
+                // It is there already.
+                self.set_behind(false);
+                return Ok((target, model, Some(error)));
+            }
+            Some(Err(cache_error)) => Some(cache_error),
+            Some(Ok(Found::Same(_) | Found::Refused)) | None => cache_error,
+        };
+        Err(match cache_error {
+            None => error,
+            Some(cache) => {
+                let (registry, cache) = (Box::new(error), Box::new(cache));
+                FollowError::NothingToServe { registry, cache }
+            }
+        })
     }
 
     /// Looks at the alias once; `at_once` also tries what was refused a moment ago.
@@ -321,9 +332,7 @@ impl<P: Prepare> Pursuit<P> {
 }
 
 fn panicked(artifact: ArtifactId, panic: &(dyn Any + Send)) -> FollowError {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    FollowError::Panicked { artifact, message: text.unwrap_or("without a message").into() }
+    FollowError::Panicked { artifact, message: panic_text(panic).into() }
 }
 
 /// More than any registry has at once; the oldest is forgotten.

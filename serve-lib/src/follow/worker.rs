@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,22 +12,13 @@ use super::error::FollowError;
 use super::pursuit::{Found, Pursuit};
 use super::status::Report;
 use super::{Prepare, Status};
+use crate::background::{Background, spread};
 
 /// What requests, whoever asks for the status, and the thread have in common.
 pub(super) struct Shared<M> {
     /// Lock-free: all that requests see.
     pub(super) current: ArcSwap<M>,
-    control: Mutex<Control>,
-    changed: Condvar,
-}
-
-struct Control {
-    report: Report,
-    stop: bool,
-    is_running: bool,
-    /// Polls asked for, and how many of them are done.
-    n_asked: u64,
-    n_done: u64,
+    thread: Background<Report>,
 }
 
 pub(super) fn start<P: Prepare>(
@@ -35,12 +26,8 @@ pub(super) fn start<P: Prepare>(
     model: P::Model,
     report: Report,
 ) -> Result<Arc<Shared<P::Model>>, FollowError> {
-    let control = Control { report, stop: false, is_running: true, n_asked: 0, n_done: 0 };
-    let shared = Arc::new(Shared {
-        current: ArcSwap::from_pointee(model),
-        control: Mutex::new(control),
-        changed: Condvar::new(),
-    });
+    let shared =
+        Arc::new(Shared { current: ArcSwap::from_pointee(model), thread: Background::new(report) });
     let of_thread = Running(Arc::clone(&shared));
     let thread = thread::Builder::new().name("shroff-follow".into());
     let spawned = thread.spawn(move || of_thread.run(pursuit));
@@ -50,47 +37,15 @@ pub(super) fn start<P: Prepare>(
 
 impl<M> Shared<M> {
     pub(super) fn status(&self) -> Status {
-        let control = self.lock();
-        control.report.at(Instant::now(), control.is_running)
+        self.thread.read(|report, is_running| report.at(Instant::now(), is_running))
     }
 
     pub(super) fn refresh(&self) -> Status {
-        let mut control = self.lock();
-        control.n_asked = control.n_asked.saturating_add(1);
-        let ticket = control.n_asked;
-        self.changed.notify_all();
-        while control.n_done < ticket && control.is_running {
-            control = self.changed.wait(control).unwrap_or_else(PoisonError::into_inner);
-        }
-        control.report.at(Instant::now(), control.is_running)
+        self.thread.ask(|report, is_running| report.at(Instant::now(), is_running))
     }
 
     pub(super) fn stop(&self) {
-        self.lock().stop = true;
-        self.changed.notify_all();
-    }
-
-    /// Waits until a time, or until somebody asks for a poll; how many polls were asked for until now, and none
-    /// to stop.
-    fn wait_until(&self, until: Instant) -> Option<u64> {
-        let mut control = self.lock();
-        loop {
-            let now = Instant::now();
-            if control.stop {
-                return None;
-            }
-            if control.n_asked > control.n_done || now >= until {
-                return Some(control.n_asked);
-            }
-            let wait = until.saturating_duration_since(now);
-            let waited = self.changed.wait_timeout(control, wait);
-            (control, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    /// Nothing that panics runs while it is held.
-    fn lock(&self) -> MutexGuard<'_, Control> {
-        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+        self.thread.stop();
     }
 }
 
@@ -99,8 +54,7 @@ struct Running<M>(Arc<Shared<M>>);
 
 impl<M> Drop for Running<M> {
     fn drop(&mut self) {
-        self.0.lock().is_running = false;
-        self.0.changed.notify_all();
+        self.0.thread.ended();
     }
 }
 
@@ -111,18 +65,14 @@ impl<M: Send + Sync + 'static> Running<M> {
         let mut next = later(Instant::now(), jitter.around(pursuit.interval()));
         loop {
             let until = retired.again_at(Instant::now()).map_or(next, |again| again.min(next));
-            let Some(n_asked) = shared.wait_until(until) else { return };
-            let (now, n_done) = (Instant::now(), shared.lock().n_done);
-            let is_asked = n_asked > n_done;
-            if is_asked || now >= next {
-                self.poll(&mut pursuit, now, is_asked, &mut retired);
+            let Some(round) = shared.thread.wait_until(until) else { return };
+            let now = Instant::now();
+            if round.is_asked || now >= next {
+                self.poll(&mut pursuit, now, round.is_asked, &mut retired);
                 next = later(Instant::now(), jitter.around(pursuit.interval()));
             }
             retired.free();
-            if is_asked {
-                shared.lock().n_done = n_asked;
-                shared.changed.notify_all();
-            }
+            shared.thread.done(round);
         }
     }
 
@@ -148,23 +98,25 @@ impl<M: Send + Sync + 'static> Running<M> {
                 error = pursuit.swapped(&model).err();
             }
             Ok(Found::Refused) => {
-                shared.lock().report.cache_error = cache_error;
+                shared.thread.tell(|report| report.cache_error = cache_error);
                 return;
             }
             Err(failed) => error = Some(failed),
         }
         let error = error.map(|error| error.in_full());
         let now = Instant::now();
-        let report = &mut shared.lock().report;
-        if let Some((target, is_new)) = new {
-            (report.serving, report.confirmed_at, report.from_cache) = (target, Some(now), false);
-            if is_new {
-                report.serving_from = now;
-                report.n_models = report.n_models.saturating_add(1);
+        shared.thread.tell(|report| {
+            if let Some((target, is_new)) = new {
+                (report.serving, report.confirmed_at) = (target, Some(now));
+                report.from_cache = false;
+                if is_new {
+                    report.serving_from = now;
+                    report.n_models = report.n_models.saturating_add(1);
+                }
             }
-        }
-        report.n_failures = report.n_failures.saturating_add(u64::from(error.is_some()));
-        (report.error, report.cache_error) = (error, cache_error);
+            report.n_failures = report.n_failures.saturating_add(u64::from(error.is_some()));
+            (report.error, report.cache_error) = (error, cache_error);
+        });
     }
 }
 
@@ -206,7 +158,7 @@ impl<M> Retired<M> {
     }
 }
 
-/// Numbers that differ between the processes of a fleet: SplitMix64 from a random start.
+/// Numbers that differ between the processes of a fleet: counted from a random start, and spread.
 struct Jitter(u64);
 
 impl Jitter {
@@ -216,10 +168,8 @@ impl Jitter {
 
     /// From four fifths to six fifths of an interval.
     fn around(&mut self, interval: Duration) -> Duration {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        self.0 = self.0.wrapping_add(1);
+        let mixed = spread(self.0);
         let share = 0.8 + 0.4 * (f64::from((mixed >> 40) as u32) / f64::from(1_u32 << 24));
         Duration::try_from_secs_f64(interval.as_secs_f64() * share).unwrap_or(interval)
     }

@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn every_day_of_four_centuries_is_one_after_the_day_before() {
         let mut expected = days_since_1970(1800, 1, 1);
-        for year in 1800..2200 {
+        for year in 1800..if cfg!(miri) { 1809 } else { 2200 } {
             for month in 1..=12 {
                 for day in 1..=days_of_month(year, month) {
                     assert_eq!(days_since_1970(year, month, day), expected);

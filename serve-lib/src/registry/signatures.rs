@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::error::io_error;
 use super::{AliasTarget, Registry, RegistryError};
+use crate::limits::MAX_SIGNATURE_BYTES;
 
 impl Registry {
     /// The text of the signature over what an alias names; none when it was not signed. It proves nothing
@@ -20,12 +21,12 @@ impl Registry {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(io_error(&path, source)),
         };
-        let mut bytes = Vec::new();
-        let read = file.take(MAX_SIGNATURE_BYTES + 1).read_to_end(&mut bytes);
+        let (mut bytes, expected) = (Vec::new(), MAX_SIGNATURE_BYTES as u64);
+        let read = file.take(expected.saturating_add(1)).read_to_end(&mut bytes);
         read.map_err(|source| io_error(&path, source))?;
         let found = bytes.len() as u64;
-        if found > MAX_SIGNATURE_BYTES {
-            return Err(RegistryError::TooLarge { path, expected: MAX_SIGNATURE_BYTES, found });
+        if found > expected {
+            return Err(RegistryError::TooLarge { path, expected, found });
         }
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     }
@@ -36,6 +37,3 @@ impl Registry {
         self.blob_path(artifact).with_file_name(format!("{artifact}.{event}.minisig"))
     }
 }
-
-/// Some 400 are in use, with room for a long untrusted comment.
-const MAX_SIGNATURE_BYTES: u64 = 4096;

@@ -55,6 +55,7 @@ use std::time::Duration;
 pub use self::counts::{BandFlip, Counts};
 pub use self::worker::PAUSE;
 use self::worker::{Sample, Shared};
+use crate::background::spread;
 use crate::error::ScoreError;
 use crate::scorer::{Score, Scorer};
 
@@ -124,7 +125,7 @@ impl<T> Shadow<T> {
     /// Whether a transaction is in the sample.
     #[inline]
     pub fn is_sampled(&self, id: u64) -> bool {
-        self.limit == u64::MAX || mixed(id) < self.limit
+        self.limit == u64::MAX || spread(id) < self.limit
     }
 
     /// Offers a transaction that the champion has scored; `copy` is called only if it is in the sample. Whatever
@@ -168,12 +169,4 @@ impl<T> std::fmt::Debug for Shadow<T> {
 #[expect(clippy::cast_sign_loss, reason = "`as` ends at the bounds, as a share does")]
 fn limit(share: f64) -> u64 {
     (share * 18_446_744_073_709_551_616.0) as u64
-}
-
-/// The mixing step of SplitMix64: ids that follow one another are spread evenly.
-fn mixed(id: u64) -> u64 {
-    let mut mixed = id.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }

@@ -1,14 +1,14 @@
 //! The buffer between the requests and the challenger, and the thread at its end.
 
-use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::counts::Counts;
+use crate::background::{Background, panic_text};
 use crate::error::ScoreError;
 use crate::scorer::{Score, Scorer};
 
@@ -29,17 +29,7 @@ pub(super) struct Shared<T> {
     capacity: usize,
     n_offered: AtomicU64,
     n_dropped: AtomicU64,
-    control: Mutex<Control>,
-    changed: Condvar,
-}
-
-struct Control {
-    counts: Counts,
-    stop: bool,
-    is_running: bool,
-    /// Settlements asked for, and how many of them are done.
-    n_asked: u64,
-    n_done: u64,
+    thread: Background<Counts>,
 }
 
 pub(super) fn start<T, F>(
@@ -52,15 +42,12 @@ where
     T: Send + 'static,
     F: FnMut(&T) -> Result<Score, ScoreError> + Send + 'static,
 {
-    let counts = Counts::new(challenger.id());
-    let control = Control { counts, stop: false, is_running: true, n_asked: 0, n_done: 0 };
     let shared = Arc::new(Shared {
         waiting: Mutex::new(Vec::with_capacity(capacity)),
         capacity,
         n_offered: AtomicU64::new(0),
         n_dropped: AtomicU64::new(0),
-        control: Mutex::new(control),
-        changed: Condvar::new(),
+        thread: Background::new(Counts::new(challenger.id())),
     });
     let running = Running(Arc::clone(&shared));
     let budget = Budget { each_second: budget, left: budget, since: Instant::now() };
@@ -106,23 +93,15 @@ impl<T> Shared<T> {
     }
 
     pub(super) fn counts(&self) -> Counts {
-        self.with_offers(self.lock().counts.clone())
+        self.with_offers(self.thread.read(|counts, _| counts.clone()))
     }
 
     pub(super) fn settle(&self) -> Counts {
-        let mut control = self.lock();
-        control.n_asked = control.n_asked.saturating_add(1);
-        let ticket = control.n_asked;
-        self.changed.notify_all();
-        while control.n_done < ticket && control.is_running {
-            control = self.changed.wait(control).unwrap_or_else(PoisonError::into_inner);
-        }
-        self.with_offers(control.counts.clone())
+        self.with_offers(self.thread.ask(|counts, _| counts.clone()))
     }
 
     pub(super) fn stop(&self) {
-        self.lock().stop = true;
-        self.changed.notify_all();
+        self.thread.stop();
     }
 
     fn with_offers(&self, mut counts: Counts) -> Counts {
@@ -131,20 +110,6 @@ impl<T> Shared<T> {
         counts.flips.sort_by_key(|flip| std::cmp::Reverse(flip.count));
         counts
     }
-
-    /// Waits a while; how many settlements were asked for until now, and none to stop.
-    fn pause(&self) -> Option<u64> {
-        let mut control = self.lock();
-        if !control.stop && control.n_asked == control.n_done {
-            let waited = self.changed.wait_timeout(control, PAUSE);
-            (control, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        }
-        (!control.stop).then_some(control.n_asked)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Control> {
-        self.control.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// The thread's own hold of what is shared: however the thread ends, nobody waits for it in vain.
@@ -152,8 +117,7 @@ struct Running<T>(Arc<Shared<T>>);
 
 impl<T> Drop for Running<T> {
     fn drop(&mut self) {
-        self.0.lock().is_running = false;
-        self.0.changed.notify_all();
+        self.0.thread.ended();
     }
 }
 
@@ -164,43 +128,43 @@ impl<T: Send + 'static> Running<T> {
     {
         let shared = &*self.0;
         let mut taken = Vec::with_capacity(shared.capacity);
-        while let Some(n_asked) = shared.pause() {
-            let is_asked = n_asked > shared.lock().n_done;
+        while let Some(round) = shared.thread.wait_until(later(PAUSE)) {
             shared.take(&mut taken);
             for sample in taken.drain(..) {
                 let began = Instant::now();
-                if !is_asked && !budget.is_left(began) {
-                    let counts = &mut shared.lock().counts;
-                    counts.n_over_budget = counts.n_over_budget.saturating_add(1);
+                if !round.is_asked && !budget.is_left(began) {
+                    shared.thread.tell(|counts| {
+                        counts.n_over_budget = counts.n_over_budget.saturating_add(1);
+                    });
                     continue;
                 }
                 let scored = catch_unwind(AssertUnwindSafe(|| score(&sample.transaction)));
                 budget.spend(began.elapsed());
-                let counts = &mut shared.lock().counts;
-                counts.begin(sample.champion.id());
-                let failure = match scored {
-                    Ok(Ok(score)) => {
-                        counts.compare((&sample.champion, sample.score), (challenger, score));
-                        continue;
-                    }
-                    Ok(Err(error)) => error.to_string(),
-                    Err(panic) => format!("panicked: {}", said(&*panic)),
+                let scored = match scored {
+                    Ok(Ok(score)) => Ok(score),
+                    Ok(Err(error)) => Err(error.to_string()),
+                    Err(panic) => Err(format!("panicked: {}", panic_text(&*panic))),
                 };
-                counts.n_failed = counts.n_failed.saturating_add(1);
-                counts.last_failure = Some(failure);
+                let champion = (&*sample.champion, sample.score);
+                shared.thread.tell(|counts| {
+                    counts.begin(champion.0.id());
+                    match scored {
+                        Ok(score) => counts.compare(champion, (challenger, score)),
+                        Err(failure) => {
+                            counts.n_failed = counts.n_failed.saturating_add(1);
+                            counts.last_failure = Some(failure);
+                        }
+                    }
+                });
             }
-            if is_asked {
-                shared.lock().n_done = n_asked;
-                shared.changed.notify_all();
-            }
+            shared.thread.done(round);
         }
     }
 }
 
-fn said(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a message")
+fn later(pause: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(pause).unwrap_or(now)
 }
 
 /// The time that may be spent, given anew each second.

@@ -58,7 +58,7 @@ impl Registry {
 
     /// Whoever asks for the champion before the present one goes by the alias. When it is behind the
     /// events, the last writer was killed: a roll back of its is finished and returned, anything
-    /// else is finished and reported.
+    /// else is finished and reported. With a key, a roll back that is not signed is not finished either.
     pub(super) fn finish_rollback(
         &self,
         name: &str,
@@ -70,10 +70,12 @@ impl Registry {
         let seen = seen.and_then(|seen| at(seen.event));
         let champion = standing.champion.and_then(|holder| at(holder.event));
         let (Some(seen), Some(champion)) = (seen, champion) else { return Ok(None) };
-        if seen.event >= champion.event {
+        let is_rollback = champion.kind == EventKind::Rollback;
+        // Whoever came after a writer that was killed may have moved the alias, and had no key.
+        let is_unsigned = is_rollback && self.is_unsigned(champion)?;
+        if seen.event >= champion.event && !is_unsigned {
             return Ok(None);
         }
-        let is_rollback = champion.kind == EventKind::Rollback;
         if is_rollback {
             // Before the alias names it: as long as it does not, a repeated roll back is this one finished.
             self.sign_event(name, champion)?;

@@ -13,6 +13,7 @@ use super::Registry;
 use super::artifact::{BlobFile, DAMAGED, REMOVED, with_ending};
 use super::error::Error;
 use super::gc::Gc;
+use super::publish::PAGE;
 use super::record::{Alias, Decision, Event, EventKind, VersionRecord};
 use super::snapshot::SnapshotName;
 use super::standing::Standing;
@@ -226,23 +227,29 @@ impl Look<'_> {
         }
         let path = registry.report_path(model, version)?;
         let expected = to_json(&path, &record.run.report)?;
-        let found = registry.store.get(&path, MAX_JSON_BYTES).ok().flatten();
-        if found.as_deref() == Some(expected.as_slice()) {
-            return Ok(());
-        }
-        let (what, repaired) = if registry.store.kept(&path)?.is_none() {
-            if self.repair {
-                registry.put_report(model, record)?;
+        // Of the page only that it is there: another release may have made another one.
+        let page = path.with_file_name(PAGE);
+        let mut missing = Vec::new();
+        for path in [&path, &page] {
+            if registry.store.kept(path)?.is_none() {
+                missing.push(path);
             }
-            (
-                format!("report of version {version} is missing; its record holds it too"),
-                self.repair,
-            )
-        } else {
+        }
+        let found = registry.store.get(&path, MAX_JSON_BYTES).ok().flatten();
+        let is_other = !missing.contains(&&path) && found.as_ref() != Some(&expected);
+        if is_other {
             let what = "is another than its record holds; move it away, and repair again";
-            (format!("report of version {version} {what}"), false)
-        };
-        self.add(FindingKind::Report, Some(model), &path, what, repaired);
+            let what = format!("report of version {version} {what}");
+            self.add(FindingKind::Report, Some(model), &path, what, false);
+        }
+        let repaired = self.repair && !is_other;
+        if repaired && !missing.is_empty() {
+            registry.put_report(model, record)?;
+        }
+        for path in missing {
+            let what = format!("report of version {version} is missing; its record holds it too");
+            self.add(FindingKind::Report, Some(model), path, what, repaired);
+        }
         Ok(())
     }
 

@@ -74,6 +74,24 @@ pub enum RemovalKind {
     TemporaryFile,
 }
 
+/// The events of a model, read once, and what they keep. Both are looked at again only when another writer added
+/// some.
+struct Trail<'a> {
+    model: &'a Model,
+    events: Vec<Event>,
+    /// For how many events it is known what stays.
+    n_judged: Option<usize>,
+    /// The versions that are kept, and those that were removed before.
+    stays: HashSet<u64>,
+}
+
+impl<'a> Trail<'a> {
+    fn new(model: &'a Model) -> Self {
+        let events = model.events.clone();
+        Self { model, events, n_judged: None, stays: HashSet::new() }
+    }
+}
+
 /// What an artifact that is removed was, and of which model and version.
 type Whose = (RemovalKind, Option<(String, u64)>);
 
@@ -228,8 +246,13 @@ impl Registry {
         })?;
         leaving.retain(|(_, _, artifact)| old.iter().any(|(id, _)| id == artifact));
         if !gc.dry_run {
+            let mut trail: Option<Trail<'_>> = None;
             for (model, version, artifact) in &leaving {
-                self.append_remove(gc, keep, model, (*version, *artifact))?;
+                let trail = match &mut trail {
+                    Some(trail) if trail.model.name == model.name => trail,
+                    other => other.insert(Trail::new(model)),
+                };
+                self.append_remove(gc, keep, trail, (*version, *artifact))?;
             }
             // Without those that were promoted in the last moment.
             let needed = self.census()?.needed();
@@ -250,14 +273,18 @@ impl Registry {
         &self,
         gc: &Gc,
         keep: NonZeroUsize,
-        model: &Model,
+        trail: &mut Trail<'_>,
         (version, artifact): (u64, ArtifactId),
     ) -> Result<(), Error> {
-        self.append_event(&model.name, &mut Vec::new(), |number, events| {
-            let kept =
-                self.kept_versions(&model.name, &model.versions, events, (keep, gc.grace))?;
-            let is_removed = Standing::from_events(events).removed.contains(&version);
-            Ok((!is_removed && !kept.contains(&version)).then(|| Event {
+        let Trail { model, events, n_judged, stays } = trail;
+        let added = self.append_event(&model.name, events, |number, events| {
+            if *n_judged != Some(events.len()) {
+                let rule = (keep, gc.grace);
+                *stays = self.kept_versions(&model.name, &model.versions, events, rule)?;
+                stays.extend(Standing::from_events(events).removed);
+                *n_judged = Some(events.len());
+            }
+            Ok((!stays.contains(&version)).then(|| Event {
                 event: number,
                 kind: EventKind::Remove,
                 version,
@@ -268,6 +295,8 @@ impl Registry {
                 why: format!("the newest {keep} versions are kept"),
             }))
         })?;
+        // Its own event keeps no other version and removes none.
+        *n_judged = n_judged.map(|n_judged| n_judged + usize::from(added.is_some()));
         Ok(())
     }
 

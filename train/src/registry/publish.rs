@@ -84,8 +84,8 @@ impl Registry {
     }
 
     /// Makes an earlier champion the champion again: `to`, or the one before the present one. A
-    /// second roll back goes one further back, unless the first was killed before the alias moved:
-    /// then it is finished.
+    /// second roll back goes one further back, unless the first was killed before the alias moved, or,
+    /// with a key, is not signed: then it is finished.
     ///
     /// # Errors
     /// `why` is empty, there is no earlier champion, `to` was not one, the champion moved
@@ -164,7 +164,7 @@ impl Registry {
             reason: &verdict.reason,
         };
         let page = report::page(&record.run.report, Some(verdict));
-        self.store.put_new(&path.with_file_name("report.html"), page.as_bytes())?;
+        self.store.put_new(&path.with_file_name(PAGE), page.as_bytes())?;
         Ok(())
     }
 
@@ -250,6 +250,9 @@ impl Registry {
         Ok(())
     }
 }
+
+/// The report as a page for people, beside its numbers.
+pub(super) const PAGE: &str = "report.html";
 
 /// One key, one artifact.
 pub(super) fn same_artifact(record: &VersionRecord, made: ArtifactId) -> Result<(), Error> {

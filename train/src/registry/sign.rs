@@ -58,6 +58,12 @@ impl Registry {
         self.put_signature(name, alias, target, key)
     }
 
+    /// Whether an event should be signed, as there is a key, and is not.
+    pub(super) fn is_unsigned(&self, event: &Event) -> Result<bool, Error> {
+        let target = AliasTarget { artifact: event.artifact, event: event.event };
+        Ok(self.signer.is_some() && self.reader.signature(&target)?.is_none())
+    }
+
     /// A signature that is there stays. No two are alike, even by the same key: it is verified rather than compared.
     fn put_signature(
         &self,

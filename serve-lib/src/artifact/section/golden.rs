@@ -81,8 +81,8 @@ mod tests {
 
     #[test]
     fn states_are_no_more_than_keys() {
-        // One record without values, rejected by nothing, and a million states that are none.
-        let n_states: u64 = 1_000_000;
+        // One record without values, rejected by nothing, and very many states that are none.
+        let n_states: u64 = if cfg!(miri) { 10_000 } else { 1_000_000 };
         let mut bytes = 1_u64.to_le_bytes().to_vec();
         bytes.extend([0; 8 + 2 + 4 + 8 + 8]);
         bytes.extend(n_states.to_le_bytes());

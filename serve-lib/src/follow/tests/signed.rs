@@ -6,6 +6,7 @@ use super::*;
 use crate::signed::{Statement, TrustedKeys};
 
 #[test]
+#[cfg_attr(miri, ignore = "hundreds of signatures, each of which takes seconds")]
 fn only_what_is_signed_for_this_event_is_served_and_nothing_older() {
     let folder = Folder::new("signed");
     let [first, second, third] = [1, 2, 3].map(|n| folder.publish("v1/linear", n));
@@ -88,6 +89,7 @@ fn only_what_is_signed_for_this_event_is_served_and_nothing_older() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "curves of minisign, no code of ours, for minutes")]
 fn keys_are_changed_by_trusting_both_for_a_while() {
     let folder = Folder::new("keys");
     let id = folder.publish("v1/linear", 1);

@@ -4,6 +4,7 @@ use super::*;
 use crate::snapshot::Snapshot;
 
 #[test]
+#[cfg_attr(miri, ignore = "an artifact with velocity features takes a quarter of an hour to open")]
 fn a_model_of_other_windows_comes_with_its_snapshot_or_not_at_all() {
     let folder = Folder::new("windows");
     let plain = folder.publish("v1/linear", 1);
@@ -55,6 +56,7 @@ fn a_model_of_other_windows_comes_with_its_snapshot_or_not_at_all() {
 
 #[cfg(feature = "store")]
 #[test]
+#[cfg_attr(miri, ignore = "an artifact with velocity features takes a quarter of an hour to open")]
 fn a_store_is_kept_for_the_same_windows() {
     use crate::store::StateStore;
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::Scorer;
-use crate::artifact::{write, write_draft};
+use crate::artifact::{self, write, write_draft};
 use crate::features::Step;
 use crate::features::state::EntityState;
 use crate::model::Model;
@@ -87,7 +87,18 @@ fn golden_files_are_read_and_written_alike() {
 
 #[test]
 fn golden_states_are_read_and_written_alike() {
-    let scorer = opens_and_is_written_alike("v1-velocity/velocity.shroff");
+    let scorer = match cfg!(miri) {
+        false => opens_and_is_written_alike("v1-velocity/velocity.shroff"),
+        // Opening takes it a quarter of an hour: some of the records do.
+        true => {
+            let bytes = golden_file("v1-velocity/velocity.shroff");
+            let scorer = Scorer::new(artifact::read(&bytes).expect("it is sound"));
+            for (row, golden) in scorer.contents().golden.iter().enumerate().step_by(16) {
+                scorer.check_golden(row, golden).expect("the bits of the file");
+            }
+            scorer
+        }
+    };
     let windows = scorer.windows().expect("the model has windows");
     let states = golden_file("v1-velocity/velocity.state");
     let mut snapshot = Snapshot::read(std::io::Cursor::new(states)).expect("it opens");

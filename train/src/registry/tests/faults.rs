@@ -11,6 +11,8 @@ use std::time::Duration;
 use super::super::files::{Disk, Files};
 use super::super::folder::Folder;
 use super::*;
+use crate::signing::KeyFiles;
+use shroff_serve::signed::TrustedKeys;
 
 /// What happens at one operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -300,4 +302,69 @@ fn whatever_fails_in_a_gc_readers_see_the_same() {
         registry.gc(&gc).map(drop)
     };
     assert!(fail_each(prepare, gc) > 100);
+}
+
+/// Killed between the event and its signature, while another writer, who has no key, moves the alias.
+#[test]
+fn a_roll_back_that_was_left_unsigned_is_signed_and_goes_no_further() {
+    let keys = KeyFiles::generate(None).unwrap();
+    let trusted = TrustedKeys::parse(&keys.public).unwrap();
+    let signing = |folder: &Path, files: Arc<Faulty>| {
+        let key = SigningKey::parse(&keys.secret, || unreachable!("it has no password"));
+        over(folder, files).with_signer(key.unwrap())
+    };
+    let roll_back = |registry: &Registry| registry.rollback(MODEL, None, "alerts", "ann", NOW);
+    let folder = memory();
+    let registry = over(folder.path(), sound());
+    two_versions(&registry);
+    publish(&registry, "three", Some(2), Decision::Promote);
+    let start = files(folder.path(), "");
+    let mut n_unsigned = 0;
+    for at in 0.. {
+        let folder = memory();
+        write_all(folder.path(), &start);
+        let faulty = Arc::new(Faulty::new(at, Fault::Kill));
+        let killed = roll_back(&signing(folder.path(), faulty.clone()));
+        if !faulty.is_reached() {
+            killed.unwrap();
+            break;
+        }
+        let other = over(folder.path(), sound());
+        other.rebuild_aliases(MODEL).unwrap();
+        let (_, verified) = other.verify_signature(MODEL, Alias::Champion, &trusted).unwrap();
+        let is_left = aliases(&other)[0].as_deref() == Some("two") && verified.is_none();
+        if !is_left {
+            continue;
+        }
+        n_unsigned += 1;
+        let registry = signing(folder.path(), sound());
+        for version in [2, 1] {
+            assert_eq!(roll_back(&registry).unwrap().version, version, "operation {at}");
+            let (target, verified) =
+                registry.verify_signature(MODEL, Alias::Champion, &trusted).unwrap();
+            assert_eq!(verified.unwrap().unwrap().event, target.event);
+        }
+    }
+    assert!(n_unsigned > 5, "{n_unsigned}");
+}
+
+#[test]
+fn gc_reads_each_trail_once_however_many_versions_go() {
+    let n_operations = |n_versions: u64| {
+        let folder = memory();
+        let registry = over(folder.path(), sound());
+        publish(&registry, "champion", None, Decision::Promote);
+        for n in 0..n_versions {
+            publish(&registry, &format!("challenger {n}"), Some(1), Decision::Keep);
+        }
+        let counted = sound();
+        let (by, at) = ("ann".into(), NOW.into());
+        let keep = NonZeroUsize::new(1);
+        let gc = Gc { keep, grace: Duration::ZERO, dry_run: false, by, at };
+        let removed = over(folder.path(), counted.clone()).gc(&gc).unwrap();
+        assert_eq!(removed.len() as u64, n_versions - 1);
+        counted.n_done.load(Ordering::Relaxed)
+    };
+    let [few, many] = [20, 40].map(n_operations);
+    assert!(many <= 2 * few, "{few} operations, {many} for twice as many versions");
 }

@@ -5,6 +5,7 @@ use crate::features::state::{EntityState, Label, Observed, Replay};
 use crate::features::window::{Closed, Measure, WindowFeature, Windows};
 
 const CARD: &[&str] = &["card"];
+const N_EVENTS: i64 = if cfg!(miri) { 40 } else { 400 };
 
 fn of_card(time: i64, id: i64) -> Raw {
     Raw { time, id, card: Some(1), shop: "a", amount: Some(1.0), ..Raw::default() }
@@ -31,7 +32,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
 fn events_of_one_time_do_not_see_each_other_whatever_their_order() {
     let windows = Windows::new(program(all_features(Closed::Left), 512)).expect("a sound program");
     let mut dice = Dice(1);
-    let mut history = random_history(&mut dice, 400);
+    let mut history = random_history(&mut dice, N_EVENTS);
     history.iter_mut().for_each(|raw| raw.card = Some(1));
     history.sort_by_key(|raw| raw.time);
     let values_by_id = |history: &[Raw]| {
@@ -49,7 +50,7 @@ fn events_of_one_time_do_not_see_each_other_whatever_their_order() {
     let mut permuted = history.clone();
     permuted.sort_by_key(|raw| (raw.time, raw.id * 7_919 % 101));
     let n_moved = history.iter().zip(&permuted).filter(|(one, other)| one.id != other.id).count();
-    assert!(n_moved > 50, "ties are many, found {n_moved} moved");
+    assert!(n_moved > history.len() / 8, "ties are many, found {n_moved} moved");
     assert!(values_by_id(&history) == values_by_id(&permuted));
 }
 
@@ -57,7 +58,7 @@ fn events_of_one_time_do_not_see_each_other_whatever_their_order() {
 fn a_label_is_not_seen_before_it_is_known() {
     for closed in [Closed::Left, Closed::Right] {
         let windows = Windows::new(program(all_features(closed), 512)).expect("a sound program");
-        let mut history = random_history(&mut Dice(2), 400);
+        let mut history = random_history(&mut Dice(2), N_EVENTS);
         history.iter_mut().for_each(|raw| raw.card = Some(1));
         history.sort_by_key(|raw| raw.time);
         // One state learns each label when it is known, the other all of them ahead.
@@ -101,7 +102,7 @@ fn a_hot_entity_blurs_the_edges_of_its_windows_alone() {
     let mut values = vec![0.0; windows.n_features()];
     let mut dice = Dice(3);
     let (mut times, mut frauds, mut time) = (Vec::new(), Vec::new(), 1_500_000_000 * SECOND);
-    for id in 0..1_000_000 {
+    for id in 0..if cfg!(miri) { 2_000 } else { 1_000_000 } {
         // Bursts, and about a month in all.
         time += dice.below(if id / 1_000 % 3 == 0 { 100_000 } else { 4 * SECOND as u64 }) as i64;
         let raw = of_card(time, id);
@@ -153,7 +154,7 @@ fn different_values_end_near_max_events() {
     let windows = Windows::new(program(features, 100)).expect("a sound program");
     let mut state = EntityState::new(&windows, 0);
     let mut values = vec![0.0; 4];
-    for id in 0..2_000 {
+    for id in 0..if cfg!(miri) { 200 } else { 2_000 } {
         let mut raw = of_card(1_500_000_000 * SECOND + id * SECOND, id);
         raw.shop = ["a", "b", "c"][id as usize % 3];
         let event = raw.event(&windows);
