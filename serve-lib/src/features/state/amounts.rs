@@ -106,11 +106,25 @@ pub(super) fn add(plan: &AmountPlan, amount: i64, row: &mut [u64]) {
     }
 }
 
+/// Makes an event's amount, if it has one, the extremes of a row whose plan keeps them.
+#[inline]
+pub(super) fn set_extremes(plan: &AmountPlan, amount: Option<i64>, row: &mut [u64]) {
+    let words = row.get_mut(extremes_word(plan)..).and_then(|words| words.first_chunk_mut());
+    if let Some(place) = words {
+        let (low, high) = amount.map_or((i64::MAX, i64::MIN), |amount| (amount, amount));
+        *place = [low.cast_unsigned(), high.cast_unsigned()];
+    }
+}
+
+#[inline]
+fn extremes_word(plan: &AmountPlan) -> usize {
+    plan.word.wrapping_add(if plan.squares { 5 } else { 3 })
+}
+
 /// The extremes in a row whose plan keeps them; as [`AmountSums::read`].
 #[inline]
 pub(super) fn extremes(plan: &AmountPlan, row: &[u64]) -> (i64, i64) {
-    let word = plan.word.wrapping_add(if plan.squares { 5 } else { 3 });
-    let words = row.get(word..).and_then(|words| words.first_chunk());
+    let words = row.get(extremes_word(plan)..).and_then(|words| words.first_chunk());
     words.map_or((i64::MAX, i64::MIN), |[low, high]| (low.cast_signed(), high.cast_signed()))
 }
 

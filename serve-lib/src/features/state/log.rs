@@ -306,9 +306,7 @@ fn mark(plan: &StreamPlan, event: &Event, row: &mut [u64]) {
         *id = event.id();
     }
     for amount in plan.amounts.iter().filter(|amount| amount.extremes) {
-        let own = AmountSums::of(event.amount(amount.slot));
-        let totals = AmountSums::read(amount, row);
-        AmountSums { low: own.low, high: own.high, ..totals }.write(amount, row);
+        amounts::set_extremes(amount, event.amount(amount.slot), row);
     }
 }
 
