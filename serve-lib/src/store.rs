@@ -151,14 +151,15 @@ impl StateStore {
     /// The shards of an event's entities, locked in ascending order.
     fn lock(&self, event: &Event) -> Locked<'_> {
         let mut numbers = [usize::MAX; MAX_KEYS];
-        let (used, _) = numbers.split_at_mut(self.windows.n_keys().min(MAX_KEYS));
+        let n_keys = self.windows.n_keys().min(MAX_KEYS);
+        let (used, _) = numbers.split_at_mut(n_keys);
         for (key, number) in used.iter_mut().enumerate() {
             *number = event.entity(key).map_or(usize::MAX, shard_number);
         }
         used.sort_unstable();
         let mut locked = Locked { numbers, guards: [const { None }; MAX_KEYS] };
         let mut last = usize::MAX;
-        for (number, guard) in numbers.into_iter().zip(&mut locked.guards) {
+        for (number, guard) in numbers.into_iter().zip(&mut locked.guards).take(n_keys) {
             if number != last {
                 *guard = self.shards.get(number).map(Shard::lock);
             }
@@ -315,7 +316,7 @@ impl Locked<'_> {
     /// the processor waits for all places at once rather than for one after the other.
     fn bring_near(&self, windows: &Windows, event: &Event) {
         let mut states = [None; MAX_KEYS];
-        for (key, state) in states.iter_mut().enumerate() {
+        for (key, state) in (0..windows.n_keys()).zip(&mut states) {
             *state = event.entity(key).and_then(|entity| self.states(entity)?.get(&entity));
         }
         for state in states.into_iter().flatten() {

@@ -91,6 +91,43 @@ impl AmountSums {
     }
 }
 
+/// Adds an amount to a row's running totals; its extremes, which are the row's own, stay.
+#[inline]
+pub(super) fn add(plan: &AmountPlan, amount: i64, row: &mut [u64]) {
+    let words = row.get_mut(plan.word..).unwrap_or_default();
+    let Some(([n, low, high], rest)) = words.split_first_chunk_mut() else { return };
+    *n = n.wrapping_add(1);
+    [*low, *high] = words_of(wide(*low, *high).wrapping_add(amount.into()));
+    if plan.squares
+        && let Some([low, high]) = rest.first_chunk_mut()
+    {
+        let square = i128::from(amount).wrapping_mul(amount.into());
+        [*low, *high] = words_of(wide(*low, *high).wrapping_add(square));
+    }
+}
+
+/// Makes an event's amount, if it has one, the extremes of a row whose plan keeps them.
+#[inline]
+pub(super) fn set_extremes(plan: &AmountPlan, amount: Option<i64>, row: &mut [u64]) {
+    let words = row.get_mut(extremes_word(plan)..).and_then(|words| words.first_chunk_mut());
+    if let Some(place) = words {
+        let (low, high) = amount.map_or((i64::MAX, i64::MIN), |amount| (amount, amount));
+        *place = [low.cast_unsigned(), high.cast_unsigned()];
+    }
+}
+
+#[inline]
+fn extremes_word(plan: &AmountPlan) -> usize {
+    plan.word.wrapping_add(if plan.squares { 5 } else { 3 })
+}
+
+/// The extremes in a row whose plan keeps them; as [`AmountSums::read`].
+#[inline]
+pub(super) fn extremes(plan: &AmountPlan, row: &[u64]) -> (i64, i64) {
+    let words = row.get(extremes_word(plan)..).and_then(|words| words.first_chunk());
+    words.map_or((i64::MAX, i64::MIN), |[low, high]| (low.cast_signed(), high.cast_signed()))
+}
+
 /// How many events have the amount, and its sum, in a row; as [`AmountSums::read`].
 #[inline]
 pub(super) fn n_and_sum(plan: &AmountPlan, row: &[u64]) -> (u64, i128) {

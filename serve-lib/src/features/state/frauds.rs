@@ -44,11 +44,10 @@ impl FraudLog {
         self.entries.last().map_or(0, |fraud| fraud.total)
     }
 
-    /// Frauds at times `from..to` that are known before `known`; without `from` all before `to`.
-    pub(super) fn count(&self, from: Option<i64>, to: i64, known: i64) -> u64 {
+    /// Frauds at times `from..to` that are known before `known`; from [`NEVER`] on all before `to`.
+    pub(super) fn count(&self, from: i64, to: i64, known: i64) -> u64 {
         let until = self.entries.partition_point(|fraud| fraud.time < to);
-        let begin =
-            self.entries.partition_point(|fraud| from.is_some_and(|from| fraud.time < from));
+        let begin = self.entries.partition_point(|fraud| fraud.time < from);
         let n_frauds = self.total_before(until).saturating_sub(self.total_before(begin));
         if self.latest_known < known {
             return n_frauds;
@@ -122,10 +121,11 @@ impl FraudLog {
     }
 
     /// Drops what lies below the horizon, unless a rate is over all history.
+    #[inline]
     pub(super) fn expire(&mut self, plan: &StreamPlan, labels: LabelPlan, newest: i64) {
         let floor = newest.saturating_sub(plan.horizon);
-        let n_gone = self.entries.iter().take_while(|fraud| fraud.time < floor).count();
-        if n_gone > 0 && !labels.ever {
+        if !labels.ever && self.entries.first().is_some_and(|fraud| fraud.time < floor) {
+            let n_gone = self.entries.partition_point(|fraud| fraud.time < floor);
             self.base = self.total_before(n_gone);
             self.entries.drain(..n_gone);
         }

@@ -11,9 +11,9 @@ mod search;
 #[cfg(feature = "store")]
 use super::NEAR_LINES;
 use super::Observed;
-use super::amounts::AmountSums;
+use super::amounts::{self, AmountSums};
 use crate::features::window::{Event, StreamPlan};
-pub(super) use search::Hints;
+pub(super) use search::{Hints, hint_of};
 
 /// Events in ascending order of time, those of one time in the order in which they came.
 #[derive(Debug, Clone, Default)]
@@ -22,8 +22,8 @@ pub(super) struct EventLog {
     /// time, the count, the id, the sums of each amount; time, id and extremes are the row's own, all else
     /// running totals.
     words: Vec<u64>,
-    /// The rows there are, those dropped included. Kept, as to find it out takes a division at each question.
-    n_rows: usize,
+    /// The place of the base. The place of a row is that of its first word: to look a row up by its number
+    /// takes a multiplication, and to number it a division.
     head: usize,
     hints: Hints,
 }
@@ -34,56 +34,85 @@ const TIME: usize = 0;
 const COUNT: usize = 1;
 
 impl EventLog {
+    /// The place of the newest row.
+    #[inline]
+    pub(super) fn last(&self, plan: &StreamPlan) -> usize {
+        self.words.len().saturating_sub(plan.row_words)
+    }
+
+    #[inline]
     pub(super) fn newest(&self, plan: &StreamPlan) -> Option<i64> {
-        let last = self.words.len().checked_sub(plan.row_words)?;
-        self.words.get(last).map(|time| time.cast_signed())
+        self.words.get(self.last(plan)).map(|time| time.cast_signed())
     }
 
     /// The number of events kept, where some are put together the number of rows.
+    pub(super) fn n_kept(&self, plan: &StreamPlan) -> usize {
+        let n_words = self.words.len().saturating_sub(self.head);
+        n_words.checked_div(plan.row_words).unwrap_or(0).saturating_sub(1)
+    }
+
+    /// The place of the base.
+    pub(super) fn base(&self) -> usize {
+        self.head
+    }
+
+    /// The time of the row at a place; [`NEVER`] beyond the end.
     #[inline]
-    pub(super) fn n_kept(&self) -> usize {
-        self.n_rows.saturating_sub(self.head).saturating_sub(1)
+    pub(super) fn time_at(&self, place: usize) -> i64 {
+        self.words.get(place).map_or(NEVER, |time| time.cast_signed())
+    }
+
+    /// The rows from a place on, one after the other.
+    #[inline]
+    pub(super) fn from(&self, place: usize) -> &[u64] {
+        self.words.get(place..).unwrap_or_default()
+    }
+
+    /// The row at a place.
+    pub(super) fn row_at(&self, plan: &StreamPlan, place: usize) -> &[u64] {
+        self.from(place).get(..plan.row_words).unwrap_or_default()
+    }
+
+    /// The rows after one place up to that at another.
+    pub(super) fn rows_between(&self, plan: &StreamPlan, after: usize, to: usize) -> &[u64] {
+        let end = |place: usize| place.wrapping_add(plan.row_words);
+        self.words.get(end(after)..end(to)).unwrap_or_default()
     }
 
     /// The time of the row after `n_before` events; that of none is the base. [`NEVER`] beyond the end.
-    #[inline]
     pub(super) fn time(&self, plan: &StreamPlan, n_before: usize) -> i64 {
-        let row = self.head.wrapping_add(n_before);
-        self.words.get(row.wrapping_mul(plan.row_words)).map_or(NEVER, |time| time.cast_signed())
+        self.time_at(self.head.wrapping_add(n_before.wrapping_mul(plan.row_words)))
     }
 
     /// The times of the events kept.
     pub(super) fn times(&self, plan: &StreamPlan) -> Vec<i64> {
-        let rows = self.rows(plan, 1, self.n_kept().saturating_add(1));
-        let times = rows.chunks_exact(plan.row_words).filter_map(|row| row.first());
+        let times = self.rows(plan).chunks_exact(plan.row_words).filter_map(|row| row.first());
         times.map(|time| time.cast_signed()).collect()
     }
 
-    /// The row after `n_before` events.
-    #[inline]
-    pub(super) fn row(&self, plan: &StreamPlan, n_before: usize) -> &[u64] {
-        self.rows(plan, n_before, n_before.wrapping_add(1))
-    }
-
-    /// The rows `from..to`, counted from the base.
-    #[inline]
-    pub(super) fn rows(&self, plan: &StreamPlan, from: usize, to: usize) -> &[u64] {
-        let at = |row: usize| self.head.wrapping_add(row).wrapping_mul(plan.row_words);
-        self.words.get(at(from)..at(to)).unwrap_or_default()
+    /// The rows of all events.
+    pub(super) fn rows(&self, plan: &StreamPlan) -> &[u64] {
+        self.rows_between(plan, self.head, self.last(plan))
     }
 
     /// Whether an event of this very time and id is kept.
+    #[inline]
     pub(super) fn has(&self, plan: &StreamPlan, event: &Event) -> bool {
+        self.newest(plan).is_some_and(|newest| newest >= event.time()) && self.holds(plan, event)
+    }
+
+    #[inline(never)]
+    fn holds(&self, plan: &StreamPlan, event: &Event) -> bool {
         let (time, id) = (event.time(), event.id());
-        let is_new = self.newest(plan).is_none_or(|newest| newest < time);
-        let Some(word) = plan.id_word.filter(|_| id != 0 && !is_new) else { return false };
-        let to = self.n_before(plan, self.n_kept(), time.saturating_add(1), usize::MAX);
-        let rows = (1..=to).rev().map(|event| self.row(plan, event));
+        let Some(word) = plan.id_word.filter(|_| id != 0) else { return false };
+        let last = self.before(plan, time.saturating_add(1), usize::MAX);
+        let rows = self.rows_between(plan, self.head, last).chunks_exact(plan.row_words).rev();
         let mut of_time = rows.take_while(|row| row.get(TIME) == Some(&time.cast_unsigned()));
         of_time.any(|row| row.get(word) == Some(&id))
     }
 
     /// `asked` are the hints of a question for this very event, if there was one just before.
+    #[inline]
     pub(super) fn observe(
         &mut self,
         plan: &StreamPlan,
@@ -92,11 +121,11 @@ impl EventLog {
     ) -> Observed {
         let time = event.time();
         match self.newest(plan) {
-            Some(newest) if time < newest.saturating_sub(plan.horizon) => {
-                self.add_to_base(plan, event);
-                return Observed::TooOld;
-            }
             Some(newest) if time <= newest => {
+                if time < newest.saturating_sub(plan.horizon) {
+                    self.add_to_base(plan, event);
+                    return Observed::TooOld;
+                }
                 self.make_room(plan);
                 self.insert(plan, event);
             }
@@ -113,7 +142,9 @@ impl EventLog {
                 self.hints = asked.unwrap_or_else(|| self.search(plan, time));
             }
         }
-        if self.n_kept() > plan.max_events {
+        // The base is a row too.
+        let most = plan.max_events.saturating_add(1).saturating_mul(plan.row_words);
+        if self.words.len().saturating_sub(self.head) > most {
             self.thin(plan);
         }
         Observed::New
@@ -124,7 +155,7 @@ impl EventLog {
     #[cfg(feature = "store")]
     pub(super) fn touch(&self, plan: &StreamPlan) -> u64 {
         const LINE_WORDS: usize = 8;
-        let word = |row: u32| self.words.get((row as usize).wrapping_mul(plan.row_words)).copied();
+        let word = |place: u32| self.words.get(place as usize).copied();
         let at_edges = self.hints.iter().zip(&plan.edges).filter_map(|(hint, _)| word(*hint));
         let n_lines =
             if plan.amounts.iter().any(|amount| amount.extremes) { NEAR_LINES } else { 1 };
@@ -135,13 +166,12 @@ impl EventLog {
     /// Forgets everything but its room.
     pub(super) fn clear(&mut self) {
         self.words.clear();
-        (self.n_rows, self.head, self.hints) = (0, 0, Hints::default());
+        (self.head, self.hints) = (0, Hints::default());
     }
 
     /// A base that stands for nothing.
     pub(super) fn begin(&mut self, plan: &StreamPlan) {
         self.words.resize(plan.row_words, 0);
-        self.n_rows = 1;
         if let Some(time) = self.words.get_mut(TIME) {
             *time = NEVER.cast_unsigned();
         }
@@ -149,11 +179,10 @@ impl EventLog {
     }
 
     /// Puts a row at the end: the totals of the last one and what `add` makes of them.
+    #[inline]
     pub(super) fn push(&mut self, plan: &StreamPlan, time: i64, add: impl FnOnce(&mut [u64])) {
-        let last = self.words.len().saturating_sub(plan.row_words);
-        self.words.extend_from_within(last..);
-        self.n_rows = self.n_rows.saturating_add(1);
-        let start = self.words.len().saturating_sub(plan.row_words);
+        self.words.extend_from_within(self.last(plan)..);
+        let start = self.last(plan);
         let row = self.words.get_mut(start..).unwrap_or_default();
         row.first_mut().into_iter().for_each(|word| *word = time.cast_unsigned());
         add(row);
@@ -172,22 +201,18 @@ impl EventLog {
     /// In its place, behind those of its time.
     fn insert(&mut self, plan: &StreamPlan, event: &Event) {
         let time = event.time();
-        let n_kept = self.n_kept();
-        let n_before = self.n_before(plan, n_kept, time.saturating_add(1), usize::MAX);
-        let mut row = self.row(plan, n_before).to_vec();
+        let before = self.before(plan, time.saturating_add(1), usize::MAX);
+        let mut row = self.row_at(plan, before).to_vec();
         row.first_mut().into_iter().for_each(|word| *word = time.cast_unsigned());
-        let index = self.head.saturating_add(n_before).saturating_add(1);
-        let word = index.saturating_mul(plan.row_words);
-        self.words.splice(word..word, row);
-        self.n_rows = self.n_rows.saturating_add(1);
-        let later = self.words.get_mut(word..).unwrap_or_default();
+        let place = before.saturating_add(plan.row_words);
+        self.words.splice(place..place, row);
+        let later = self.words.get_mut(place..).unwrap_or_default();
         later.chunks_exact_mut(plan.row_words).for_each(|row| count(plan, event, row));
         mark(plan, event, later);
     }
 
     fn add_to_base(&mut self, plan: &StreamPlan, event: &Event) {
-        let word = self.head.saturating_mul(plan.row_words);
-        let rows = self.words.get_mut(word..).unwrap_or_default();
+        let rows = self.words.get_mut(self.head..).unwrap_or_default();
         if let Some(base) = rows.get_mut(TIME) {
             *base = event.time().max(base.cast_signed()).cast_unsigned();
         }
@@ -199,49 +224,53 @@ impl EventLog {
     }
 
     /// Drops what is older than the floor into the base.
+    #[inline]
     fn expire(&mut self, plan: &StreamPlan, floor: i64) {
         // The newest row stays.
-        while self.time(plan, 1) < floor {
-            let start = self.head.wrapping_mul(plan.row_words);
-            let rows = self.words.get_mut(start..).unwrap_or_default();
-            if let Some((base, next)) = rows.split_at_mut_checked(plan.row_words) {
-                for amount in plan.amounts.iter().filter(|amount| amount.extremes) {
-                    let dropped = AmountSums::read(amount, base);
-                    widen(AmountSums::read(amount, next), dropped).write(amount, next);
-                }
+        while self.time_at(self.head.wrapping_add(plan.row_words)) < floor {
+            if plan.amounts.iter().any(|amount| amount.extremes) {
+                self.widen_next(plan);
             }
-            self.head = self.head.wrapping_add(1);
+            self.head = self.head.wrapping_add(plan.row_words);
+        }
+    }
+
+    /// Gives the first row after the base the extremes of both.
+    fn widen_next(&mut self, plan: &StreamPlan) {
+        let rows = self.words.get_mut(self.head..).unwrap_or_default();
+        let Some((base, next)) = rows.split_at_mut_checked(plan.row_words) else { return };
+        for amount in plan.amounts.iter().filter(|amount| amount.extremes) {
+            let dropped = AmountSums::read(amount, base);
+            widen(AmountSums::read(amount, next), dropped).write(amount, next);
         }
     }
 
     /// Frees what was dropped instead of growing, where that is at least a quarter.
+    #[inline]
     fn make_room(&mut self, plan: &StreamPlan) {
-        let dropped = self.head.saturating_mul(plan.row_words);
         let is_full = self.words.len().saturating_add(plan.row_words) > self.words.capacity();
-        if is_full && dropped >= (self.words.len() / 4).max(1) {
-            self.words.drain(..dropped);
-            self.n_rows = self.n_rows.saturating_sub(self.head);
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "where a search begins: it is right from anywhere"
-            )]
-            let head = self.head as u32;
-            self.hints.iter_mut().for_each(|hint| *hint = hint.saturating_sub(head));
-            self.head = 0;
+        if is_full && self.head >= (self.words.len() / 4).max(1) {
+            self.free_dropped();
         }
+    }
+
+    #[inline(never)]
+    fn free_dropped(&mut self) {
+        self.words.drain(..self.head);
+        let n_freed = hint_of(self.head);
+        self.hints.iter_mut().for_each(|hint| *hint = hint.saturating_sub(n_freed));
+        self.head = 0;
     }
 
     /// Puts together the rows of one cell, the newest quarter aside. Leaves three quarters at most: the
     /// cells are half of `max_events` at most.
     fn thin(&mut self, plan: &StreamPlan) {
         let newest = self.newest(plan).unwrap_or(NEVER);
-        let n_kept = self.n_kept();
-        let n_old = n_kept.saturating_sub(plan.max_events / 4);
+        let n_old = self.n_kept(plan).saturating_sub(plan.max_events / 4);
         let mut words = Vec::with_capacity(self.words.capacity());
-        words.extend_from_slice(self.row(plan, 0));
-        let rows = self.rows(plan, 1, n_kept.saturating_add(1)).chunks_exact(plan.row_words);
-        let (mut last_cell, mut n_rows) = (None, 1_usize);
-        for (number, row) in rows.enumerate() {
+        words.extend_from_slice(self.row_at(plan, self.head));
+        let mut last_cell = None;
+        for (number, row) in self.rows(plan).chunks_exact(plan.row_words).enumerate() {
             let time = row.first().map_or(NEVER, |time| time.cast_signed());
             let cell = (number < n_old).then(|| plan.cell(time, newest.saturating_sub(time)));
             let start = words.len();
@@ -250,12 +279,10 @@ impl EventLog {
                 let before = start.saturating_sub(plan.row_words);
                 join(plan, words.get_mut(before..).unwrap_or_default());
                 words.truncate(start);
-            } else {
-                n_rows = n_rows.saturating_add(1);
             }
             last_cell = cell;
         }
-        (self.words, self.n_rows, self.head) = (words, n_rows, 0);
+        (self.words, self.head) = (words, 0);
     }
 }
 
@@ -266,10 +293,9 @@ fn count(plan: &StreamPlan, event: &Event, row: &mut [u64]) {
         *count = count.wrapping_add(1);
     }
     for amount in &plan.amounts {
-        let sums = AmountSums::read(amount, row);
-        let own = AmountSums::of(event.amount(amount.slot));
-        // The extremes of a row are not those of the rows after it.
-        AmountSums { low: sums.low, high: sums.high, ..sums.plus(own) }.write(amount, row);
+        if let Some(own) = event.amount(amount.slot) {
+            amounts::add(amount, own, row);
+        }
     }
 }
 
@@ -280,9 +306,7 @@ fn mark(plan: &StreamPlan, event: &Event, row: &mut [u64]) {
         *id = event.id();
     }
     for amount in plan.amounts.iter().filter(|amount| amount.extremes) {
-        let own = AmountSums::of(event.amount(amount.slot));
-        let totals = AmountSums::read(amount, row);
-        AmountSums { low: own.low, high: own.high, ..totals }.write(amount, row);
+        amounts::set_extremes(amount, event.amount(amount.slot), row);
     }
 }
 

@@ -134,10 +134,13 @@ impl EntityState {
         mut ask: impl FnMut(&Stream, &StreamPlan) -> Option<Hints>,
     ) -> Observed {
         let plans = windows.keys().get(self.key).map_or(&[][..], |key| &key.streams);
-        let is_kept = |(plan, stream): (&StreamPlan, &Stream)| {
+        let Some((plan, plans)) = plans.split_first() else { return Observed::Outside };
+        let is_kept = |plan: &StreamPlan, stream: &Stream| {
             plan.takes(event.filters()) && stream.events.has(plan, event)
         };
-        let is_known = plans.iter().zip(self.streams()).any(is_kept);
+        let mut others = plans.iter().zip(&self.others);
+        let is_known =
+            is_kept(plan, &self.first) || others.any(|(plan, stream)| is_kept(plan, stream));
         let mut each = |plan: &StreamPlan, stream: &mut Stream| {
             let asked = ask(stream, plan);
             if is_known {
@@ -148,12 +151,9 @@ impl EntityState {
                 Observed::Outside
             }
         };
-        let Some((plan, plans)) = plans.split_first() else { return Observed::Outside };
         let first = each(plan, &mut self.first);
-        plans
-            .iter()
-            .zip(&mut self.others)
-            .fold(first, |observed, (plan, stream)| each(plan, stream).max(observed))
+        let others = plans.iter().zip(&mut self.others);
+        others.fold(first, |observed, (plan, stream)| each(plan, stream).max(observed))
     }
 
     /// Reads a word of each place in memory that a question is likely to read, and makes a number of them

@@ -2,10 +2,10 @@
 
 use super::amounts::{self, AmountSums};
 use super::frauds::FraudLog;
-use super::log::{Hints, NEVER, n_events};
+use super::log::{Hints, NEVER, hint_of, n_events};
 use super::{EntityState, Stream};
 use crate::features::window::{
-    AmountPlan, Event, IntervalPlan, MAX_EDGES, PlannedMeasure, StreamPlan, Windows,
+    AmountPlan, Event, IntervalBounds, IntervalPlan, MAX_EDGES, PlannedMeasure, StreamPlan, Windows,
 };
 
 impl Windows {
@@ -66,24 +66,25 @@ struct Question<'a> {
 /// An edge in the log of a stream.
 #[derive(Clone, Copy, Default)]
 struct Found<'a> {
-    /// Events before it.
-    n_before: usize,
-    /// The row of the last of them: what there was up to here.
+    /// The place of the last row before it.
+    place: usize,
+    /// The log from that row on, which says what there was up to here.
     row: &'a [u64],
     /// Its time, or the floor where that is later.
     bound: i64,
 }
 
+/// Where all history begins: nothing was before.
+const NOTHING: Found<'static> = Found { place: 0, row: &[], bound: NEVER };
+
 /// A log between two of its rows.
 struct Interval<'a> {
     question: &'a Question<'a>,
-    /// None for all history.
-    begin: Option<&'a Found<'a>>,
+    bounds: &'a IntervalBounds,
+    begin: &'a Found<'a>,
     end: &'a Found<'a>,
     /// Events in it.
     n_events: u64,
-    /// A fraud counts that is known before.
-    known: i64,
     /// The event, where it counts itself.
     own: Option<&'a Event>,
 }
@@ -100,6 +101,8 @@ impl Stream {
         }
     }
 
+    /// Apart for each N, so that few edges do not take the stack of many.
+    #[inline(never)]
     fn features_at<const N: usize>(
         &self,
         plan: &StreamPlan,
@@ -107,18 +110,16 @@ impl Stream {
         values: &mut [f32],
     ) -> Hints {
         let newest = self.events.newest(plan).unwrap_or(event.time());
-        let floor = newest.saturating_sub(plan.horizon);
+        let floor = newest.wrapping_sub(plan.horizon);
         let now = event.time().max(floor);
-        let (mut found, mut hints) = ([Found::default(); N], Hints::default());
-        let mut n_before = self.events.n_kept();
-        for ((number, edge), place) in plan.edges.iter().enumerate().zip(&mut found) {
+        let mut found = [NOTHING; N];
+        let mut hints = Hints::default();
+        for ((number, edge), of_edge) in plan.edges.iter().enumerate().zip(&mut found) {
             let bound = edge.bound(now);
-            // Each edge lies at or before the last one.
-            n_before = self.events.n_before(plan, n_before, bound, number);
-            let row = self.events.row(plan, n_before);
-            *place = Found { n_before, row, bound: bound.max(floor) };
+            let place = self.events.before(plan, bound, number);
+            *of_edge = Found { place, row: self.events.from(place), bound: bound.max(floor) };
             if let Some(hint) = hints.get_mut(number) {
-                *hint = self.events.hint(n_before);
+                *hint = hint_of(place);
             }
         }
         let is_own =
@@ -127,13 +128,12 @@ impl Stream {
         for IntervalPlan { bounds, features } in &plan.intervals {
             // A plan has no interval without its edges.
             let Some(end) = found.get(bounds.end) else { continue };
-            let begin = bounds.begin.and_then(|edge| found.get(edge));
+            let begin = bounds.begin.and_then(|edge| found.get(edge)).unwrap_or(&NOTHING);
             let own = (is_own && bounds.sees_itself).then_some(event);
             let n_events = n_events(end.row)
-                .wrapping_sub(begin.map_or(0, |begin| n_events(begin.row)))
+                .wrapping_sub(n_events(begin.row))
                 .wrapping_add(u64::from(own.is_some()));
-            let known = now.saturating_add(bounds.closed.after());
-            let interval = Interval { question: &question, begin, end, n_events, known, own };
+            let interval = Interval { question: &question, bounds, begin, end, n_events, own };
             for feature in features {
                 put(values, feature.position, interval.value(feature.measure));
             }
@@ -143,20 +143,20 @@ impl Stream {
 }
 
 impl Interval<'_> {
+    /// NaN where it is missing.
     #[inline(always)]
     fn value(&self, measure: PlannedMeasure) -> f32 {
-        let amount = |at: usize| self.question.plan.amounts.get(at);
         let of = |at: usize, value: fn(&Self, &AmountPlan) -> Option<f64>| {
-            amount(at).and_then(|plan| value(self, plan))
+            self.question.plan.amounts.get(at).and_then(|plan| value(self, plan))
         };
         let value = match measure {
             PlannedMeasure::Count => Some(number(self.n_events)),
             PlannedMeasure::Sum(at) => of(at, Self::sum),
             PlannedMeasure::Mean(at) => of(at, Self::mean),
-            PlannedMeasure::Max(at) => of(at, |it, plan| it.extreme(plan, |sums| sums.high)),
-            PlannedMeasure::Min(at) => of(at, |it, plan| it.extreme(plan, |sums| sums.low)),
+            PlannedMeasure::Max(at) => of(at, |it, plan| it.extreme(plan, |both| both.1)),
+            PlannedMeasure::Min(at) => of(at, |it, plan| it.extreme(plan, |both| both.0)),
             PlannedMeasure::Std(at) => of(at, Self::std),
-            PlannedMeasure::RatioToMean(at) => amount(at).and_then(|plan| self.ratio_to_mean(plan)),
+            PlannedMeasure::RatioToMean(at) => of(at, Self::ratio_to_mean),
             PlannedMeasure::Distinct(at) => Some(number(self.n_distinct(at))),
             PlannedMeasure::FraudRate => self.fraud_rate(),
             PlannedMeasure::SecondsSinceLast => self.seconds_since_last(),
@@ -170,12 +170,15 @@ impl Interval<'_> {
         value.map_or(f32::NAN, narrow)
     }
 
+    fn is_endless(&self) -> bool {
+        self.bounds.begin.is_none()
+    }
+
     /// The sums of an amount, extremes aside.
     #[inline]
     fn sums(&self, plan: &AmountPlan) -> AmountSums {
         let total = |found: &Found<'_>| AmountSums::read(plan, found.row);
-        let before = self.begin.map_or(AmountSums::NONE, total);
-        total(self.end).since(before).plus(self.own(plan))
+        total(self.end).since(total(self.begin)).plus(self.own(plan))
     }
 
     #[inline]
@@ -184,10 +187,10 @@ impl Interval<'_> {
     }
 
     /// How many events have the amount, and its sum: most features need no more.
-    #[inline]
+    #[inline(always)]
     fn n_and_sum(&self, plan: &AmountPlan) -> (u64, i128) {
         let (n, sum) = amounts::n_and_sum(plan, self.end.row);
-        let before = self.begin.map_or((0, 0), |begin| amounts::n_and_sum(plan, begin.row));
+        let before = amounts::n_and_sum(plan, self.begin.row);
         let (n, sum) = (n.wrapping_sub(before.0), sum.wrapping_sub(before.1));
         match self.own.and_then(|event| event.amount(plan.slot)) {
             Some(own) => (n.wrapping_add(1), sum.wrapping_add(own.into())),
@@ -195,11 +198,13 @@ impl Interval<'_> {
         }
     }
 
+    #[inline(always)]
     fn sum(&self, plan: &AmountPlan) -> Option<f64> {
         let (_, sum) = self.n_and_sum(plan);
         Some(float(sum) / plan.scale)
     }
 
+    #[inline(always)]
     fn mean(&self, plan: &AmountPlan) -> Option<f64> {
         let (n, sum) = self.n_and_sum(plan);
         (n > 0).then(|| float(sum) / (number(n) * plan.scale))
@@ -230,14 +235,23 @@ impl Interval<'_> {
 
     /// The greatest or least amount; a walk along the rows.
     #[inline(never)]
-    fn extreme(&self, plan: &AmountPlan, which: fn(&AmountSums) -> i64) -> Option<f64> {
-        // The row of an event is the one after it; all history begins with the base.
-        let from = self.begin.map_or(0, |begin| begin.n_before.wrapping_add(1));
+    fn extreme(&self, plan: &AmountPlan, which: fn((i64, i64)) -> i64) -> Option<f64> {
         let Question { stream, plan: of_stream, .. } = self.question;
-        let rows = stream.events.rows(of_stream, from, self.end.n_before.wrapping_add(1));
-        let each = rows.chunks_exact(of_stream.row_words).map(|row| AmountSums::read(plan, row));
-        let all = each.fold(self.own(plan), AmountSums::plus);
-        (all.low <= all.high).then(|| which(&all) as f64 / plan.scale)
+        let own = self.own(plan);
+        let mut all = (own.low, own.high);
+        let mut widen = |row| {
+            let (low, high) = amounts::extremes(plan, row);
+            all = (all.0.min(low), all.1.max(high));
+        };
+        // All history begins with the base, an interval with the row after its edge.
+        let mut after = self.begin.place;
+        if self.is_endless() {
+            after = stream.events.base();
+            widen(stream.events.from(after));
+        }
+        let rows = stream.events.rows_between(of_stream, after, self.end.place);
+        rows.chunks_exact(of_stream.row_words).for_each(widen);
+        (all.0 <= all.1).then(|| which(all) as f64 / plan.scale)
     }
 
     #[inline(never)]
@@ -245,41 +259,46 @@ impl Interval<'_> {
         let Question { stream, plan, .. } = self.question;
         let Some(plan) = plan.distinct.get(at) else { return 0 };
         let own = self.own.map_or(0, |event| event.value(plan.slot));
-        let to = self.end.bound;
-        let (n_seen, is_seen) = match (stream.distinct.get(at), self.begin) {
-            (None, _) => (0, false),
-            (Some(seen), Some(&Found { bound: from, .. })) => {
+        let (from, to) = (self.begin.bound, self.end.bound);
+        let (n_seen, is_seen) = match stream.distinct.get(at) {
+            None => (0, false),
+            Some(seen) if self.is_endless() => {
+                (seen.ever.count(to), own != 0 && seen.ever.has(own, to))
+            }
+            Some(seen) => {
                 let is_seen = own != 0 && seen.windowed.has(own, from, to);
                 (seen.windowed.count(from, to), is_seen)
             }
-            (Some(seen), None) => (seen.ever.count(to), own != 0 && seen.ever.has(own, to)),
         };
         n_seen.saturating_add(u64::from(own != 0 && !is_seen))
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn fraud_rate(&self) -> Option<f64> {
         let n_all = self.n_events;
-        let frauds = self.question.stream.frauds.as_ref();
-        let from = self.begin.map(|begin| begin.bound);
-        let count = |frauds: &FraudLog| {
-            let n_frauds = frauds.count(from, self.end.bound, self.known);
-            // No event sees its own label, if it should be known already.
-            let knows_own = self.own.is_some_and(|event| frauds.knows(event, self.known));
-            n_frauds.saturating_sub(u64::from(knows_own))
-        };
-        let n_frauds = frauds.map_or(0, |frauds| count(frauds));
+        let n_frauds =
+            self.question.stream.frauds.as_ref().map_or(0, |frauds| self.n_frauds(frauds));
         // More frauds than events: labels of events that were not observed, or a blurred edge.
         (n_all > 0).then(|| number(n_frauds.min(n_all)) / number(n_all))
     }
 
     #[inline(never)]
+    fn n_frauds(&self, frauds: &FraudLog) -> u64 {
+        // A fraud counts that is known before.
+        let known = self.question.now.saturating_add(self.bounds.closed.after());
+        let n_frauds = frauds.count(self.begin.bound, self.end.bound, known);
+        // No event sees its own label, if it should be known already.
+        let knows_own = self.own.is_some_and(|event| frauds.knows(event, known));
+        n_frauds.saturating_sub(u64::from(knows_own))
+    }
+
+    #[inline(never)]
     fn seconds_since_last(&self) -> Option<f64> {
         // An interval over all history that has none of the events kept has the base.
-        let end = self.end.n_before;
-        let has_none = self.begin.is_some_and(|begin| begin.n_before == end);
-        let Question { stream, plan, now, .. } = self.question;
-        let last = stream.events.time(plan, end);
+        let end = self.end.place;
+        let has_none = !self.is_endless() && self.begin.place == end;
+        let Question { stream, now, .. } = self.question;
+        let last = stream.events.time_at(end);
         if has_none || last == NEVER {
             return None;
         }

@@ -227,7 +227,7 @@ impl Windows {
     )]
     #[inline]
     fn amount(&self, slot: &AmountSlot, value: Value<'_>) -> Result<Option<i64>, EventError> {
-        let scale = 10_i64.saturating_pow(slot.decimals);
+        let scale = slot.scale;
         match value {
             Value::Null => Ok(None),
             Value::Number(number) if number.is_nan() => Ok(None),

@@ -78,7 +78,8 @@ pub(super) struct HashedColumn {
 #[derive(Debug, Clone)]
 pub(super) struct AmountSlot {
     pub(super) column: usize,
-    pub(super) decimals: u32,
+    /// Minor units in a major one.
+    pub(super) scale: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -101,7 +102,8 @@ impl Windows {
             at(name).map(|column| HashedColumn { column, hash_key })
         };
         let amounts = program.sorted_amounts().into_iter().filter_map(|amount: &AmountColumn| {
-            Some(AmountSlot { column: at(&amount.name)?, decimals: amount.decimals.into() })
+            let scale = 10_i64.saturating_pow(amount.decimals.into());
+            Some(AmountSlot { column: at(&amount.name)?, scale })
         });
         let distinct = distinct_columns(&program);
         if distinct.len() > MAX_DISTINCT {

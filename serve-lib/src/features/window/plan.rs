@@ -346,10 +346,10 @@ fn distinct(context: &Context<'_>, features: &[(usize, &WindowFeature)]) -> Vec<
 
 impl Edge {
     /// Events before this bound lie before the edge of an event at `time`. Times are whole: `time <=
-    /// bound` is `time < bound + 1`.
+    /// bound` is `time < bound + 1`. Times and distances are far too small to overflow.
     #[inline]
     pub(in crate::features) fn bound(self, time: i64) -> i64 {
-        time.saturating_sub(self.distance).saturating_add(self.closed.after())
+        time.wrapping_sub(self.distance).wrapping_add(self.closed.after())
     }
 }
 

@@ -12,7 +12,7 @@ use crate::features::window::{AmountPlan, MAX_AMOUNT, StreamPlan};
 /// count, if it has any its age and sums; then for each row twice the time since the one before, and 1 more for
 /// rows that are not of one event with an id and all amounts.
 pub(super) fn write(plan: &StreamPlan, log: &EventLog, clock: &Clock, out: &mut Vec<u8>) {
-    let n_rows = log.n_kept();
+    let n_rows = log.n_kept(plan);
     put_number(out, n_rows as u64);
     if n_rows == 0 {
         return;
@@ -20,7 +20,7 @@ pub(super) fn write(plan: &StreamPlan, log: &EventLog, clock: &Clock, out: &mut 
     put_signed(out, clock.units(clock.newest));
     let mut last = log.time(plan, 1);
     put_number(out, clock.before(last));
-    let mut before = log.row(plan, 0);
+    let mut before = log.row_at(plan, log.base());
     let n_dropped = n_events(before);
     put_number(out, n_dropped);
     if n_dropped > 0 {
@@ -29,8 +29,7 @@ pub(super) fn write(plan: &StreamPlan, log: &EventLog, clock: &Clock, out: &mut 
             write_sums(amount, AmountSums::read(amount, before), out);
         }
     }
-    let rows = log.rows(plan, 1, n_rows.saturating_add(1));
-    for row in rows.chunks_exact(plan.row_words) {
+    for row in log.rows(plan).chunks_exact(plan.row_words) {
         let time = row.first().map_or(last, |time| time.cast_signed());
         let n_of_row = n_events(row).wrapping_sub(n_events(before));
         let id = plan.id_word.map(|word| row.get(word).copied().unwrap_or(0));
