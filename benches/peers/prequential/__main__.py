@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from importlib.metadata import version
 
 import numpy as np
@@ -93,7 +94,8 @@ class Ours:
         """The learner that is best on the validation folds, which end before the first test fold's train
         does. What the run then says of a test window is not looked at."""
         with open(os.path.join(HERE, "search.toml")) as file:
-            path = self.config("search.toml", file.read())
+            text = file.read()
+        path = self.config("search.toml", text)
         registry = os.path.join(self.folder, "registry")
         run = json.loads(self.run(
             "retrain", "--config", path, "--registry", registry, "--as-of", handbook.AS_OFS[0], "--json",
@@ -105,8 +107,8 @@ class Ours:
                 f"of {of['trials']} trials")
         best = max(found, key=lambda name: found[name]["average_precision"])
         self.parameters = found[best]["parameters"]
-        fixed = {"early_stopping_rounds": 0} if best == "gbdt" else {}
-        return {"kind": best} | fixed | self.parameters
+        declared = next(of for of in tomllib.loads(text)["learner"] if of["kind"] == best)
+        return declared | self.parameters
 
     def test(self, learner, folds):
         lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in learner.items())

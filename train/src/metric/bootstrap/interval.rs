@@ -52,10 +52,10 @@ impl Resampled {
     /// The interval of a model's measure, the widest of all ways to cluster; none where the measure
     /// is absent or cannot be resampled.
     ///
-    /// The estimate plus and minus Student's quantile times the standard deviation of the replicates,
-    /// on the scale of log-odds for a measure between 0 and 1 and of logarithms for one above 0, so
-    /// that no end lies beyond what the measure can be; degrees of freedom are one less than the
-    /// clusters with frauds.
+    /// The estimate plus and minus Student's quantile times the standard error, on the scale of
+    /// log-odds for a measure between 0 and 1 and of logarithms for one above 0, so that no end lies
+    /// beyond what the measure can be. Of *G* clusters with frauds, as many as count, the degrees of
+    /// freedom are *G* − 1, and the variance of the replicates is too small by (*G* − 1) / *G*.
     ///
     /// # Source
     /// Boyd, Eng and Page (2013), *Area under the precision-recall curve: point estimates and
@@ -65,7 +65,7 @@ impl Resampled {
         let estimate = self.estimate(model, measure)?;
         let of = |drawn: &Drawn| {
             let replicates = drawn.replicates.iter().map(|models| models[model][measure.index()]);
-            let reach = drawn.quantile(confidence) * standard_error(replicates)?;
+            let reach = drawn.reach(confidence) * standard_error(replicates)?;
             let (low, high) = ends(estimate, reach, measure.range());
             Some(Interval { low, high, by: drawn.name.clone() })
         };
@@ -88,7 +88,7 @@ impl Resampled {
             let replicates =
                 drawn.replicates.iter().map(|models| models[model][index] - models[other][index]);
             let standard_error = standard_error(replicates)?;
-            let reach = drawn.quantile(confidence) * standard_error;
+            let reach = drawn.reach(confidence) * standard_error;
             let (low, high) = (difference - reach, difference + reach);
             Some(Difference { difference, low, high, standard_error, by: drawn.name.clone() })
         };
@@ -136,10 +136,11 @@ fn ends(estimate: f64, reach: f64, (least, greatest): (f64, f64)) -> (f64, f64) 
 }
 
 impl Drawn {
-    /// How many standard errors an interval reaches to each side.
-    fn quantile(&self, confidence: f64) -> f64 {
-        let degrees = self.n_of_frauds.saturating_sub(1).max(1);
-        student_quantile(0.5 + confidence / 2.0, degrees)
+    /// How many standard deviations of the replicates an interval reaches to each side.
+    fn reach(&self, confidence: f64) -> f64 {
+        let n_clusters = self.effective_of_frauds.max(2.0);
+        let lost = (n_clusters / (n_clusters - 1.0)).sqrt();
+        student_quantile(0.5 + confidence / 2.0, n_clusters - 1.0) * lost
     }
 }
 
@@ -148,8 +149,8 @@ impl Drawn {
 ///
 /// # Source
 /// Abramowitz and Stegun 26.7.5.
-pub fn student_quantile(probability: f64, degrees: usize) -> f64 {
-    let (z, n) = (normal_quantile(probability), degrees as f64);
+pub fn student_quantile(probability: f64, degrees: f64) -> f64 {
+    let (z, n) = (normal_quantile(probability), degrees);
     let s = z * z;
     let first = z * (s + 1.0) / 4.0;
     let second = z * ((5.0 * s + 16.0) * s + 3.0) / 96.0;
@@ -182,12 +183,12 @@ mod tests {
     fn quantiles_of_student() {
         // Abramowitz and Stegun, table 26.10.
         for (probability, degrees, expected) in [
-            (0.975, 10, 2.228),
-            (0.975, 30, 2.042),
-            (0.975, 120, 1.980),
-            (0.995, 20, 2.845),
-            (0.95, 60, 1.671),
-            (0.5, 10, 0.0),
+            (0.975, 10.0, 2.228),
+            (0.975, 30.0, 2.042),
+            (0.975, 120.0, 1.980),
+            (0.995, 20.0, 2.845),
+            (0.95, 60.0, 1.671),
+            (0.5, 10.0, 0.0),
         ] {
             let found = student_quantile(probability, degrees);
             assert!((found - expected).abs() < 6e-4, "{probability} {degrees}: {found}");

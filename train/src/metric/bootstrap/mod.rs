@@ -121,13 +121,22 @@ impl Clusters {
         self.n_clusters
     }
 
-    /// Number of clusters with a fraud.
-    fn n_of_frauds(&self, labels: &[bool]) -> usize {
-        let mut found = vec![false; self.n_clusters];
-        for (code, is_fraud) in self.codes.iter().zip(labels) {
-            found[*code as usize] |= is_fraud;
+    /// How many clusters with as many frauds each would tell as much as those there are, with their
+    /// different numbers of frauds; at least 1.
+    ///
+    /// # Source
+    /// Kish (1965), *Survey Sampling*, 11.7, for weights; Carter, Schnepel and Steigerwald (2017),
+    /// *Asymptotic behavior of a t-test robust to cluster heterogeneity*, for clusters.
+    fn effective_of_frauds(&self, labels: &[bool], weights: Option<&[f64]>) -> f64 {
+        let mut frauds = vec![0.0; self.n_clusters];
+        for (row, (code, is_fraud)) in self.codes.iter().zip(labels).enumerate() {
+            if *is_fraud {
+                frauds[*code as usize] += weights.map_or(1.0, |weights| weights[row]);
+            }
         }
-        found.into_iter().filter(|found| *found).count()
+        let sum: f64 = frauds.iter().sum();
+        let squares: f64 = frauds.iter().map(|n| n * n).sum();
+        if squares > 0.0 { (sum * sum / squares).max(1.0) } else { 1.0 }
     }
 }
 
@@ -156,8 +165,8 @@ type Values = [f64; Measure::ALL.len()];
 struct Drawn {
     name: String,
     n_clusters: usize,
-    /// Those that hold a fraud.
-    n_of_frauds: usize,
+    /// See [`Clusters::effective_of_frauds`].
+    effective_of_frauds: f64,
     /// By replicate and model.
     replicates: Vec<Vec<Values>>,
 }
@@ -199,7 +208,8 @@ pub fn resample(
         let blocks: Vec<_> = (0..n_blocks).into_par_iter().map(block).collect();
         let replicates = blocks.into_iter().flatten().collect();
         let (name, n_clusters) = (clusters.name.clone(), clusters.n_clusters);
-        Drawn { name, n_clusters, n_of_frauds: clusters.n_of_frauds(labels), replicates }
+        let effective_of_frauds = clusters.effective_of_frauds(labels, weights);
+        Drawn { name, n_clusters, effective_of_frauds, replicates }
     });
     Ok(Resampled { drawn: drawn.collect(), estimates })
 }

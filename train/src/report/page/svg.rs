@@ -8,7 +8,7 @@ pub(super) const SIZE: (f64, f64) = (420.0, 270.0);
 /// Height of a plot of one axis.
 const STRIP_HEIGHT: f64 = 96.0;
 /// Room for ticks and names of the axes: left, top, right, bottom.
-const MARGIN: (f64, f64, f64, f64) = (68.0, 12.0, 24.0, 44.0);
+const MARGIN: (f64, f64, f64, f64) = (76.0, 12.0, 24.0, 44.0);
 
 /// One axis.
 #[derive(Debug, Clone)]
@@ -274,7 +274,7 @@ mod tests {
         assert_eq!((ticks[0], ticks[5]), ("0", "1"));
         let plot = Plot::new(axis, Axis::log("y", 0.002, 3.0, label));
         // Powers of ten from .001 to 10, so that 0.1 is in the middle.
-        assert_eq!((plot.at_x(0.0), plot.at_x(2.0)), (68.0, 396.0));
+        assert_eq!((plot.at_x(0.0), plot.at_x(2.0)), (76.0, 396.0));
         let middle = 12.0 + (270.0 - 12.0 - 44.0) / 2.0;
         assert!((plot.at_y(0.1) - middle).abs() < 1e-9);
         // What a logarithm cannot show lies at the end.
