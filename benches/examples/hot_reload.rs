@@ -2,7 +2,7 @@
 //! it is the score of the model it came from, while versions are published, every tenth of them damaged.
 //!
 //! `cargo run --release -p shroff-benches --example hot_reload`, on a machine with nothing else to do. It alternates
-//! between rounds without and with publishing.
+//! between rounds without and with publishing. What came out stands below `record/`.
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;

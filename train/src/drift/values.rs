@@ -55,7 +55,8 @@ pub(super) fn unseen(
     };
     let counts = counts(scorer, events, rows, weight, feature, vocabulary);
     let total: f64 = (0..rows.len()).map(weight).sum();
-    let data = counts.values().map(|(_, weight)| weight).sum::<f64>() / total;
+    // The sum of none is -0, which would be shown.
+    let data = counts.values().fold(0.0, |sum, (_, weight)| sum + weight) / total;
     let learned = contents.schema.features[feature].on_unseen == Policy::Learned;
     let known = contents.reference.as_ref().filter(|_| has_code && learned).map(|reference| {
         let histogram = &reference.features[feature];
