@@ -48,6 +48,8 @@ fn scores_are_compared_and_band_flips_counted() {
     let challenger = Arc::clone(&champion);
     let shadow = Shadow::of(challenger)
         .share(1.0)
+        // Enough for a busy machine, and for one that is interpreted.
+        .budget(Duration::from_secs(60))
         .start(move |margin: &f64| {
             let band = u8::try_from(turned.index(-margin)).ok();
             let probability = 1.0 / (1.0 + libm::exp(*margin));
