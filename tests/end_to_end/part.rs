@@ -104,6 +104,7 @@ fn a_champion_without_time_is_compared_under_the_same_rule_only() {
     project.write("transactions.csv", csv.text());
     let second = project.retrain("").json();
     assert_says(text(&second["reason"]), &["average_precision", "champion version 1"]);
+    assert!(second["gate"]["comparison"]["low"].is_f64(), "{}", second["gate"]);
 
     let shifted = HASHED.replace("train = 0.5", "train = 0.55");
     project.write("fraud.toml", config(&shifted));

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::FollowError;
+use crate::artifact::ArtifactId;
 use crate::features::window::Windows;
 use crate::limits::Limits;
 use crate::registry::{AliasTarget, Registry, RegistryError};
@@ -64,31 +65,54 @@ impl Cache {
             None if is_guarded => return Err(FollowError::Unsigned { artifact, event }),
             None => {}
         }
+        let mut refused = None;
         if let Some(windows) = windows {
             let newest = |registry: &Registry| {
                 let times = registry.snapshots(&self.model, windows)?;
                 Ok::<_, RegistryError>(times.last().copied())
             };
             let (found, mine) = (newest(from)?, newest(&to)?);
-            if let Some(as_of) = found.max(mine) {
+            let mut newest = found.max(mine);
+            if let Some(as_of) = newest.filter(|as_of| mine != Some(*as_of)) {
                 let path = to.snapshot_path(&self.model, windows, as_of)?;
-                if mine != Some(as_of) {
-                    if let Some(mut found) = from.snapshot(&self.model, windows, as_of)? {
-                        let refused =
-                            |source| FollowError::Snapshot { artifact, source: Box::new(source) };
-                        found.for_each(|_| Ok(())).map_err(refused)?;
-                    }
-                    self.copy(&from.snapshot_path(&self.model, windows, as_of)?, &path)?;
+                // A snapshot is not signed: one that is refused keeps nobody from remembering what was accepted.
+                let copied = self
+                    .prove_snapshot(from, windows, as_of, artifact)
+                    .and_then(|path_of| self.copy(&path_of, &path));
+                if let Err(error) = copied {
+                    (refused, newest) = (Some(error), mine);
                 }
-                kept.push(path);
+            }
+            if let Some(as_of) = newest {
+                kept.push(to.snapshot_path(&self.model, windows, as_of)?);
             }
         }
         let alias = to.alias_path(&self.model, &self.alias)?;
         self.put(&alias, format!("{target}\n").as_bytes())?;
         kept.push(alias);
         self.sweep(&kept)?;
-        self.is_behind = false;
-        Ok(())
+        match refused {
+            Some(error) => Err(error),
+            None => {
+                self.is_behind = false;
+                Ok(())
+            }
+        }
+    }
+
+    /// Where a snapshot lies whose every state was read.
+    fn prove_snapshot(
+        &self,
+        from: &Registry,
+        windows: &Windows,
+        as_of: i64,
+        artifact: ArtifactId,
+    ) -> Result<PathBuf, FollowError> {
+        if let Some(mut found) = from.snapshot(&self.model, windows, as_of)? {
+            let refused = |source| FollowError::Snapshot { artifact, source: Box::new(source) };
+            found.for_each(|_| Ok(())).map_err(refused)?;
+        }
+        Ok(from.snapshot_path(&self.model, windows, as_of)?)
     }
 
     /// Makes the folder, and sees that no other process has it.

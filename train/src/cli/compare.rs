@@ -68,7 +68,7 @@ fn compare(args: &Args, a: &Scorer, b: &Scorer, progress: &Terminal) -> Result<V
     let mut chosen = args.rows.choose(a, further, progress)?;
     args.slices.intervals(&mut chosen.data.config)?;
     if let Some(margin) = args.margin {
-        chosen.data.config.gate.margin = margin;
+        chosen.data.config.gate.margin = Some(margin);
         chosen.data.config.gate.check()?;
     }
     let Chosen { data, events, rows, .. } = &chosen;
@@ -115,11 +115,14 @@ fn compare(args: &Args, a: &Scorer, b: &Scorer, progress: &Terminal) -> Result<V
     for (key, count) in chosen.counts.as_object().into_iter().flatten() {
         report[key] = count.clone();
     }
+    if let Some(honest) = chosen.honest_in_time() {
+        report["honest_in_time"] = json!(honest);
+    }
     report["rejected_rows"] = json!(chosen.rows.len() - rows.len());
     report["differences"] = differences(&found, confidence);
     let gate = &config.gate;
     let of = |found: &Resampled, confidence| {
-        Comparison::of(found, (1, 0), gate.measure, confidence, gate.margin)
+        Comparison::of(found, (1, 0), gate.measure, confidence, gate.margin())
     };
     report["comparison"] = json!(of(&found, confidence));
     let slices = args.slices.of(events, &rows, &sides[0].labels)?;

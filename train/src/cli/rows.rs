@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use shroff_datasets::ColumnRequest;
 use shroff_serve::Scorer;
+use shroff_serve::artifact::ArtifactId;
 use shroff_serve::schema::InputType;
 
 use super::data::Data;
@@ -40,7 +41,8 @@ pub(super) struct Chosen {
     /// The bounds of what was read, with the history that entities known to be compromised need.
     from: Option<i64>,
     to: Option<i64>,
-    is_window: bool,
+    /// The model that named the window, if the rows are those of one.
+    window_of: Option<ArtifactId>,
     by_parts: bool,
     /// What a report says of the rows: `unlabelled_rows`, `dropped_rows` and the like.
     pub(super) counts: Value,
@@ -110,8 +112,9 @@ impl RowArgs {
             "duplicate_rows": events.n_duplicates,
             "dropped_rows": n_labelled - rows.len(),
         });
-        let (is_window, by_parts) = (self.window.is_some(), own_parts.is_some());
-        Ok(Chosen { data, events, rows, from: history_from, to, is_window, by_parts, counts })
+        let window_of = self.window.as_ref().map(|_| scorer.id());
+        let by_parts = own_parts.is_some();
+        Ok(Chosen { data, events, rows, from: history_from, to, window_of, by_parts, counts })
     }
 
     fn bounds(&self, scorer: &Scorer) -> Result<(Option<i64>, Option<i64>), Error> {
@@ -158,7 +161,8 @@ impl Chosen {
         Ok(events)
     }
 
-    /// How many of the rows lie where a model was fitted, chosen or calibrated; a person is told.
+    /// How many of the rows lie where a model was fitted, chosen or calibrated; a person is told, unless
+    /// it is a window that this model named.
     pub(super) fn seen_in_training(
         &self,
         name: &str,
@@ -167,7 +171,7 @@ impl Chosen {
         progress: &Terminal,
     ) -> usize {
         let seen = seen_in_training(scorer, &self.events, rows);
-        if seen > 0 && !self.is_window {
+        if seen > 0 && self.window_of != Some(scorer.id()) {
             progress.note(&format!(
                 "{seen} of {} rows lie in the windows that {name} was fitted on: it knows their answers",
                 rows.len()
@@ -178,7 +182,7 @@ impl Chosen {
 
     /// Whether the rows are later than those of the fit; null where nobody can tell.
     pub(super) fn honest_in_time(&self) -> Option<bool> {
-        self.is_window.then_some(!self.by_parts)
+        self.window_of.is_some().then_some(!self.by_parts)
     }
 
     /// The error where policies leave no row.

@@ -15,8 +15,10 @@ use crate::metric::bootstrap::Measure;
 pub struct GateConfig {
     /// The measure that decides; default `average_precision`.
     pub measure: Measure,
-    /// How much worse, absolute, still counts as not worse; default 0.01.
-    pub margin: f64,
+    /// How much worse, absolute, still counts as not worse; default 0.01. Measures of which less is better
+    /// have no size of their own and no default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
     /// What becomes of a candidate of which the rows cannot tell whether it is worse; default `keep`.
     pub when_uncertain: WhenUncertain,
     /// Least value of a measure on test; of `log_loss` and `brier` the greatest. Also a first version
@@ -51,7 +53,7 @@ impl Default for GateConfig {
     fn default() -> Self {
         Self {
             measure: Measure::AveragePrecision,
-            margin: 0.01,
+            margin: None,
             when_uncertain: WhenUncertain::Keep,
             limits: BTreeMap::new(),
             observed_over_expected: None,
@@ -62,6 +64,11 @@ impl Default for GateConfig {
 }
 
 impl GateConfig {
+    /// How much worse still counts as not worse.
+    pub fn margin(&self) -> f64 {
+        self.margin.unwrap_or(0.01)
+    }
+
     /// Whether nothing differs from the defaults.
     pub(super) fn is_default(&self) -> bool {
         *self == Self::default()
@@ -76,8 +83,16 @@ impl GateConfig {
                 "measure: neither more nor less of {name} is better; set another"
             ));
         }
-        if !(self.margin.is_finite() && self.margin >= 0.0) {
-            return fail(format!("margin: expected a number of at least 0, found {}", self.margin));
+        if self.measure.direction() < 0.0 && self.margin.is_none() {
+            let name = self.measure.name();
+            return fail(format!(
+                "margin: expected how much more of {name} still counts as not worse, such as a twentieth \
+                 of the champion's; found none, and 0.01 may be more than all of it"
+            ));
+        }
+        let margin = self.margin();
+        if !(margin.is_finite() && margin >= 0.0) {
+            return fail(format!("margin: expected a number of at least 0, found {margin}"));
         }
         for (measure, limit) in &self.limits {
             if measure.direction() == 0.0 || !(limit.is_finite() && *limit >= 0.0) {

@@ -15,14 +15,14 @@ pub struct Refusal {
     pub reason: String,
 }
 
-/// The limits that model 0 of a resample does not keep. `alert_rates` are those of the candidate and of
-/// the champion, each by its own bands, where both have bands; `slices` are the comparisons in each
+/// The limits that model 0 of a resample does not keep. `alert_rates`, where there is a champion, are those
+/// of the candidate and of the champion, each by its own bands, if both have bands; `slices` are the comparisons in each
 /// slice.
 pub fn refusals(
     config: &GateConfig,
     confidence: f64,
     resampled: &Resampled,
-    alert_rates: Option<(f64, f64)>,
+    alert_rates: Option<Option<(f64, f64)>>,
     slices: &[(String, Comparison)],
 ) -> Vec<Refusal> {
     let mut refusals = Vec::new();
@@ -56,7 +56,14 @@ pub fn refusals(
             Some(_) => {}
         }
     }
-    if let (Some(factor), Some((ours, theirs))) = (config.max_alert_rate_change, alert_rates) {
+    if let (Some(factor), Some(None)) = (config.max_alert_rate_change, alert_rates) {
+        let reason = format!(
+            "expected alert rates within a factor of {factor}, found a model without bands to alert by"
+        );
+        refuse("max_alert_rate_change", reason);
+    }
+    if let (Some(factor), Some(Some((ours, theirs)))) = (config.max_alert_rate_change, alert_rates)
+    {
         let change = (ours / theirs).max(theirs / ours);
         // Of two rates of 0 it is no number, and no change.
         if change > factor {

@@ -110,8 +110,9 @@ impl Comparison {
             -1.0 => (-found.high, -found.low),
             _ => return None,
         };
-        // Half of what a test misses and the tail of the interval, in standard errors.
-        let reach = normal_quantile(0.5 + confidence / 2.0) + normal_quantile(POWER);
+        // As far from 0 as the interval reaches, and as the estimate falls short of the truth in so many cases.
+        let smallest_detectable =
+            (high - low) / 2.0 + normal_quantile(POWER) * found.standard_error;
         Some(Self {
             measure,
             candidate: resampled.estimate(candidate, measure)?,
@@ -123,7 +124,7 @@ impl Comparison {
             by: found.by,
             margin,
             finding: Finding::of(low, high, margin),
-            smallest_detectable: reach * found.standard_error,
+            smallest_detectable,
         })
     }
 

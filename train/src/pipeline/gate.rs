@@ -48,7 +48,8 @@ pub(super) fn rule(
         Some(_) => in_slices(config, events, rows, &by, &models, progress)?,
         None => Vec::new(),
     };
-    let refused = refusals(&config.gate, confidence, &found, rates, &slices);
+    let compared_by = champion.map(|_| rates);
+    let refused = refusals(&config.gate, confidence, &found, compared_by, &slices);
     let compared = champion.map(|(version, _)| (version, compared(config, &found)));
     let (mut to, mut reason) = match &compared {
         None => {
@@ -97,7 +98,7 @@ pub(super) fn rule(
 
 fn compared(config: &Config, found: &Resampled) -> Option<Comparison> {
     let (gate, confidence) = (&config.gate, config.evaluate.intervals.confidence);
-    Comparison::of(found, (0, 1), gate.measure, confidence, gate.margin)
+    Comparison::of(found, (0, 1), gate.measure, confidence, gate.margin())
 }
 
 fn ruled(config: &Config, version: u64, comparison: Option<&Comparison>) -> (Decision, String) {
@@ -142,7 +143,8 @@ fn in_slices(
         let by: Vec<Clusters> = by.iter().map(|by| by.take(&slice.rows)).collect();
         let resampled = resampled(config, &by, &parts.iter().collect::<Vec<_>>(), progress)?;
         let gate = &config.gate;
-        let comparison = Comparison::of(&resampled, (0, 1), gate.measure, 1.0 - miss, gate.margin);
+        let comparison =
+            Comparison::of(&resampled, (0, 1), gate.measure, 1.0 - miss, gate.margin());
         found.extend(comparison.map(|comparison| (slice.name.clone(), comparison)));
     }
     Ok(found)

@@ -70,11 +70,20 @@ impl Registry {
         let seen = seen.and_then(|seen| at(seen.event));
         let champion = standing.champion.and_then(|holder| at(holder.event));
         let (Some(seen), Some(champion)) = (seen, champion) else { return Ok(None) };
-        let is_rollback = champion.kind == EventKind::Rollback;
+        // Back is where it was: an event that says so of anything else is nobody's roll back to finish.
+        let is_rollback = champion.kind == EventKind::Rollback
+            && events.iter().any(|event| {
+                event.event < champion.event
+                    && event.alias == champion.alias
+                    && (event.version, event.artifact) == (champion.version, champion.artifact)
+            });
         // Whoever came after a writer that was killed may have moved the alias, and had no key.
         let is_unsigned = is_rollback && self.is_unsigned(champion)?;
         if seen.event >= champion.event && !is_unsigned {
             return Ok(None);
+        }
+        if is_unsigned {
+            self.check_blob(&champion.artifact)?;
         }
         if is_rollback {
             // Before the alias names it: as long as it does not, a repeated roll back is this one finished.

@@ -90,8 +90,16 @@ pub fn comparison(report: &Value) -> String {
     text.push_str(&format!("{table}{}", resampled(a)));
     if let Some(slices) = report["slices"].as_array() {
         let measure = plain(&report["comparison"]["measure"]);
-        let mut table =
-            Table::new(["slice", "rows", "frauds", "A", "B", "B - A", &interval_heading, "B is"]);
+        let mut table = Table::new([
+            "slice",
+            "rows",
+            "frauds",
+            "A",
+            "B",
+            "B ahead by",
+            &interval_heading,
+            "B is",
+        ]);
         for slice in slices {
             let found = &slice["comparison"];
             let mut cells = ["slice", "rows", "frauds"].map(|key| plain(&slice[key])).to_vec();
@@ -134,7 +142,7 @@ pub(super) fn candidate(report: &Value) -> String {
     let interval_heading = heading(candidate);
     let mut headings = vec!["candidate on test", "value", &interval_heading];
     if differences.is_some() {
-        headings.extend(["champion", "ahead by", &interval_heading]);
+        headings.extend(["champion", "difference", &interval_heading]);
     }
     let mut table = Table::new(headings);
     for name in intervals.keys() {

@@ -38,7 +38,14 @@ fn a_model_of_other_windows_comes_with_its_snapshot_or_not_at_all() {
     fs::remove_file(&path).unwrap();
     folder.promote(next, 3);
     assert!(matches!(pursuit.poll(now, false), Ok(Found::New(_, (false, id))) if id == next));
-    pursuit.keep().unwrap();
+    // A newer snapshot that is damaged keeps nobody from remembering what was accepted.
+    let newer = scorer.windows().unwrap();
+    let newer = folder.registry().snapshot_path("cards", newer, as_of() + 1).unwrap();
+    fs::write(&newer, "bad").unwrap();
+    let error = pursuit.keep().unwrap_err().in_full();
+    assert!(error.contains("state cannot be used"), "{error}");
+    assert_eq!(files_with(&cache, "state"), [format!("{}.state", as_of())]);
+    fs::remove_file(&newer).unwrap();
     drop(pursuit);
 
     // A restart without the registry begins with the states in the cache.

@@ -149,7 +149,7 @@ impl Drawn {
 ///
 /// # Source
 /// Abramowitz and Stegun 26.7.5.
-pub fn student_quantile(probability: f64, degrees: f64) -> f64 {
+fn student_quantile(probability: f64, degrees: f64) -> f64 {
     let (z, n) = (normal_quantile(probability), degrees);
     let s = z * z;
     let first = z * (s + 1.0) / 4.0;

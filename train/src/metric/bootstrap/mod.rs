@@ -21,7 +21,7 @@ use std::hash::Hash;
 
 use rayon::prelude::*;
 
-pub use interval::{Difference, Interval, normal_quantile, student_quantile};
+pub use interval::{Difference, Interval, normal_quantile};
 pub use measure::Measure;
 
 use means::Sums;

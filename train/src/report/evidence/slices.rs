@@ -86,8 +86,8 @@ pub(super) fn of(
             let least = (0..parts.len()).min_by_key(|part| parts[*part].rows.len());
             parts.remove(least.unwrap_or(0));
         }
-        // One value alone is the whole.
-        if parts.len() > 1 {
+        // A slice of all rows is the whole.
+        if parts.iter().any(|part| part.rows.len() < judged.n_rows()) {
             slices.extend(found(feature, &parts));
         }
     }
