@@ -1,9 +1,13 @@
-//! Exact sums of an amount, of one event or of many, and the words that hold them in a row.
+//! Exact sums of an amount, of one event or of many, and the pairs of words that hold them in a row.
+//!
+//! Of an amount a row has a pair for its number (48 bits) and sum (80 bits), then one for the sum of squares and
+//! one for the extremes, as the plan keeps them.
 
-use crate::features::window::AmountPlan;
+use super::log::Pair;
+use crate::features::window::{AmountPlan, MAX_AMOUNT};
 
-/// What is known of an amount over some events. Sums wrap; those of 2^21 of the greatest amounts squared
-/// still fit.
+/// What is known of an amount over some events. In a row sums wrap; those of 2^26 of the greatest amounts,
+/// and of 2^21 of the greatest squares, still fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct AmountSums {
     /// Events that have the amount.
@@ -50,23 +54,21 @@ impl AmountSums {
         }
     }
 
-    /// The sums in a row. Words that the plan does not keep read as nothing.
+    /// The sums in a row. What the plan does not keep, or a row has not, reads as nothing.
     #[inline]
-    pub(super) fn read(plan: &AmountPlan, row: &[u64]) -> Self {
-        let words = row.get(plan.word..).unwrap_or_default();
+    pub(super) fn read(plan: &AmountPlan, row: &[Pair]) -> Self {
+        let pairs = row.get(plan.pair..).unwrap_or_default();
         let mut sums = Self::NONE;
-        let Some(([n, sum_low, sum_high], mut rest)) = words.split_first_chunk() else {
-            return sums;
-        };
-        (sums.n, sums.sum) = (*n, wide(*sum_low, *sum_high));
+        let Some((first, mut rest)) = pairs.split_first() else { return sums };
+        (sums.n, sums.sum) = (n_of(*first), sum_of(*first));
         if plan.squares
-            && let Some(([low, high], others)) = rest.split_first_chunk()
+            && let Some((squares, others)) = rest.split_first()
         {
-            sums.squares = wide(*low, *high);
+            sums.squares = wide(*squares);
             rest = others;
         }
         if plan.extremes
-            && let Some([low, high]) = rest.first_chunk()
+            && let Some([low, high]) = rest.first()
         {
             (sums.low, sums.high) = (low.cast_signed(), high.cast_signed());
         }
@@ -75,74 +77,107 @@ impl AmountSums {
 
     /// Puts the sums into a row.
     #[inline]
-    pub(super) fn write(self, plan: &AmountPlan, row: &mut [u64]) {
-        let words = row.get_mut(plan.word..).unwrap_or_default();
-        let Some((place, rest)) = words.split_first_chunk_mut() else { return };
-        let [sum_low, sum_high] = words_of(self.sum);
-        *place = [self.n, sum_low, sum_high];
-        let n_square_words = if plan.squares { 2 } else { 0 };
-        let Some((squares, rest)) = rest.split_at_mut_checked(n_square_words) else { return };
-        squares.iter_mut().zip(words_of(self.squares)).for_each(|(place, word)| *place = word);
-        if plan.extremes
-            && let Some(place) = rest.first_chunk_mut()
-        {
-            *place = [self.low.cast_unsigned(), self.high.cast_unsigned()];
+    pub(super) fn write(self, plan: &AmountPlan, row: &mut [Pair]) {
+        let mut pairs = row.get_mut(plan.pair..).unwrap_or_default().iter_mut();
+        let [low, high] = pair_of(self.sum);
+        pairs.next().into_iter().for_each(|pair| *pair = [low, high << N_BITS | self.n & N_MASK]);
+        if plan.squares {
+            pairs.next().into_iter().for_each(|pair| *pair = pair_of(self.squares));
         }
+        if plan.extremes {
+            let extremes = [self.low.cast_unsigned(), self.high.cast_unsigned()];
+            pairs.next().into_iter().for_each(|pair| *pair = extremes);
+        }
+    }
+
+    /// Whether a row can hold the sum.
+    pub(super) fn fits(&self) -> bool {
+        self.n <= N_MASK && matches!(self.sum >> 79, 0 | -1)
     }
 }
 
+const N_BITS: u32 = 48;
+const N_MASK: u64 = (1 << N_BITS) - 1;
+
 /// Adds an amount to a row's running totals; its extremes, which are the row's own, stay.
 #[inline]
-pub(super) fn add(plan: &AmountPlan, amount: i64, row: &mut [u64]) {
-    let words = row.get_mut(plan.word..).unwrap_or_default();
-    let Some(([n, low, high], rest)) = words.split_first_chunk_mut() else { return };
-    *n = n.wrapping_add(1);
-    [*low, *high] = words_of(wide(*low, *high).wrapping_add(amount.into()));
+pub(super) fn add(plan: &AmountPlan, amount: i64, row: &mut [Pair]) {
+    let mut pairs = row.get_mut(plan.pair..).unwrap_or_default().iter_mut();
+    let Some([low, high]) = pairs.next() else { return };
+    let (sum, is_carried) = low.overflowing_add(amount.cast_unsigned());
+    // The upper word of the amount is 0 or, of a negative one, -1.
+    let carried = (amount >> 63).wrapping_add(is_carried.into()).cast_unsigned() << N_BITS;
+    (*low, *high) = (sum, high.wrapping_add(1).wrapping_add(carried));
     if plan.squares
-        && let Some([low, high]) = rest.first_chunk_mut()
+        && let Some(squares) = pairs.next()
     {
         let square = i128::from(amount).wrapping_mul(amount.into());
-        [*low, *high] = words_of(wide(*low, *high).wrapping_add(square));
+        *squares = pair_of(wide(*squares).wrapping_add(square));
     }
 }
 
 /// Makes an event's amount, if it has one, the extremes of a row whose plan keeps them.
 #[inline]
-pub(super) fn set_extremes(plan: &AmountPlan, amount: Option<i64>, row: &mut [u64]) {
-    let words = row.get_mut(extremes_word(plan)..).and_then(|words| words.first_chunk_mut());
-    if let Some(place) = words {
+pub(super) fn set_extremes(plan: &AmountPlan, amount: Option<i64>, row: &mut [Pair]) {
+    if let Some(pair) = row.get_mut(extremes_pair(plan)) {
         let (low, high) = amount.map_or((i64::MAX, i64::MIN), |amount| (amount, amount));
-        *place = [low.cast_unsigned(), high.cast_unsigned()];
+        *pair = [low.cast_unsigned(), high.cast_unsigned()];
     }
 }
 
 #[inline]
-fn extremes_word(plan: &AmountPlan) -> usize {
-    plan.word.wrapping_add(if plan.squares { 5 } else { 3 })
+fn extremes_pair(plan: &AmountPlan) -> usize {
+    plan.pair.wrapping_add(if plan.squares { 2 } else { 1 })
 }
 
 /// The extremes in a row whose plan keeps them; as [`AmountSums::read`].
 #[inline]
-pub(super) fn extremes(plan: &AmountPlan, row: &[u64]) -> (i64, i64) {
-    let words = row.get(extremes_word(plan)..).and_then(|words| words.first_chunk());
-    words.map_or((i64::MAX, i64::MIN), |[low, high]| (low.cast_signed(), high.cast_signed()))
+pub(super) fn extremes(plan: &AmountPlan, row: &[Pair]) -> (i64, i64) {
+    let pair = row.get(extremes_pair(plan));
+    pair.map_or((i64::MAX, i64::MIN), |[low, high]| (low.cast_signed(), high.cast_signed()))
 }
 
-/// How many events have the amount, and its sum, in a row; as [`AmountSums::read`].
+/// How many events the totals of two rows differ by.
 #[inline]
-pub(super) fn n_and_sum(plan: &AmountPlan, row: &[u64]) -> (u64, i128) {
-    let words = row.get(plan.word..).and_then(|words| words.first_chunk());
-    words.map_or((0, 0), |[n, low, high]| (*n, wide(*low, *high)))
+pub(super) fn n_between([_, end]: Pair, [_, begin]: Pair) -> u64 {
+    end.wrapping_sub(begin) & N_MASK
+}
+
+/// Their sum.
+#[inline]
+pub(super) fn sum_between(end: Pair, begin: Pair) -> i128 {
+    sum_of(end).wrapping_sub(sum_of(begin))
+}
+
+/// As [`sum_between`] where no more than [`FEW`] events lie between: their sum fits 64 bits, so that it is
+/// the difference of the lower words.
+#[inline]
+pub(super) fn sum_of_few([end, _]: Pair, [begin, _]: Pair) -> i64 {
+    end.wrapping_sub(begin).cast_signed()
+}
+
+/// So many of the greatest amounts sum up to less than 2^63.
+pub(super) const FEW: u64 = 1_023;
+const _: () = assert!(FEW as i128 * (MAX_AMOUNT as i128) < i64::MAX as i128);
+
+#[inline]
+fn n_of([_, high]: Pair) -> u64 {
+    high & N_MASK
 }
 
 #[inline]
-fn wide(low: u64, high: u64) -> i128 {
+fn sum_of([low, high]: Pair) -> i128 {
+    i128::from(high.cast_signed() >> N_BITS) << 64 | i128::from(low)
+}
+
+#[inline]
+fn wide([low, high]: Pair) -> i128 {
     (u128::from(high) << 64 | u128::from(low)).cast_signed()
 }
 
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "a word takes its half of the bits")]
-fn words_of(wide: i128) -> [u64; 2] {
+fn pair_of(wide: i128) -> Pair {
     let bits = wide.cast_unsigned();
     [bits as u64, (bits >> 64) as u64]
 }

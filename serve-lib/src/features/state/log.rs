@@ -6,23 +6,29 @@
 //! the latest. An entity that was not asked for long lies in cold memory: a row has all in one place, and
 //! hints remember where intervals began and ended last.
 
+mod row;
 mod search;
 
 #[cfg(feature = "store")]
 use super::NEAR_LINES;
 use super::Observed;
-use super::amounts::{self, AmountSums};
+use super::amounts::AmountSums;
 use crate::features::window::{Event, StreamPlan};
-pub(super) use search::{Hints, hint_of};
+pub(super) use row::{Pair, id_of, n_events_between, time_of};
+use row::{add_count, count, join, mark, set_id, set_time, widen};
+pub(super) use search::{Found, Hints, hints_of};
+use search::{N_HINTS, hint_of};
 
 /// Events in ascending order of time, those of one time in the order in which they came.
 #[derive(Debug, Clone, Default)]
 pub(super) struct EventLog {
     /// Rows of the base and of the events, from `head` on; empty before the first event. A row is the
-    /// time, the count, the id, the sums of each amount; time, id and extremes are the row's own, all else
-    /// running totals.
-    words: Vec<u64>,
-    /// The place of the base. The place of a row is that of its first word: to look a row up by its number
+    /// time and, in one word, id and count; then the sums of each amount. Time, id and extremes are the row's
+    /// own, all else running totals, the count modulo 2^32.
+    pairs: Vec<Pair>,
+    /// Events up to the last row, those of the base among them.
+    n_events: u64,
+    /// The place of the base. The place of a row is that of its first pair: to look a row up by its number
     /// takes a multiplication, and to number it a division.
     head: usize,
     hints: Hints,
@@ -30,25 +36,23 @@ pub(super) struct EventLog {
 
 /// The time of a base that stands for nothing.
 pub(super) const NEVER: i64 = i64::MIN;
-const TIME: usize = 0;
-const COUNT: usize = 1;
 
 impl EventLog {
     /// The place of the newest row.
     #[inline]
     pub(super) fn last(&self, plan: &StreamPlan) -> usize {
-        self.words.len().saturating_sub(plan.row_words)
+        self.pairs.len().saturating_sub(plan.row_pairs)
     }
 
     #[inline]
     pub(super) fn newest(&self, plan: &StreamPlan) -> Option<i64> {
-        self.words.get(self.last(plan)).map(|time| time.cast_signed())
+        self.pairs.get(self.last(plan)).map(|[time, _]| time.cast_signed())
     }
 
     /// The number of events kept, where some are put together the number of rows.
     pub(super) fn n_kept(&self, plan: &StreamPlan) -> usize {
-        let n_words = self.words.len().saturating_sub(self.head);
-        n_words.checked_div(plan.row_words).unwrap_or(0).saturating_sub(1)
+        let n_pairs = self.pairs.len().saturating_sub(self.head);
+        n_pairs.checked_div(plan.row_pairs).unwrap_or(0).saturating_sub(1)
     }
 
     /// The place of the base.
@@ -59,40 +63,46 @@ impl EventLog {
     /// The time of the row at a place; [`NEVER`] beyond the end.
     #[inline]
     pub(super) fn time_at(&self, place: usize) -> i64 {
-        self.words.get(place).map_or(NEVER, |time| time.cast_signed())
+        self.pairs.get(place).map_or(NEVER, |[time, _]| time.cast_signed())
     }
 
-    /// The rows from a place on, one after the other.
+    /// The pairs from a place on: a row and those after it.
     #[inline]
-    pub(super) fn from(&self, place: usize) -> &[u64] {
-        self.words.get(place..).unwrap_or_default()
+    pub(super) fn from(&self, place: usize) -> &[Pair] {
+        self.pairs.get(place..).unwrap_or_default()
+    }
+
+    /// All events up to and with the row at a place.
+    #[inline]
+    pub(super) fn n_up_to(&self, plan: &StreamPlan, place: usize) -> u64 {
+        let n_later = n_events_between(self.from(self.last(plan)), self.from(place));
+        self.n_events.wrapping_sub(n_later)
     }
 
     /// The row at a place.
-    pub(super) fn row_at(&self, plan: &StreamPlan, place: usize) -> &[u64] {
-        self.from(place).get(..plan.row_words).unwrap_or_default()
+    pub(super) fn row_at(&self, plan: &StreamPlan, place: usize) -> &[Pair] {
+        self.from(place).get(..plan.row_pairs).unwrap_or_default()
     }
 
     /// The rows after one place up to that at another.
-    pub(super) fn rows_between(&self, plan: &StreamPlan, after: usize, to: usize) -> &[u64] {
-        let end = |place: usize| place.wrapping_add(plan.row_words);
-        self.words.get(end(after)..end(to)).unwrap_or_default()
+    pub(super) fn rows_between(&self, plan: &StreamPlan, after: usize, to: usize) -> &[Pair] {
+        let end = |place: usize| place.wrapping_add(plan.row_pairs);
+        self.pairs.get(end(after)..end(to)).unwrap_or_default()
     }
 
     /// The time of the row after `n_before` events; that of none is the base. [`NEVER`] beyond the end.
     pub(super) fn time(&self, plan: &StreamPlan, n_before: usize) -> i64 {
-        self.time_at(self.head.wrapping_add(n_before.wrapping_mul(plan.row_words)))
+        self.time_at(self.head.wrapping_add(n_before.wrapping_mul(plan.row_pairs)))
     }
 
     /// The times of the events kept.
     pub(super) fn times(&self, plan: &StreamPlan) -> Vec<i64> {
-        let times = self.rows(plan).chunks_exact(plan.row_words).filter_map(|row| row.first());
-        times.map(|time| time.cast_signed()).collect()
+        self.rows(plan).map(time_of).collect()
     }
 
     /// The rows of all events.
-    pub(super) fn rows(&self, plan: &StreamPlan) -> &[u64] {
-        self.rows_between(plan, self.head, self.last(plan))
+    pub(super) fn rows(&self, plan: &StreamPlan) -> std::slice::ChunksExact<'_, Pair> {
+        self.rows_between(plan, self.head, self.last(plan)).chunks_exact(plan.row_pairs)
     }
 
     /// Whether an event of this very time and id is kept.
@@ -104,11 +114,12 @@ impl EventLog {
     #[inline(never)]
     fn holds(&self, plan: &StreamPlan, event: &Event) -> bool {
         let (time, id) = (event.time(), event.id());
-        let Some(word) = plan.id_word.filter(|_| id != 0) else { return false };
-        let last = self.before(plan, time.saturating_add(1), usize::MAX);
-        let rows = self.rows_between(plan, self.head, last).chunks_exact(plan.row_words).rev();
-        let mut of_time = rows.take_while(|row| row.get(TIME) == Some(&time.cast_unsigned()));
-        of_time.any(|row| row.get(word) == Some(&id))
+        if !plan.has_id || id == 0 {
+            return false;
+        }
+        let last = self.before(plan, time.saturating_add(1), self.last(plan), self.last(plan));
+        let rows = self.rows_between(plan, self.head, last).chunks_exact(plan.row_pairs).rev();
+        rows.take_while(|row| time_of(row) == time).any(|row| id_of(row) == id)
     }
 
     /// `asked` are the hints of a question for this very event, if there was one just before.
@@ -134,17 +145,17 @@ impl EventLog {
                     self.begin(plan);
                 }
                 self.make_room(plan);
-                self.push(plan, time, |row| {
-                    count(plan, event, row);
-                    mark(plan, event, row);
-                });
+                let row = self.push(plan, time);
+                count(plan, event, row);
+                mark(plan, event, row);
+                self.n_events = self.n_events.wrapping_add(1);
                 self.expire(plan, time.saturating_sub(plan.horizon));
-                self.hints = asked.unwrap_or_else(|| self.search(plan, time));
+                self.hints = asked.unwrap_or_else(|| hints_of(&self.find::<N_HINTS>(plan, time)));
             }
         }
         // The base is a row too.
-        let most = plan.max_events.saturating_add(1).saturating_mul(plan.row_words);
-        if self.words.len().saturating_sub(self.head) > most {
+        let most = plan.max_events.saturating_add(1).saturating_mul(plan.row_pairs);
+        if self.pairs.len().saturating_sub(self.head) > most {
             self.thin(plan);
         }
         Observed::New
@@ -154,91 +165,113 @@ impl EventLog {
     /// by row, a word of each line of memory that holds the newest rows.
     #[cfg(feature = "store")]
     pub(super) fn touch(&self, plan: &StreamPlan) -> u64 {
-        const LINE_WORDS: usize = 8;
-        let word = |place: u32| self.words.get(place as usize).copied();
+        const LINE_PAIRS: usize = 4;
+        let word = |place: u32| self.pairs.get(place as usize).map(|[time, _]| *time);
         let at_edges = self.hints.iter().zip(&plan.edges).filter_map(|(hint, _)| word(*hint));
         let n_lines =
             if plan.amounts.iter().any(|amount| amount.extremes) { NEAR_LINES } else { 1 };
-        let newest = self.words.iter().rev().step_by(LINE_WORDS).take(n_lines);
-        at_edges.chain(newest.copied()).fold(0, u64::wrapping_add)
+        let newest = self.pairs.iter().rev().step_by(LINE_PAIRS).take(n_lines);
+        at_edges.chain(newest.map(|[word, _]| *word)).fold(0, u64::wrapping_add)
     }
 
     /// Forgets everything but its room.
     pub(super) fn clear(&mut self) {
-        self.words.clear();
-        (self.head, self.hints) = (0, Hints::default());
+        self.pairs.clear();
+        (self.n_events, self.head, self.hints) = (0, 0, Hints::default());
     }
 
     /// A base that stands for nothing.
     pub(super) fn begin(&mut self, plan: &StreamPlan) {
-        self.words.resize(plan.row_words, 0);
-        if let Some(time) = self.words.get_mut(TIME) {
-            *time = NEVER.cast_unsigned();
-        }
-        plan.amounts.iter().for_each(|amount| AmountSums::NONE.write(amount, &mut self.words));
+        self.pairs.resize(plan.row_pairs, [0; 2]);
+        set_time(&mut self.pairs, NEVER);
+        plan.amounts.iter().for_each(|amount| AmountSums::NONE.write(amount, &mut self.pairs));
     }
 
-    /// Puts a row at the end: the totals of the last one and what `add` makes of them.
+    /// The base, to be read from bytes: events that were dropped, the last of them at this time.
+    pub(super) fn begin_after(&mut self, n_events: u64, time: i64) -> &mut [Pair] {
+        self.n_events = n_events;
+        set_time(&mut self.pairs, time);
+        add_count(&mut self.pairs, n_events);
+        &mut self.pairs
+    }
+
+    /// A row that is read from bytes: the totals of the last one, time and id its own, and so many events more.
+    pub(super) fn push_several(
+        &mut self,
+        plan: &StreamPlan,
+        time: i64,
+        id: u64,
+        n_events: u64,
+    ) -> &mut [Pair] {
+        self.n_events = self.n_events.wrapping_add(n_events);
+        let row = self.push(plan, time);
+        add_count(row, n_events);
+        set_id(row, id);
+        row
+    }
+
+    /// Puts a row at the end: the time, and the totals of the last one.
     #[inline]
-    pub(super) fn push(&mut self, plan: &StreamPlan, time: i64, add: impl FnOnce(&mut [u64])) {
-        self.words.extend_from_within(self.last(plan)..);
+    fn push(&mut self, plan: &StreamPlan, time: i64) -> &mut [Pair] {
         let start = self.last(plan);
-        let row = self.words.get_mut(start..).unwrap_or_default();
-        row.first_mut().into_iter().for_each(|word| *word = time.cast_unsigned());
-        add(row);
+        // Pair by pair, as they are few: fewer instructions than to copy any number.
+        for place in start..self.pairs.len() {
+            let pair = self.pairs.get(place).copied().unwrap_or_default();
+            self.pairs.push(pair);
+        }
+        let start = self.last(plan);
+        let row = self.pairs.get_mut(start..).unwrap_or_default();
+        set_time(row, time);
+        row
     }
 
     /// Makes room for all rows at once.
     pub(super) fn reserve(&mut self, plan: &StreamPlan, n_rows: usize) {
-        self.words.reserve_exact(n_rows.saturating_mul(plan.row_words));
-    }
-
-    /// The base, to be read from bytes.
-    pub(super) fn base_mut(&mut self) -> &mut [u64] {
-        &mut self.words
+        self.pairs.reserve_exact(n_rows.saturating_mul(plan.row_pairs));
     }
 
     /// In its place, behind those of its time.
     fn insert(&mut self, plan: &StreamPlan, event: &Event) {
         let time = event.time();
-        let before = self.before(plan, time.saturating_add(1), usize::MAX);
+        let before = self.before(plan, time.saturating_add(1), self.last(plan), self.last(plan));
         let mut row = self.row_at(plan, before).to_vec();
-        row.first_mut().into_iter().for_each(|word| *word = time.cast_unsigned());
-        let place = before.saturating_add(plan.row_words);
-        self.words.splice(place..place, row);
-        let later = self.words.get_mut(place..).unwrap_or_default();
-        later.chunks_exact_mut(plan.row_words).for_each(|row| count(plan, event, row));
+        set_time(&mut row, time);
+        let place = before.saturating_add(plan.row_pairs);
+        self.pairs.splice(place..place, row);
+        let later = self.pairs.get_mut(place..).unwrap_or_default();
+        later.chunks_exact_mut(plan.row_pairs).for_each(|row| count(plan, event, row));
         mark(plan, event, later);
+        self.n_events = self.n_events.wrapping_add(1);
     }
 
     fn add_to_base(&mut self, plan: &StreamPlan, event: &Event) {
-        let rows = self.words.get_mut(self.head..).unwrap_or_default();
-        if let Some(base) = rows.get_mut(TIME) {
-            *base = event.time().max(base.cast_signed()).cast_unsigned();
-        }
-        rows.chunks_exact_mut(plan.row_words).for_each(|row| count(plan, event, row));
+        let rows = self.pairs.get_mut(self.head..).unwrap_or_default();
+        let time = time_of(rows).max(event.time());
+        set_time(rows, time);
+        rows.chunks_exact_mut(plan.row_pairs).for_each(|row| count(plan, event, row));
         for amount in &plan.amounts {
             let own = AmountSums::of(event.amount(amount.slot));
             widen(AmountSums::read(amount, rows), own).write(amount, rows);
         }
+        self.n_events = self.n_events.wrapping_add(1);
     }
 
     /// Drops what is older than the floor into the base.
     #[inline]
     fn expire(&mut self, plan: &StreamPlan, floor: i64) {
         // The newest row stays.
-        while self.time_at(self.head.wrapping_add(plan.row_words)) < floor {
-            if plan.amounts.iter().any(|amount| amount.extremes) {
+        while self.time_at(self.head.wrapping_add(plan.row_pairs)) < floor {
+            if plan.has_extremes {
                 self.widen_next(plan);
             }
-            self.head = self.head.wrapping_add(plan.row_words);
+            self.head = self.head.wrapping_add(plan.row_pairs);
         }
     }
 
     /// Gives the first row after the base the extremes of both.
     fn widen_next(&mut self, plan: &StreamPlan) {
-        let rows = self.words.get_mut(self.head..).unwrap_or_default();
-        let Some((base, next)) = rows.split_at_mut_checked(plan.row_words) else { return };
+        let rows = self.pairs.get_mut(self.head..).unwrap_or_default();
+        let Some((base, next)) = rows.split_at_mut_checked(plan.row_pairs) else { return };
         for amount in plan.amounts.iter().filter(|amount| amount.extremes) {
             let dropped = AmountSums::read(amount, base);
             widen(AmountSums::read(amount, next), dropped).write(amount, next);
@@ -248,15 +281,15 @@ impl EventLog {
     /// Frees what was dropped instead of growing, where that is at least a quarter.
     #[inline]
     fn make_room(&mut self, plan: &StreamPlan) {
-        let is_full = self.words.len().saturating_add(plan.row_words) > self.words.capacity();
-        if is_full && self.head >= (self.words.len() / 4).max(1) {
+        let is_full = self.pairs.len().saturating_add(plan.row_pairs) > self.pairs.capacity();
+        if is_full && self.head >= (self.pairs.len() / 4).max(1) {
             self.free_dropped();
         }
     }
 
     #[inline(never)]
     fn free_dropped(&mut self) {
-        self.words.drain(..self.head);
+        self.pairs.drain(..self.head);
         let n_freed = hint_of(self.head);
         self.hints.iter_mut().for_each(|hint| *hint = hint.saturating_sub(n_freed));
         self.head = 0;
@@ -267,76 +300,21 @@ impl EventLog {
     fn thin(&mut self, plan: &StreamPlan) {
         let newest = self.newest(plan).unwrap_or(NEVER);
         let n_old = self.n_kept(plan).saturating_sub(plan.max_events / 4);
-        let mut words = Vec::with_capacity(self.words.capacity());
-        words.extend_from_slice(self.row_at(plan, self.head));
+        let mut pairs = Vec::with_capacity(self.pairs.capacity());
+        pairs.extend_from_slice(self.row_at(plan, self.head));
         let mut last_cell = None;
-        for (number, row) in self.rows(plan).chunks_exact(plan.row_words).enumerate() {
-            let time = row.first().map_or(NEVER, |time| time.cast_signed());
+        for (number, row) in self.rows(plan).enumerate() {
+            let time = time_of(row);
             let cell = (number < n_old).then(|| plan.cell(time, newest.saturating_sub(time)));
-            let start = words.len();
-            words.extend_from_slice(row);
+            let start = pairs.len();
+            pairs.extend_from_slice(row);
             if cell.is_some() && cell == last_cell {
-                let before = start.saturating_sub(plan.row_words);
-                join(plan, words.get_mut(before..).unwrap_or_default());
-                words.truncate(start);
+                let before = start.saturating_sub(plan.row_pairs);
+                join(plan, pairs.get_mut(before..).unwrap_or_default());
+                pairs.truncate(start);
             }
             last_cell = cell;
         }
-        (self.words, self.head) = (words, 0);
+        (self.pairs, self.head) = (pairs, 0);
     }
-}
-
-/// Adds an event to a row's running totals.
-#[inline]
-fn count(plan: &StreamPlan, event: &Event, row: &mut [u64]) {
-    if let Some(count) = row.get_mut(COUNT) {
-        *count = count.wrapping_add(1);
-    }
-    for amount in &plan.amounts {
-        if let Some(own) = event.amount(amount.slot) {
-            amounts::add(amount, own, row);
-        }
-    }
-}
-
-/// Puts what is an event's own into its row.
-#[inline]
-fn mark(plan: &StreamPlan, event: &Event, row: &mut [u64]) {
-    if let Some(id) = plan.id_word.and_then(|word| row.get_mut(word)) {
-        *id = event.id();
-    }
-    for amount in plan.amounts.iter().filter(|amount| amount.extremes) {
-        amounts::set_extremes(amount, event.amount(amount.slot), row);
-    }
-}
-
-/// The events up to and with a row; of no row none.
-#[inline]
-pub(super) fn n_events(row: &[u64]) -> u64 {
-    row.get(COUNT).copied().unwrap_or(0)
-}
-
-/// Sets them.
-pub(super) fn set_n_events(row: &mut [u64], n_events: u64) {
-    row.get_mut(COUNT).into_iter().for_each(|count| *count = n_events);
-}
-
-/// Puts the second of two rows in the place of the first, with the extremes of both.
-fn join(plan: &StreamPlan, rows: &mut [u64]) {
-    let Some((first, second)) = rows.split_at_mut_checked(plan.row_words) else { return };
-    for amount in plan.amounts.iter().filter(|amount| amount.extremes) {
-        let both = widen(AmountSums::read(amount, second), AmountSums::read(amount, first));
-        both.write(amount, second);
-    }
-    first.iter_mut().zip(second).for_each(|(place, word)| *place = *word);
-    // Of rows put together none is recognised.
-    if let Some(id) = plan.id_word.and_then(|word| first.get_mut(word)) {
-        *id = 0;
-    }
-}
-
-/// The totals of one row with the extremes of both.
-fn widen(totals: AmountSums, other: AmountSums) -> AmountSums {
-    let (low, high) = (totals.low.min(other.low), totals.high.max(other.high));
-    AmountSums { low, high, ..totals }
 }

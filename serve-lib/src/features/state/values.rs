@@ -2,10 +2,10 @@
 
 use super::amounts::{self, AmountSums};
 use super::frauds::FraudLog;
-use super::log::{Hints, NEVER, hint_of, n_events};
+use super::log::{Found, Hints, NEVER, Pair, hints_of};
 use super::{EntityState, Stream};
 use crate::features::window::{
-    AmountPlan, Event, IntervalBounds, IntervalPlan, MAX_EDGES, PlannedMeasure, StreamPlan, Windows,
+    AmountPlan, Event, FeaturePlan, MAX_EDGES, MeasurePlan, PlannedMeasure, StreamPlan, Windows,
 };
 
 impl Windows {
@@ -46,47 +46,36 @@ impl Windows {
                 }
             }
             None => {
-                let intervals = plans.iter().flat_map(|plan| &plan.intervals);
-                let features = intervals.flat_map(|interval| &interval.features);
-                features.for_each(|feature| put(values, feature.position, f32::NAN));
+                let measures = plans.iter().flat_map(|plan| &plan.measures);
+                for feature in measures.flat_map(|measure| &measure.features) {
+                    put(values, feature.position, f32::NAN);
+                }
             }
         }
     }
 }
 
 /// What is the same for all features of a stream.
-struct Question<'a> {
+struct Question<'a, const N: usize> {
     stream: &'a Stream,
     plan: &'a StreamPlan,
     event: &'a Event,
     /// When the event happened, or the floor where that is later.
     now: i64,
+    /// Nothing is asked of the time before.
+    floor: i64,
+    /// Features that see the event itself count it.
+    is_own: bool,
+    pairs: &'a [Pair],
+    /// The last row before each edge.
+    found: [Found; N],
 }
 
-/// An edge in the log of a stream.
-#[derive(Clone, Copy, Default)]
-struct Found<'a> {
-    /// The place of the last row before it.
-    place: usize,
-    /// The log from that row on, which says what there was up to here.
-    row: &'a [u64],
-    /// Its time, or the floor where that is later.
-    bound: i64,
-}
-
-/// Where all history begins: nothing was before.
-const NOTHING: Found<'static> = Found { place: 0, row: &[], bound: NEVER };
-
-/// A log between two of its rows.
-struct Interval<'a> {
-    question: &'a Question<'a>,
-    bounds: &'a IntervalBounds,
-    begin: &'a Found<'a>,
-    end: &'a Found<'a>,
-    /// Events in it.
-    n_events: u64,
-    /// The event, where it counts itself.
-    own: Option<&'a Event>,
+/// A feature's stretch of the log.
+#[derive(Clone, Copy)]
+struct Interval<'a, const N: usize> {
+    question: &'a Question<'a, N>,
+    plan: &'a FeaturePlan,
 }
 
 /// As many edges as most streams have: clearing the room of more costs as much as a few features.
@@ -94,6 +83,7 @@ const FEW_EDGES: usize = 8;
 
 impl Stream {
     /// Puts the values of the plan's features into their places; where its edges were found.
+    #[inline]
     pub(super) fn features(&self, plan: &StreamPlan, event: &Event, values: &mut [f32]) -> Hints {
         match plan.edges.len() {
             0..=FEW_EDGES => self.features_at::<FEW_EDGES>(plan, event, values),
@@ -112,117 +102,187 @@ impl Stream {
         let newest = self.events.newest(plan).unwrap_or(event.time());
         let floor = newest.wrapping_sub(plan.horizon);
         let now = event.time().max(floor);
-        let mut found = [NOTHING; N];
-        let mut hints = Hints::default();
-        for ((number, edge), of_edge) in plan.edges.iter().enumerate().zip(&mut found) {
-            let bound = edge.bound(now);
-            let place = self.events.before(plan, bound, number);
-            *of_edge = Found { place, row: self.events.from(place), bound: bound.max(floor) };
-            if let Some(hint) = hints.get_mut(number) {
-                *hint = hint_of(place);
-            }
-        }
+        let found = self.events.find::<N>(plan, now);
         let is_own =
             plan.sees_itself && plan.takes(event.filters()) && !self.events.has(plan, event);
-        let question = Question { stream: self, plan, event, now };
-        for IntervalPlan { bounds, features } in &plan.intervals {
-            // A plan has no interval without its edges.
-            let Some(end) = found.get(bounds.end) else { continue };
-            let begin = bounds.begin.and_then(|edge| found.get(edge)).unwrap_or(&NOTHING);
-            let own = (is_own && bounds.sees_itself).then_some(event);
-            let n_events = n_events(end.row)
-                .wrapping_sub(n_events(begin.row))
-                .wrapping_add(u64::from(own.is_some()));
-            let interval = Interval { question: &question, bounds, begin, end, n_events, own };
-            for feature in features {
-                put(values, feature.position, interval.value(feature.measure));
-            }
+        let pairs = self.events.from(0);
+        let question = Question { stream: self, plan, event, now, floor, is_own, pairs, found };
+        for measure in &plan.measures {
+            question.put(measure, values);
         }
-        hints
+        hints_of(&question.found)
     }
 }
 
-impl Interval<'_> {
-    /// NaN where it is missing.
+impl<'a, const N: usize> Question<'a, N> {
+    /// Puts the values of the features of one measure into their places.
     #[inline(always)]
-    fn value(&self, measure: PlannedMeasure) -> f32 {
-        let of = |at: usize, value: fn(&Self, &AmountPlan) -> Option<f64>| {
-            self.question.plan.amounts.get(at).and_then(|plan| value(self, plan))
-        };
-        let value = match measure {
-            PlannedMeasure::Count => Some(number(self.n_events)),
-            PlannedMeasure::Sum(at) => of(at, Self::sum),
-            PlannedMeasure::Mean(at) => of(at, Self::mean),
-            PlannedMeasure::Max(at) => of(at, |it, plan| it.extreme(plan, |both| both.1)),
-            PlannedMeasure::Min(at) => of(at, |it, plan| it.extreme(plan, |both| both.0)),
-            PlannedMeasure::Std(at) => of(at, Self::std),
-            PlannedMeasure::RatioToMean(at) => of(at, Self::ratio_to_mean),
-            PlannedMeasure::Distinct(at) => Some(number(self.n_distinct(at))),
-            PlannedMeasure::FraudRate => self.fraud_rate(),
-            PlannedMeasure::SecondsSinceLast => self.seconds_since_last(),
-        };
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the one rounding, to the precision of a row"
-        )]
-        // One zero, whatever its sign.
-        let narrow = |value: f64| value as f32 + 0.0;
-        value.map_or(f32::NAN, narrow)
-    }
-
-    fn is_endless(&self) -> bool {
-        self.bounds.begin.is_none()
-    }
-
-    /// The sums of an amount, extremes aside.
-    #[inline]
-    fn sums(&self, plan: &AmountPlan) -> AmountSums {
-        let total = |found: &Found<'_>| AmountSums::read(plan, found.row);
-        total(self.end).since(total(self.begin)).plus(self.own(plan))
-    }
-
-    #[inline]
-    fn own(&self, plan: &AmountPlan) -> AmountSums {
-        AmountSums::of(self.own.and_then(|event| event.amount(plan.slot)))
-    }
-
-    /// How many events have the amount, and its sum: most features need no more.
-    #[inline(always)]
-    fn n_and_sum(&self, plan: &AmountPlan) -> (u64, i128) {
-        let (n, sum) = amounts::n_and_sum(plan, self.end.row);
-        let before = amounts::n_and_sum(plan, self.begin.row);
-        let (n, sum) = (n.wrapping_sub(before.0), sum.wrapping_sub(before.1));
-        match self.own.and_then(|event| event.amount(plan.slot)) {
-            Some(own) => (n.wrapping_add(1), sum.wrapping_add(own.into())),
-            None => (n, sum),
+    fn put(&self, MeasurePlan { measure, features }: &MeasurePlan, values: &mut [f32]) {
+        match *measure {
+            PlannedMeasure::Count => self.each(features, values, |it| number(it.n_events())),
+            PlannedMeasure::Sum(at) => {
+                self.each_of(features, values, at, |it, amount| it.sum(amount))
+            }
+            PlannedMeasure::Mean(at) => {
+                self.each_of(features, values, at, |it, amount| it.mean(amount))
+            }
+            PlannedMeasure::Max(at) => {
+                self.each_of(features, values, at, |it, amount| it.extreme(amount, |both| both.1))
+            }
+            PlannedMeasure::Min(at) => {
+                self.each_of(features, values, at, |it, amount| it.extreme(amount, |both| both.0))
+            }
+            PlannedMeasure::Std(at) => {
+                self.each_of(features, values, at, |it, amount| it.std(amount))
+            }
+            PlannedMeasure::RatioToMean(at) => {
+                self.each_of(features, values, at, |it, amount| it.ratio_to_mean(amount))
+            }
+            PlannedMeasure::Distinct(at) => {
+                self.each(features, values, |it| number(it.n_distinct(at)))
+            }
+            PlannedMeasure::FraudRate => self.each(features, values, |it| it.fraud_rate()),
+            PlannedMeasure::SecondsSinceLast => {
+                self.each(features, values, |it| it.seconds_since_last())
+            }
         }
     }
 
+    /// Puts a value for each feature into its place.
     #[inline(always)]
-    fn sum(&self, plan: &AmountPlan) -> Option<f64> {
-        let (_, sum) = self.n_and_sum(plan);
-        Some(float(sum) / plan.scale)
+    fn each(
+        &self,
+        features: &[FeaturePlan],
+        values: &mut [f32],
+        value: impl Fn(Interval<'_, N>) -> f64,
+    ) {
+        for plan in features {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the one rounding, to the precision of a row"
+            )]
+            let value = value(Interval { question: self, plan }) as f32;
+            // One zero, whatever its sign.
+            put(values, plan.position, value + 0.0);
+        }
+    }
+
+    /// As [`each`](Self::each), of an amount.
+    #[inline(always)]
+    fn each_of(
+        &self,
+        features: &[FeaturePlan],
+        values: &mut [f32],
+        at: usize,
+        value: impl Fn(Interval<'_, N>, &AmountPlan) -> f64,
+    ) {
+        if let Some(amount) = self.plan.amounts.get(at) {
+            self.each(features, values, |it| value(it, amount));
+        }
+    }
+}
+
+/// The value where there is none.
+const MISSING: f64 = f64::NAN;
+
+impl<'a, const N: usize> Interval<'a, N> {
+    /// The place of the last row before it, none where all history begins, and of its last row.
+    #[inline(always)]
+    fn places(self) -> (Option<usize>, usize) {
+        (self.plan.begin.map(|edge| self.found(edge).place), self.found(self.plan.end).place)
     }
 
     #[inline(always)]
-    fn mean(&self, plan: &AmountPlan) -> Option<f64> {
-        let (n, sum) = self.n_and_sum(plan);
-        (n > 0).then(|| float(sum) / (number(n) * plan.scale))
+    fn found(self, edge: usize) -> Found {
+        // There are at most N edges, and N is a power of two: it takes no branch.
+        self.question.found.get(edge % N).copied().unwrap_or_default()
+    }
+
+    /// The event, where it counts itself.
+    #[inline(always)]
+    fn own_event(self) -> Option<&'a Event> {
+        (self.question.is_own && self.plan.sees_itself).then_some(self.question.event)
+    }
+
+    /// Events in it.
+    #[inline(always)]
+    fn n_events(self) -> u64 {
+        let end = self.found(self.plan.end);
+        let n_events = match self.plan.begin {
+            Some(begin) => end.count.wrapping_sub(self.found(begin).count).into(),
+            None => self.question.stream.events.n_up_to(self.question.plan, end.place),
+        };
+        n_events.wrapping_add(self.own_event().is_some().into())
+    }
+
+    /// The times from which on and before which its events lie, the floor where that is later.
+    fn bounds(self) -> (i64, i64) {
+        let Question { plan, now, floor, .. } = *self.question;
+        let bound =
+            |edge: usize| plan.edges.get(edge).map_or(NEVER, |edge| edge.bound(now).max(floor));
+        (self.plan.begin.map_or(NEVER, bound), bound(self.plan.end))
+    }
+
+    /// The sums of an amount, extremes aside.
+    fn sums(self, amount: &AmountPlan) -> AmountSums {
+        let events = &self.question.stream.events;
+        let (begin, end) = self.places();
+        let total = |place: usize| AmountSums::read(amount, events.from(place));
+        let before = begin.map_or(AmountSums::NONE, total);
+        total(end).since(before).plus(self.own(amount))
+    }
+
+    #[inline]
+    fn own(self, amount: &AmountPlan) -> AmountSums {
+        AmountSums::of(self.own_event().and_then(|event| event.amount(amount.slot)))
+    }
+
+    /// How many events have the amount, and its sum, rounded once: most features need no more.
+    #[inline(always)]
+    fn n_and_sum(self, amount: &AmountPlan) -> (u64, f64) {
+        let pair = |place: usize| {
+            self.question.pairs.get(place.wrapping_add(amount.pair)).copied().unwrap_or_default()
+        };
+        let (begin, end) = self.places();
+        let (begin, end) = (begin.map_or([0; 2], pair), pair(end));
+        let own = self.own_event().and_then(|event| event.amount(amount.slot));
+        let n = amounts::n_between(end, begin).wrapping_add(own.is_some().into());
+        let own = own.unwrap_or(0);
+        let sum = if n <= amounts::FEW {
+            amounts::sum_of_few(end, begin).wrapping_add(own) as f64
+        } else {
+            float(amounts::sum_between(end, begin).wrapping_add(own.into()))
+        };
+        (n, sum)
+    }
+
+    #[inline(always)]
+    fn sum(self, amount: &AmountPlan) -> f64 {
+        let (_, sum) = self.n_and_sum(amount);
+        sum / amount.scale
+    }
+
+    #[inline(always)]
+    fn mean(self, amount: &AmountPlan) -> f64 {
+        let (n, sum) = self.n_and_sum(amount);
+        if n > 0 { sum / (number(n) * amount.scale) } else { MISSING }
     }
 
     #[inline(never)]
-    fn ratio_to_mean(&self, plan: &AmountPlan) -> Option<f64> {
+    fn ratio_to_mean(self, plan: &AmountPlan) -> f64 {
         let (n, sum) = self.n_and_sum(plan);
-        let amount = self.question.event.amount(plan.slot)?;
-        (n > 0 && sum != 0).then(|| amount as f64 * number(n) / float(sum))
+        match self.question.event.amount(plan.slot) {
+            Some(amount) if n > 0 && sum != 0.0 => amount as f64 * number(n) / sum,
+            _ => MISSING,
+        }
     }
 
     /// Of whole numbers n·Σa² − (Σa)² is exact; where it would overflow, its terms are rounded first.
     #[inline(never)]
-    fn std(&self, plan: &AmountPlan) -> Option<f64> {
-        let AmountSums { n, sum, squares, .. } = self.sums(plan);
+    fn std(self, amount: &AmountPlan) -> f64 {
+        let AmountSums { n, sum, squares, .. } = self.sums(amount);
         if n < 2 {
-            return None;
+            return MISSING;
         }
         let exact = || {
             let of_squares = squares.checked_mul(i128::from(n))?;
@@ -230,39 +290,39 @@ impl Interval<'_> {
         };
         let (count, rounded) = (number(n), float(sum));
         let spread = exact().unwrap_or_else(|| float(squares) * count - rounded * rounded);
-        Some((spread.max(0.0) / (count * (count - 1.0))).sqrt() / plan.scale)
+        (spread.max(0.0) / (count * (count - 1.0))).sqrt() / amount.scale
     }
 
     /// The greatest or least amount; a walk along the rows.
     #[inline(never)]
-    fn extreme(&self, plan: &AmountPlan, which: fn((i64, i64)) -> i64) -> Option<f64> {
+    fn extreme(self, amount: &AmountPlan, which: fn((i64, i64)) -> i64) -> f64 {
         let Question { stream, plan: of_stream, .. } = self.question;
-        let own = self.own(plan);
+        let own = self.own(amount);
         let mut all = (own.low, own.high);
         let mut widen = |row| {
-            let (low, high) = amounts::extremes(plan, row);
+            let (low, high) = amounts::extremes(amount, row);
             all = (all.0.min(low), all.1.max(high));
         };
         // All history begins with the base, an interval with the row after its edge.
-        let mut after = self.begin.place;
-        if self.is_endless() {
-            after = stream.events.base();
-            widen(stream.events.from(after));
-        }
-        let rows = stream.events.rows_between(of_stream, after, self.end.place);
-        rows.chunks_exact(of_stream.row_words).for_each(widen);
-        (all.0 <= all.1).then(|| which(all) as f64 / plan.scale)
+        let (begin, end) = self.places();
+        let after = begin.unwrap_or_else(|| {
+            widen(stream.events.from(stream.events.base()));
+            stream.events.base()
+        });
+        let rows = stream.events.rows_between(of_stream, after, end);
+        rows.chunks_exact(of_stream.row_pairs).for_each(widen);
+        if all.0 <= all.1 { which(all) as f64 / amount.scale } else { MISSING }
     }
 
     #[inline(never)]
-    fn n_distinct(&self, at: usize) -> u64 {
+    fn n_distinct(self, at: usize) -> u64 {
         let Question { stream, plan, .. } = self.question;
         let Some(plan) = plan.distinct.get(at) else { return 0 };
-        let own = self.own.map_or(0, |event| event.value(plan.slot));
-        let (from, to) = (self.begin.bound, self.end.bound);
+        let own = self.own_event().map_or(0, |event| event.value(plan.slot));
+        let (from, to) = self.bounds();
         let (n_seen, is_seen) = match stream.distinct.get(at) {
             None => (0, false),
-            Some(seen) if self.is_endless() => {
+            Some(seen) if self.plan.begin.is_none() => {
                 (seen.ever.count(to), own != 0 && seen.ever.has(own, to))
             }
             Some(seen) => {
@@ -274,35 +334,35 @@ impl Interval<'_> {
     }
 
     #[inline(always)]
-    fn fraud_rate(&self) -> Option<f64> {
-        let n_all = self.n_events;
+    fn fraud_rate(self) -> f64 {
+        let n_all = self.n_events();
         let n_frauds =
             self.question.stream.frauds.as_ref().map_or(0, |frauds| self.n_frauds(frauds));
         // More frauds than events: labels of events that were not observed, or a blurred edge.
-        (n_all > 0).then(|| number(n_frauds.min(n_all)) / number(n_all))
+        if n_all > 0 { number(n_frauds.min(n_all)) / number(n_all) } else { MISSING }
     }
 
     #[inline(never)]
-    fn n_frauds(&self, frauds: &FraudLog) -> u64 {
+    fn n_frauds(self, frauds: &FraudLog) -> u64 {
         // A fraud counts that is known before.
-        let known = self.question.now.saturating_add(self.bounds.closed.after());
-        let n_frauds = frauds.count(self.begin.bound, self.end.bound, known);
+        let known = self.question.now.saturating_add(self.plan.closed.after());
+        let (from, to) = self.bounds();
+        let n_frauds = frauds.count(from, to, known);
         // No event sees its own label, if it should be known already.
-        let knows_own = self.own.is_some_and(|event| frauds.knows(event, known));
+        let knows_own = self.own_event().is_some_and(|event| frauds.knows(event, known));
         n_frauds.saturating_sub(u64::from(knows_own))
     }
 
     #[inline(never)]
-    fn seconds_since_last(&self) -> Option<f64> {
+    fn seconds_since_last(self) -> f64 {
         // An interval over all history that has none of the events kept has the base.
-        let end = self.end.place;
-        let has_none = !self.is_endless() && self.begin.place == end;
+        let (begin, end) = self.places();
         let Question { stream, now, .. } = self.question;
         let last = stream.events.time_at(end);
-        if has_none || last == NEVER {
-            return None;
+        if begin == Some(end) || last == NEVER {
+            return MISSING;
         }
-        Some(now.saturating_sub(last) as f64 / 1e6)
+        now.saturating_sub(last) as f64 / 1e6
     }
 }
 

@@ -55,7 +55,7 @@ pub use event::{EntityKey, Event, EventError};
 pub(in crate::features) use event::{MAX_TIME, MIN_TIME};
 pub use layout::{ColumnKind, WindowColumn, Windows};
 pub(in crate::features) use plan::{
-    AmountPlan, IntervalBounds, IntervalPlan, LabelPlan, MAX_EDGES, PlannedMeasure, StreamPlan,
+    AmountPlan, FeaturePlan, LabelPlan, MAX_EDGES, MeasurePlan, PlannedMeasure, StreamPlan,
 };
 
 /// Most features of a window program.

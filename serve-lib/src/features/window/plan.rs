@@ -40,12 +40,16 @@ pub(in crate::features) struct StreamPlan {
     pub(in crate::features) amounts: Vec<AmountPlan>,
     pub(in crate::features) distinct: Vec<DistinctPlan>,
     pub(in crate::features) labels: Option<LabelPlan>,
-    /// Words of a row of its log, and which of them is the id.
-    pub(in crate::features) row_words: usize,
-    pub(in crate::features) id_word: Option<usize>,
+    /// Pairs of words of a row of its log: the time and count of events, then those of each amount.
+    pub(in crate::features) row_pairs: usize,
+    /// Extremes of some amount are kept.
+    pub(in crate::features) has_extremes: bool,
+    /// Events have ids.
+    pub(in crate::features) has_id: bool,
     /// Some feature sees the event itself.
     pub(in crate::features) sees_itself: bool,
-    pub(in crate::features) intervals: Vec<IntervalPlan>,
+    /// By measure: one follows its like.
+    pub(in crate::features) measures: Vec<MeasurePlan>,
 }
 
 /// Ages up to `distance`, beyond those of the zone before: cells here are `width` long.
@@ -67,8 +71,8 @@ pub(in crate::features) struct Edge {
 pub(in crate::features) struct AmountPlan {
     /// Which amount of an event.
     pub(in crate::features) slot: usize,
-    /// Its first word in a row of the log.
-    pub(in crate::features) word: usize,
+    /// Its first pair in a row of the log.
+    pub(in crate::features) pair: usize,
     /// Minor units in a major one.
     pub(in crate::features) scale: f64,
     pub(in crate::features) squares: bool,
@@ -93,17 +97,19 @@ pub(in crate::features) struct LabelPlan {
     pub(in crate::features) ever: bool,
 }
 
-/// A stretch of a stream's log, and the features that are read off it.
+/// The features of one measure.
 #[derive(Debug, Clone)]
-pub(in crate::features) struct IntervalPlan {
-    pub(in crate::features) bounds: IntervalBounds,
+pub(in crate::features) struct MeasurePlan {
+    pub(in crate::features) measure: PlannedMeasure,
     pub(in crate::features) features: Vec<FeaturePlan>,
 }
 
-/// Where an interval lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::features) struct IntervalBounds {
-    /// The edges at which it begins, none for all history, and ends.
+/// Where a feature is read off the log.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::features) struct FeaturePlan {
+    /// Its position among the values.
+    pub(in crate::features) position: usize,
+    /// The edges at which its interval begins, none for all history, and ends.
     pub(in crate::features) begin: Option<usize>,
     pub(in crate::features) end: usize,
     pub(in crate::features) closed: Closed,
@@ -111,16 +117,8 @@ pub(in crate::features) struct IntervalBounds {
     pub(in crate::features) sees_itself: bool,
 }
 
-/// How a feature is read off its interval.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::features) struct FeaturePlan {
-    /// Its position among the values.
-    pub(in crate::features) position: usize,
-    pub(in crate::features) measure: PlannedMeasure,
-}
-
 /// A measure with the position of its amount or distinct column in the stream's plan.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::features) enum PlannedMeasure {
     Count,
     Sum(usize),
@@ -191,10 +189,7 @@ fn stream(
             "max_events is too small for so many windows: take more events or fewer windows",
         );
     };
-    // A row begins with the time and the count of events.
-    let has_id = context.program.event_id.is_some();
-    let first_amount = 2_usize.saturating_add(usize::from(has_id));
-    let amounts = amounts(context.program, features, first_amount);
+    let amounts = amounts(context.program, features);
     let sorted = context.program.sorted_amounts();
     let distinct = distinct(context, features);
     let edge = |distance, closed| edges.iter().position(|edge| *edge == Edge { distance, closed });
@@ -227,21 +222,19 @@ fn stream(
             None => None,
         };
         let sees_itself = closed == Closed::Right && delay == 0;
-        let bounds = IntervalBounds { begin, end: edge(delay, closed)?, closed, sees_itself };
-        Some((bounds, FeaturePlan { position: *position, measure }))
+        let (position, end) = (*position, edge(delay, closed)?);
+        Some((measure, FeaturePlan { position, begin, end, closed, sees_itself }))
     });
-    let mut intervals: Vec<IntervalPlan> = Vec::new();
-    for (bounds, feature) in planned {
-        match intervals.iter_mut().find(|interval| interval.bounds == bounds) {
-            Some(interval) => interval.features.push(feature),
-            None => intervals.push(IntervalPlan { bounds, features: vec![feature] }),
-        }
+    let mut by_measure: BTreeMap<PlannedMeasure, Vec<FeaturePlan>> = BTreeMap::new();
+    for (measure, feature) in planned {
+        by_measure.entry(measure).or_default().push(feature);
     }
-    let rates = intervals.iter().filter(|interval| {
-        let is_rate = |f: &FeaturePlan| matches!(f.measure, PlannedMeasure::FraudRate);
-        interval.features.iter().any(is_rate)
-    });
-    let labels = rates.map(|rate| rate.bounds.begin.is_none()).reduce(|one, other| one | other);
+    let is_ever = |rates: &Vec<FeaturePlan>| rates.iter().any(|rate| rate.begin.is_none());
+    let rates = by_measure.get(&PlannedMeasure::FraudRate);
+    let labels = rates.map(|rates| LabelPlan { ever: is_ever(rates) });
+    let sees_itself = by_measure.values().flatten().any(|feature| feature.sees_itself);
+    let measures = by_measure.into_iter();
+    let measures = measures.map(|(measure, features)| MeasurePlan { measure, features });
     Ok(StreamPlan {
         filter,
         max_events,
@@ -249,11 +242,12 @@ fn stream(
         zones,
         resolution,
         distinct,
-        labels: labels.map(|ever| LabelPlan { ever }),
-        row_words: amounts.last().map_or(first_amount, |amount| amount.end_word()),
-        id_word: has_id.then_some(2),
-        sees_itself: intervals.iter().any(|interval| interval.bounds.sees_itself),
-        intervals,
+        labels,
+        row_pairs: amounts.last().map_or(1, |amount| amount.end_pair()),
+        has_extremes: amounts.iter().any(|amount| amount.extremes),
+        has_id: context.program.event_id.is_some(),
+        sees_itself,
+        measures: measures.collect(),
         edges,
         amounts,
     })
@@ -301,11 +295,8 @@ fn n_cells(zones: &[Zone]) -> usize {
     cells.fold(2, usize::saturating_add)
 }
 
-fn amounts(
-    program: &WindowProgram,
-    features: &[(usize, &WindowFeature)],
-    mut word: usize,
-) -> Vec<AmountPlan> {
+fn amounts(program: &WindowProgram, features: &[(usize, &WindowFeature)]) -> Vec<AmountPlan> {
+    let mut pair = 1;
     let plan = |(slot, column): (usize, &super::AmountColumn)| {
         let of_it = features.iter().filter(|(_, feature)| {
             super::check::summed(feature).is_some_and(|name| *name == column.name)
@@ -317,12 +308,12 @@ fn amounts(
         }
         let plan = AmountPlan {
             slot,
-            word,
+            pair,
             scale: 10_u64.saturating_pow(column.decimals.into()) as f64,
             squares: any(|measure| matches!(measure, Measure::Std(_))),
             extremes: any(|measure| matches!(measure, Measure::Max(_) | Measure::Min(_))),
         };
-        word = plan.end_word();
+        pair = plan.end_pair();
         Some(plan)
     };
     program.sorted_amounts().into_iter().enumerate().filter_map(plan).collect()
@@ -354,11 +345,10 @@ impl Edge {
 }
 
 impl AmountPlan {
-    /// The word after its own: a number, a sum of two words, squares of two, the extremes.
-    fn end_word(&self) -> usize {
-        let words = |is_kept| if is_kept { 2 } else { 0 };
-        let of_sum = self.word.saturating_add(3);
-        of_sum.saturating_add(words(self.squares)).saturating_add(words(self.extremes))
+    /// The pair after its own: number and sum, squares, extremes.
+    fn end_pair(&self) -> usize {
+        let of_sum = self.pair.saturating_add(1);
+        of_sum.saturating_add(self.squares.into()).saturating_add(self.extremes.into())
     }
 }
 

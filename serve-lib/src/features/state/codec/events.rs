@@ -5,7 +5,7 @@ use crate::features::state::amounts::AmountSums;
 use crate::features::state::bytes::{
     Reader, Unsound, put_id, put_number, put_signed, put_wide, put_wide_signed,
 };
-use crate::features::state::log::{EventLog, n_events, set_n_events};
+use crate::features::state::log::{EventLog, id_of, n_events_between, time_of};
 use crate::features::window::{AmountPlan, MAX_AMOUNT, StreamPlan};
 
 /// The number of rows; if there are any, the newest time, how long before it the first one is; the base's
@@ -21,7 +21,7 @@ pub(super) fn write(plan: &StreamPlan, log: &EventLog, clock: &Clock, out: &mut 
     let mut last = log.time(plan, 1);
     put_number(out, clock.before(last));
     let mut before = log.row_at(plan, log.base());
-    let n_dropped = n_events(before);
+    let n_dropped = log.n_up_to(plan, log.base());
     put_number(out, n_dropped);
     if n_dropped > 0 {
         put_number(out, clock.before(log.time(plan, 0)));
@@ -29,10 +29,9 @@ pub(super) fn write(plan: &StreamPlan, log: &EventLog, clock: &Clock, out: &mut 
             write_sums(amount, AmountSums::read(amount, before), out);
         }
     }
-    for row in log.rows(plan).chunks_exact(plan.row_words) {
-        let time = row.first().map_or(last, |time| time.cast_signed());
-        let n_of_row = n_events(row).wrapping_sub(n_events(before));
-        let id = plan.id_word.map(|word| row.get(word).copied().unwrap_or(0));
+    for row in log.rows(plan) {
+        let (time, n_of_row) = (time_of(row), n_events_between(row, before));
+        let id = plan.has_id.then(|| id_of(row));
         let sums = |amount: &AmountPlan| {
             AmountSums::read(amount, row).since(AmountSums::read(amount, before))
         };
@@ -61,7 +60,7 @@ pub(super) fn read(
 ) -> Result<EventLog, Unsound> {
     let mut log = EventLog::default();
     // A head, an id, and of each amount a byte or more.
-    let least_bytes = plan.amounts.len().saturating_add(if plan.id_word.is_some() { 5 } else { 1 });
+    let least_bytes = plan.amounts.len().saturating_add(if plan.has_id { 5 } else { 1 });
     let n_rows = reader.length(plan.max_events, least_bytes)?;
     if n_rows == 0 {
         return Ok(log);
@@ -81,47 +80,37 @@ pub(super) fn read(
         if time >= floor {
             return Err("what was dropped is younger than the horizon");
         }
-        let row = log.base_mut();
-        row.first_mut().into_iter().for_each(|word| *word = time.cast_unsigned());
-        set_n_events(row, n_dropped);
+        let row = log.begin_after(n_dropped, time);
         for amount in &plan.amounts {
             read_sums(amount, n_dropped, reader)?.write(amount, row);
         }
     }
-    let mut n_up_to = n_dropped;
+    let mut n_kept = 0_u64;
     for _ in 0..n_rows {
         let head = reader.number()?;
         let is_plain = head & 1 == 0;
         last = clock.time(last, (head >> 1).cast_signed())?;
         let n_of_row = if is_plain { 1 } else { reader.number()? };
-        let id = if plan.id_word.is_some() { reader.id()? } else { 0 };
-        n_up_to = n_up_to.saturating_add(n_of_row);
-        if n_of_row == 0 || n_up_to > MAX_COUNT {
+        let id = if plan.has_id { reader.id()? } else { 0 };
+        n_kept = n_kept.saturating_add(n_of_row);
+        // A row counts modulo 2^32.
+        let is_sound = n_of_row > 0 && n_kept <= u32::MAX.into();
+        if !is_sound || n_dropped.saturating_add(n_kept) > MAX_COUNT {
             return Err("a number of events that cannot be");
         }
         if id != 0 && n_of_row > 1 {
             return Err("an id of several events");
         }
-        let mut unsound = None;
-        log.push(plan, last, |row| {
-            set_n_events(row, n_up_to);
-            plan.id_word.and_then(|word| row.get_mut(word)).into_iter().for_each(|word| *word = id);
-            for amount in &plan.amounts {
-                let own = if is_plain {
-                    read_amount(reader)
-                } else {
-                    read_sums(amount, n_of_row, reader)
-                };
-                match own {
-                    Ok(own) => {
-                        let totals = AmountSums::read(amount, row).plus(own);
-                        AmountSums { low: own.low, high: own.high, ..totals }.write(amount, row);
-                    }
-                    Err(what) => unsound = Some(what),
-                }
+        let row = log.push_several(plan, last, id, n_of_row);
+        for amount in &plan.amounts {
+            let own =
+                if is_plain { read_amount(reader)? } else { read_sums(amount, n_of_row, reader)? };
+            let totals = AmountSums::read(amount, row).plus(own);
+            if !totals.fits() {
+                return Err("a sum that cannot be");
             }
-        });
-        unsound.map_or(Ok(()), Err)?;
+            AmountSums { low: own.low, high: own.high, ..totals }.write(amount, row);
+        }
     }
     if last == clock.newest {
         Ok(log)

@@ -145,7 +145,7 @@ pub(super) fn write_frauds(
         put_signed(out, clock.units(fraud.time.wrapping_sub(last)));
         put_signed(out, fraud.known_at.wrapping_sub(fraud.time));
         put_number(out, n_frauds);
-        if n_frauds == 1 && plan.id_word.is_some() {
+        if n_frauds == 1 && plan.has_id {
             put_id(out, fraud.id);
         }
         (last, total) = (fraud.time, fraud.total);
@@ -171,7 +171,7 @@ pub(super) fn read_frauds(
         let known_at = known_at.ok_or("a time cannot be meant")?;
         let n_frauds = reader.number()?;
         let id = match n_frauds {
-            1 if plan.id_word.is_some() => reader.id()?,
+            1 if plan.has_id => reader.id()?,
             1 => 0,
             _ => Fraud::SEVERAL,
         };
