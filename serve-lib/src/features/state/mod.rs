@@ -33,8 +33,8 @@ const NEAR_LINES: usize = 24;
 
 /// The past of one entity, as far as the features of one key need it.
 ///
-/// Memory is bounded by the program: at most `max_events` rows for each filter, of 24 bytes and
-/// 24 to 56 an amount; and at most `max_events` different values and frauds.
+/// Memory is bounded by the program: at most `max_events` rows for each filter, of 16 bytes and
+/// 16 to 48 an amount; and at most `max_events` different values and frauds.
 #[derive(Debug, Clone)]
 pub struct EntityState {
     key: usize,

@@ -26,7 +26,7 @@
 //! horizon (the longest delay + window). When there are more, those older than the newest
 //! quarter are put together into cells of time; so that only the *edges* of an interval are blurred, each
 //! by less than its distance from the event divided by [`Windows::resolution`], which is 64 unless the windows
-//! are many. Sums over all history stay exact.
+//! are many. Sums over all history stay exact. An interval counts up to 2^32 events.
 //!
 //! An event that comes late is put in its place. One older than the horizon adds to all-history
 //! counts alone. Nothing is asked of the time further back than the horizon before the newest event: an event
