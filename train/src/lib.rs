@@ -9,6 +9,7 @@ pub mod drift;
 mod error;
 pub mod events;
 pub mod gate;
+mod hash;
 pub mod init;
 pub mod learner;
 pub mod matrix;

@@ -159,7 +159,7 @@ pub(super) fn sorted(scored: &Scored<'_>) -> Vec<Entry> {
 }
 
 /// A number that is smaller the greater the score; -0.0 and 0.0 have the same.
-fn key(score: f64) -> u64 {
+pub(super) fn key(score: f64) -> u64 {
     // Adding 0.0 turns -0.0 into 0.0. Bits of positive numbers are in order, those of negative ones
     // in the opposite order and with the sign set.
     let bits = (score + 0.0).to_bits();

@@ -1,13 +1,15 @@
 //! Rows sorted by score once, for every measure that depends on their order alone.
 
 use super::{Scored, order};
+use crate::hash::NumberMap;
 
 /// The distinct scores in descending order, each with what an alarm at that score would catch.
 ///
 /// An alarm at threshold `t` is every row with `score >= t`, so rows of equal score rise or stay
 /// together and no measure depends on the order of the rows. `-0.0` and `0.0` are one score. Rows
-/// of weight 0 are left out. Building costs a sort of the rows; every measure afterwards is linear
-/// in the number of groups or cheaper.
+/// of weight 0 are left out. Building costs one pass over the rows where they have few different scores, as
+/// those of a few trees have, else a sort of them; every measure afterwards is linear in the number of groups
+/// or cheaper.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ranking {
     groups: Vec<ScoreGroup>,
@@ -37,33 +39,16 @@ impl ScoreGroup {
 }
 
 impl Ranking {
-    /// Sorts the rows by score, on all threads.
+    /// Groups the rows by score.
     pub fn new(scored: &Scored<'_>) -> Self {
-        let sorted = order::sorted(scored);
-        // Summed in the order of the rows, so that the same rows give the same bits everywhere.
-        let mut groups: Vec<ScoreGroup> = Vec::with_capacity(sorted.len());
+        let by_score = of_few(scored).unwrap_or_else(|| of_sorted(scored));
         let (mut true_positives, mut false_positives) = (0.0, 0.0);
-        let mut last_key = None;
-        for entry in sorted {
-            let weight = scored.weight(entry.row as usize);
-            if weight <= 0.0 {
-                continue;
-            }
-            if entry.is_fraud {
-                true_positives += weight;
-            } else {
-                false_positives += weight;
-            }
-            let score = order::score(entry.key);
-            let group = ScoreGroup { score, true_positives, false_positives };
-            match groups.last_mut() {
-                Some(last) if last_key == Some(entry.key) => *last = group,
-                _ => groups.push(group),
-            }
-            last_key = Some(entry.key);
-        }
-        groups.shrink_to_fit();
-        Self { groups }
+        let up_to = |(key, own): (u64, Weights)| {
+            true_positives += own.frauds;
+            false_positives += own.legitimate;
+            ScoreGroup { score: order::score(key), true_positives, false_positives }
+        };
+        Self { groups: by_score.into_iter().map(up_to).collect() }
     }
 
     /// The groups, highest score first; at least one.
@@ -183,6 +168,55 @@ impl Ranking {
     }
 }
 
+/// Weights of the rows of one score, each summed in the order of the rows: the same rows give the same bits,
+/// however they were grouped.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Weights {
+    frauds: f64,
+    legitimate: f64,
+}
+
+impl Weights {
+    fn add(&mut self, is_fraud: bool, weight: f64) {
+        *(if is_fraud { &mut self.frauds } else { &mut self.legitimate }) += weight;
+    }
+}
+
+/// Most different scores for which rows are not sorted: a table of them lies in a processor's nearest memory.
+const FEW_SCORES: usize = 4_096;
+
+/// The keys of the scores in ascending order with the weights of their rows; none where there are more than
+/// [`FEW_SCORES`].
+fn of_few(scored: &Scored<'_>) -> Option<Vec<(u64, Weights)>> {
+    let mut by_key: NumberMap<u64, Weights> = NumberMap::default();
+    for (is_fraud, score, weight) in scored.rows().filter(|(_, _, weight)| *weight > 0.0) {
+        by_key.entry(order::key(score)).or_default().add(is_fraud, weight);
+        if by_key.len() > FEW_SCORES {
+            return None;
+        }
+    }
+    let mut by_score: Vec<(u64, Weights)> = by_key.into_iter().collect();
+    by_score.sort_unstable_by_key(|(key, _)| *key);
+    Some(by_score)
+}
+
+/// As [`of_few`], of any number of different scores: a sort, on all threads.
+fn of_sorted(scored: &Scored<'_>) -> Vec<(u64, Weights)> {
+    let sorted = order::sorted(scored);
+    let mut by_score: Vec<(u64, Weights)> = Vec::with_capacity(sorted.len());
+    for entry in sorted {
+        let weight = scored.weight(entry.row as usize);
+        if weight <= 0.0 {
+            continue;
+        }
+        if by_score.last().is_none_or(|(key, _)| *key != entry.key) {
+            by_score.push((entry.key, Weights::default()));
+        }
+        by_score.last_mut().into_iter().for_each(|(_, own)| own.add(entry.is_fraud, weight));
+    }
+    by_score
+}
+
 #[cfg(test)]
 mod tests {
     use std::cmp::Ordering;
@@ -215,6 +249,22 @@ mod tests {
         let r = ranking(&labels, &scores, Some(&[1.0, 1.0, 1.0, 4.0, 1.0, 1.0]));
         close(r.roc_auc().unwrap(), (6.0 + 5.5 + 0.5) / 18.0, 1e-15);
         close(r.average_precision().unwrap(), (1.0 + 2.0 / 3.0 + 3.0 / 9.0) / 3.0, 1e-15);
+    }
+
+    #[test]
+    fn few_scores_are_grouped_as_if_they_were_sorted() {
+        for seed in 0..20 {
+            let Rows { labels, mut scores, mut weights } = Rows::seeded(seed, 500);
+            weights.iter_mut().for_each(|weight| *weight *= 0.1);
+            scores[7] = -0.0;
+            let scored = Scored::new(&labels, &scores, Some(&weights)).unwrap();
+            assert_eq!(of_few(&scored), Some(of_sorted(&scored)));
+        }
+        let scores: Vec<f64> = (0..=FEW_SCORES).map(|row| row as f64).collect();
+        let labels = vec![true; scores.len()];
+        assert_eq!(of_few(&Scored::new(&labels, &scores, None).unwrap()), None);
+        let fewer = Scored::new(&labels[1..], &scores[1..], None).unwrap();
+        assert_eq!(of_few(&fewer).unwrap().len(), FEW_SCORES);
     }
 
     #[test]

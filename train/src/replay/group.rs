@@ -1,11 +1,11 @@
 //! Events in the order of time, and the events of each entity within it.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
 use rayon::prelude::*;
 use shroff_datasets::{Column, Values};
+
+use crate::hash::NumberMap;
 
 /// The rows in the order of time, then of their ids, then of their places. Ids without a value come
 /// first.
@@ -157,35 +157,13 @@ pub(super) fn codes(column: &Column) -> Vec<u32> {
 
 /// The different values numbered in the order in which they appear.
 fn numbered(values: impl Iterator<Item = Option<i64>>) -> Vec<u32> {
-    let mut known: HashMap<i64, u32, BuildHasherDefault<Spread>> = HashMap::default();
+    let mut known: NumberMap<i64, u32> = NumberMap::default();
     let number = |value: Option<i64>| {
         let Some(value) = value else { return NONE };
         let next = known.len() as u32;
         *known.entry(value).or_insert(next)
     };
     values.map(number).collect()
-}
-
-/// A hash of whole numbers: a multiplication, whose upper bits depend on all of the number.
-///
-/// # Source
-/// Knuth, *The Art of Computer Programming* 3, 6.4: multiplication by 2^64 over the golden ratio.
-#[derive(Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_i64((*byte).into()));
-    }
-
-    fn write_i64(&mut self, value: i64) {
-        let mixed = (self.0 ^ value.cast_unsigned()).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        self.0 = mixed ^ (mixed >> 32);
-    }
 }
 
 #[cfg(test)]
