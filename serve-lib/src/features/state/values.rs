@@ -195,7 +195,7 @@ impl<'a, const N: usize> Interval<'a, N> {
     #[inline(always)]
     fn found(self, edge: usize) -> Found {
         // There are at most N edges, and N is a power of two: it takes no branch.
-        self.question.found.get(edge % N).copied().unwrap_or_default()
+        self.question.found.get(edge & N.wrapping_sub(1)).copied().unwrap_or_default()
     }
 
     /// The event, where it counts itself.
