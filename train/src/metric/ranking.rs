@@ -48,7 +48,9 @@ impl Ranking {
             false_positives += own.legitimate;
             ScoreGroup { score: order::score(key), true_positives, false_positives }
         };
-        Self { groups: by_score.into_iter().map(up_to).collect() }
+        let mut groups: Vec<ScoreGroup> = by_score.into_iter().map(up_to).collect();
+        groups.shrink_to_fit();
+        Self { groups }
     }
 
     /// The groups, highest score first; at least one.

@@ -117,7 +117,7 @@ impl EventLog {
         if !plan.has_id || id == 0 {
             return false;
         }
-        let last = self.before(plan, time.saturating_add(1), self.last(plan), self.last(plan));
+        let last = self.not_after(plan, time);
         let rows = self.rows_between(plan, self.head, last).chunks_exact(plan.row_pairs).rev();
         rows.take_while(|row| time_of(row) == time).any(|row| id_of(row) == id)
     }
@@ -168,8 +168,7 @@ impl EventLog {
         const LINE_PAIRS: usize = 4;
         let word = |place: u32| self.pairs.get(place as usize).map(|[time, _]| *time);
         let at_edges = self.hints.iter().zip(&plan.edges).filter_map(|(hint, _)| word(*hint));
-        let n_lines =
-            if plan.amounts.iter().any(|amount| amount.extremes) { NEAR_LINES } else { 1 };
+        let n_lines = if plan.has_extremes { NEAR_LINES } else { 1 };
         let newest = self.pairs.iter().rev().step_by(LINE_PAIRS).take(n_lines);
         at_edges.chain(newest.map(|[word, _]| *word)).fold(0, u64::wrapping_add)
     }
@@ -233,7 +232,7 @@ impl EventLog {
     /// In its place, behind those of its time.
     fn insert(&mut self, plan: &StreamPlan, event: &Event) {
         let time = event.time();
-        let before = self.before(plan, time.saturating_add(1), self.last(plan), self.last(plan));
+        let before = self.not_after(plan, time);
         let mut row = self.row_at(plan, before).to_vec();
         set_time(&mut row, time);
         let place = before.saturating_add(plan.row_pairs);

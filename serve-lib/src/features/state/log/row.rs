@@ -25,7 +25,7 @@ pub(in crate::features::state) fn n_events_between(end: &[Pair], begin: &[Pair])
     count_of(end).wrapping_sub(count_of(begin)).into()
 }
 
-/// Of a word its lower half.
+/// The events up to and with a row, modulo 2^32; of no row 0.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the upper half is the id")]
 pub(super) fn count_of(row: &[Pair]) -> u32 {
@@ -54,7 +54,7 @@ pub(super) fn mark(plan: &StreamPlan, event: &Event, row: &mut [Pair]) {
     }
 }
 
-/// Of a word the lower half.
+/// The half of its word that is the count.
 const COUNT_MASK: u64 = (1 << u32::BITS) - 1;
 
 #[inline]

@@ -43,13 +43,7 @@ impl EventLog {
     /// The place of the last row that is earlier than a bound, that of the base where no event is. The
     /// search begins where an edge was found last: most lie there still, or a few events on.
     #[inline(always)]
-    pub(in crate::features::state) fn before(
-        &self,
-        plan: &StreamPlan,
-        bound: i64,
-        last: usize,
-        hint: usize,
-    ) -> usize {
+    fn before(&self, plan: &StreamPlan, bound: i64, last: usize, hint: usize) -> usize {
         let mut at = hint.min(last).max(self.head);
         if self.time_at(at) >= bound {
             return self.before_below(plan, at, bound);
@@ -62,6 +56,12 @@ impl EventLog {
             }
         }
         self.before_above(plan, at, bound)
+    }
+
+    /// The place of the last row that is not later than a time, that of the base where every event is.
+    pub(super) fn not_after(&self, plan: &StreamPlan, time: i64) -> usize {
+        let last = self.last(plan);
+        self.before(plan, time.saturating_add(1), last, last)
     }
 
     /// As [`before`](Self::before), where the row at `above` is not earlier: in steps that grow, as the edge
