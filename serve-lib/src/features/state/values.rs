@@ -157,13 +157,14 @@ impl<'a, const N: usize> Question<'a, N> {
         value: impl Fn(Interval<'_, N>) -> f64,
     ) {
         for plan in features {
+            let value = value(Interval { question: self, plan });
             #[expect(
                 clippy::cast_possible_truncation,
                 reason = "the one rounding, to the precision of a row"
             )]
-            let value = value(Interval { question: self, plan }) as f32;
-            // One zero, whatever its sign.
-            put(values, plan.position, value + 0.0);
+            // One zero, whatever its sign; and one NaN: that of arithmetic may have any sign.
+            let value = if value.is_nan() { f32::NAN } else { value as f32 + 0.0 };
+            put(values, plan.position, value);
         }
     }
 
