@@ -292,6 +292,7 @@ fn default_space(learner: &LearnerConfig, has_stop: bool) -> Space {
             let mut space = of(vec![
                 ("grow_policy", Draw::words(&["symmetric", "leafwise"])),
                 ("learning_rate", float(0.03, 0.3, true)),
+                ("boost_from_average", Draw::OneOf(vec![true.into(), false.into()])),
                 ("max_depth", whole(3, 8, false)),
                 ("num_leaves", whole(8, 64, true)),
                 ("lambda_l2", float(0.5, 50.0, true)),

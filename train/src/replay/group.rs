@@ -34,82 +34,128 @@ pub(super) fn order(times: &[i64], ids: Option<&Column>) -> Vec<u32> {
     rows
 }
 
-/// The rows of each entity, in the order of time.
-pub(super) struct Groups {
-    /// Where the rows of each entity end, and those of the next begin.
-    ends: Vec<usize>,
-    rows: Vec<u32>,
-    n_without: usize,
-}
-
 /// In place of an entity's number where the key has no value.
 pub(super) const NONE: u32 = u32::MAX;
 
-impl Groups {
+/// The entities of a key by number, of which some may have no row.
+pub(super) struct Entities {
+    of_row: Vec<u32>,
+    /// How many rows each has.
+    n_rows: Vec<u32>,
+}
+
+impl Entities {
     /// The entities that these columns name together.
-    pub(super) fn new(columns: &[&Column], order: &[u32]) -> Self {
-        let mut entities = vec![0; order.len()];
+    pub(super) fn new(columns: &[&Column], n_rows: usize) -> Self {
+        let mut of_row = vec![0; n_rows];
         for (position, column) in columns.iter().enumerate() {
             let codes = codes(column);
             if position == 0 {
-                entities = codes;
+                of_row = codes;
                 continue;
             }
-            let pairs = entities.iter().zip(&codes).map(|(first, second)| {
+            let pairs = of_row.iter().zip(&codes).map(|(first, second)| {
                 let known = *first != NONE && *second != NONE;
                 known.then_some(i64::from(*first) << 32 | i64::from(*second))
             });
-            entities = numbered(pairs);
+            of_row = numbered(pairs);
         }
-        let known = || entities.iter().filter(|entity| **entity != NONE);
-        let n_entities = known().max().map_or(0, |last| *last as usize + 1);
-        let mut starts = vec![0_usize; n_entities + 1];
-        known().for_each(|entity| starts[*entity as usize + 1] += 1);
-        for entity in 0..n_entities {
-            starts[entity + 1] += starts[entity];
-        }
-        let n_known = starts[n_entities];
-        let mut rows = vec![0; n_known];
-        // Each start moves on to the entity's end as its rows are put down.
-        for &row in order {
-            let entity = entities[row as usize];
-            if entity != NONE {
-                let next = &mut starts[entity as usize];
-                rows[*next] = row;
-                *next += 1;
-            }
-        }
-        starts.truncate(n_entities);
-        Self { ends: starts, rows, n_without: entities.len() - n_known }
+        let known = || of_row.iter().filter(|entity| **entity != NONE);
+        let mut n_rows = vec![0; known().max().map_or(0, |last| *last as usize + 1)];
+        known().for_each(|entity| n_rows[*entity as usize] += 1);
+        Self { of_row, n_rows }
+    }
+
+    /// The entity of each row, [`NONE`] where it has none.
+    pub(super) fn of_row(&self) -> &[u32] {
+        &self.of_row
     }
 
     /// How many rows have no entity.
     pub(super) fn n_without(&self) -> usize {
-        self.n_without
-    }
-
-    /// The rows of an entity; of a number that is no entity's, none.
-    pub(super) fn rows(&self, entity: usize) -> &[u32] {
-        self.rows_of(entity..entity + 1)
-    }
-
-    /// The rows of these entities, one after the other.
-    pub(super) fn rows_of(&self, entities: Range<usize>) -> &[u32] {
-        let end = |entity: Option<usize>| entity.map_or(0, |entity| self.ends[entity]);
-        &self.rows[end(entities.start.checked_sub(1))..end(entities.end.checked_sub(1))]
+        let n_known: usize = self.n_rows.iter().map(|n| *n as usize).sum();
+        self.of_row.len() - n_known
     }
 
     /// The entities, so many together that they have `n_rows` or a little more.
     pub(super) fn chunks(&self, n_rows: usize) -> Vec<Range<usize>> {
         let mut chunks = Vec::new();
         let (mut first, mut filled) = (0, 0);
-        for (entity, end) in self.ends.iter().enumerate() {
-            if end - filled >= n_rows || entity + 1 == self.ends.len() {
+        for (entity, n) in self.n_rows.iter().enumerate() {
+            filled += *n as usize;
+            if filled >= n_rows || entity + 1 == self.n_rows.len() {
                 chunks.push(first..entity + 1);
-                (first, filled) = (entity + 1, *end);
+                (first, filled) = (entity + 1, 0);
             }
         }
         chunks
+    }
+
+    /// By entity, the positions among the rows of these entities, of which `of_rows` gives the entity of each.
+    pub(super) fn groups_within(
+        &self,
+        entities: Range<usize>,
+        of_rows: impl Iterator<Item = u32>,
+    ) -> Groups {
+        Groups::new(entities.start, &self.n_rows[entities], (0..).zip(of_rows))
+    }
+
+    /// The rows of each entity, in this order.
+    pub(super) fn groups(&self, order: &[u32]) -> Groups {
+        let entity = |row: u32| self.of_row[row as usize];
+        let known = order.iter().map(|row| (*row, entity(*row))).filter(|(_, of)| *of != NONE);
+        Groups::new(0, &self.n_rows, known)
+    }
+}
+
+/// What belongs to each of some entities that follow each other.
+pub(super) struct Groups {
+    first: usize,
+    /// Where the members of each entity end, and those of the next begin.
+    ends: Vec<u32>,
+    members: Vec<u32>,
+}
+
+impl Groups {
+    /// `n_members` says how many each entity has, from the first on; `members` are numbers with their
+    /// entities.
+    pub(super) fn new(
+        first: usize,
+        n_members: &[u32],
+        members: impl Iterator<Item = (u32, u32)>,
+    ) -> Self {
+        let mut n_all = 0;
+        let start = |n: &u32| {
+            let start = n_all;
+            n_all += n;
+            start
+        };
+        let mut ends: Vec<u32> = n_members.iter().map(start).collect();
+        let mut placed = vec![0; n_all as usize];
+        // Each start moves on to the entity's end as its members are put down.
+        for (member, entity) in members {
+            let next = &mut ends[entity as usize - first];
+            placed[*next as usize] = member;
+            *next += 1;
+        }
+        Self { first, ends, members: placed }
+    }
+
+    /// The members of an entity.
+    pub(super) fn of(&self, entity: usize) -> &[u32] {
+        &self.members[self.places(entity)]
+    }
+
+    /// The same, to be put in another order.
+    pub(super) fn of_mut(&mut self, entity: usize) -> &mut [u32] {
+        let places = self.places(entity);
+        &mut self.members[places]
+    }
+
+    fn places(&self, entity: usize) -> Range<usize> {
+        let at = entity - self.first;
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        start as usize..self.ends[at] as usize
     }
 }
 
@@ -190,9 +236,12 @@ mod tests {
         let shops = Column::with_nulls(shops, vec![false, false, false, false, false, true]);
         let order = [5, 4, 3, 2, 1, 0];
         let groups = |columns: &[&Column]| {
-            let groups = Groups::new(columns, &order);
-            let rows = groups.chunks(1).into_iter().flatten().map(|entity| groups.rows(entity));
-            (rows.map(<[u32]>::to_vec).collect::<Vec<_>>(), groups.n_without())
+            let entities = Entities::new(columns, order.len());
+            let groups = entities.groups(&order);
+            let rows = entities.chunks(1).into_iter().flatten();
+            let rows =
+                rows.map(|entity| groups.of(entity).to_vec()).filter(|rows| !rows.is_empty());
+            (rows.collect::<Vec<_>>(), entities.n_without())
         };
         assert_eq!(groups(&[&cards]), (vec![vec![2, 0], vec![4, 1], vec![5]], 1));
         assert_eq!(groups(&[&cards, &shops]), (vec![vec![2, 0], vec![1]], 3));

@@ -8,17 +8,18 @@
 mod group;
 mod packed;
 mod states;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
 use shroff_datasets::{Column, Values};
 use shroff_serve::features::state::{EntityState, Label, Replay};
 use shroff_serve::features::window::{Event, EventError, Windows};
 
-use group::Groups;
-use packed::{AT_ONCE, Packed};
+use group::{Entities, NONE};
+use packed::{Block, Packer, Row};
 
 pub use states::{States, states};
 
@@ -49,10 +50,10 @@ impl<'a> History<'a> {
         }
     }
 
-    /// The entities of a key, each with its rows in this order.
-    fn groups(&self, windows: &Windows, key: usize, order: &[u32]) -> Groups {
+    /// The entities of a key.
+    fn entities(&self, windows: &Windows, key: usize) -> Entities {
         let columns = windows.key_columns(key).iter().map(|&column| self.columns[column]);
-        Groups::new(&columns.collect::<Vec<&'a Column>>(), order)
+        Entities::new(&columns.collect::<Vec<&'a Column>>(), self.labels.len())
     }
 
     /// What is to be learnt of an event that was a fraud. A label that claims to be older than its event is
@@ -80,7 +81,8 @@ pub struct ReplayError {
     pub source: EventError,
 }
 
-/// Events that a thread takes at a time, as far as one entity has not more.
+/// Events that a thread takes at a time, as far as one entity has not more: they and their features fit
+/// the second-level cache.
 const CHUNK_ROWS: usize = 8_192;
 
 impl Velocity {
@@ -108,39 +110,47 @@ impl Velocity {
 /// counted nowhere, and its features of that key are missing. A label that claims to be older than its
 /// event is not known before it.
 ///
-/// Cost: some tens of nanoseconds a value and thread; memory of four bytes a value, four an event and
-/// key, eight an event and column, and the states of as many entities as there are threads.
+/// Cost: some tens of nanoseconds a value and thread; memory of eight bytes a value at most, eight an event
+/// and column, some twelve an event and key, and the states of as many entities as there are threads.
 ///
 /// # Errors
 /// A value of another type than its column, a time outside the years 1 to 9999.
 pub fn replay(windows: &Windows, history: &History<'_>) -> Result<Velocity, ReplayError> {
     let n_features = windows.n_features();
     let n_rows = history.labels.len();
-    let order = history.order(windows);
-    let packed = Packed::new(windows, history);
-    let mut notes = Vec::new();
-    // Every value belongs to one entity, and so to one thread: nothing is waited for.
-    let missing = |_| AtomicU32::new(f32::NAN.to_bits());
-    let values: Vec<AtomicU32> = (0..n_rows * n_features).into_par_iter().map(missing).collect();
-    let mut n_odd_amounts = 0;
     let keys = (0..windows.n_keys()).into_par_iter();
-    let groups = keys.map(|key| history.groups(windows, key, &order));
-    for (key, groups) in groups.collect::<Vec<_>>().into_iter().enumerate() {
-        if groups.n_without() > 0 {
+    let ((packer, ranks), entities) = rayon::join(
+        || (Packer::new(windows, history), ranks(&history.order(windows))),
+        || keys.map(|key| history.entities(windows, key)).collect::<Vec<_>>(),
+    );
+    let mut values = vec![0.0; n_rows * n_features];
+    let mut notes = Vec::new();
+    let mut n_odd_amounts = 0;
+    // Used for one key after the other: memory that was used is to be had sooner than new.
+    let mut blocks = Vec::new();
+    for (key, entities) in entities.into_iter().enumerate() {
+        if entities.n_without() > 0 {
             notes.push(format!(
                 "{} of {n_rows} events have no {}: they are counted for none, and their features are \
                  missing",
-                groups.n_without(),
+                entities.n_without(),
                 key_name(windows, key)
             ));
         }
-        let chunks = groups.chunks(CHUNK_ROWS);
+        let chunks = Chunks::new(&entities);
+        packer.pack(&entities, &chunks, &mut blocks);
         let features = features_of(windows, key);
-        let entities = Entities { windows, events: &packed, groups, key, features };
-        let n_odd = chunks
-            .into_par_iter()
-            .map(|chunk| entities.replay(chunk, &values))
-            .sum::<Result<u64, ReplayError>>()?;
+        let keyed = Keyed {
+            windows,
+            packer: &packer,
+            ranks: ranks.as_deref(),
+            entities,
+            chunks,
+            blocks: &blocks,
+            key,
+            features,
+        };
+        let n_odd = keyed.replay(&mut values)?;
         // Those of the first key are those of all, but for events without it.
         n_odd_amounts = n_odd_amounts.max(n_odd);
     }
@@ -149,53 +159,140 @@ pub fn replay(windows: &Windows, history: &History<'_>) -> Result<Velocity, Repl
             "{n_odd_amounts} amounts are infinite or beyond what an amount can be, and count as missing"
         ));
     }
-    let values = values.into_iter().map(|bits| f32::from_bits(bits.into_inner())).collect();
     Ok(Velocity { n_features, values, notes })
 }
 
-/// The entities of one key.
-struct Entities<'a> {
+/// The place of each row in an order; none if that is the rows' own.
+fn ranks(order: &[u32]) -> Option<Vec<u32>> {
+    let is_own = (0_u32..).zip(order).all(|(rank, row)| rank == *row);
+    if is_own {
+        return None;
+    }
+    let mut ranks = vec![0; order.len()];
+    (0_u32..).zip(order).for_each(|(rank, row)| ranks[*row as usize] = rank);
+    Some(ranks)
+}
+
+/// The entities of a key in parts that a thread takes at a time.
+struct Chunks {
+    entities: Vec<Range<usize>>,
+    /// The chunk of each entity.
+    of_entity: Vec<u32>,
+}
+
+impl Chunks {
+    fn new(entities: &Entities) -> Self {
+        let entities = entities.chunks(CHUNK_ROWS);
+        let numbers = (0_u32..).zip(&entities);
+        let of_entity = numbers.flat_map(|(chunk, of)| of.clone().map(move |_| chunk)).collect();
+        Self { entities, of_entity }
+    }
+}
+
+/// The events of one key.
+struct Keyed<'a> {
     windows: &'a Windows,
-    events: &'a Packed<'a>,
-    groups: Groups,
+    packer: &'a Packer<'a>,
+    /// The place of each row in the order of time; none where rows are in it.
+    ranks: Option<&'a [u32]>,
+    entities: Entities,
+    chunks: Chunks,
+    blocks: &'a [Block],
     key: usize,
     /// The positions of the key's features.
     features: Vec<usize>,
 }
 
-impl Entities<'_> {
-    /// Replays some of them; the number of amounts that are none.
-    fn replay(&self, entities: Range<usize>, values: &[AtomicU32]) -> Result<u64, ReplayError> {
-        let Self { windows, events, groups, key, features } = self;
-        let n_features = windows.n_features();
-        let mut place = events.place();
-        let mut found = vec![f32::NAN; n_features * AT_ONCE];
-        let mut n_odd_amounts = 0;
-        let mut replay = Replay::new(windows, EntityState::new(windows, *key));
-        let mut entity = entities.start;
-        let mut n_left = groups.rows(entity).len();
-        for rows in groups.rows_of(entities).chunks(AT_ONCE) {
-            events.fetch(rows, &mut place);
-            let places = found.chunks_exact_mut(n_features);
-            for ((at, row), found) in rows.iter().enumerate().zip(places) {
-                while n_left == 0 {
-                    entity += 1;
-                    n_left = groups.rows(entity).len();
-                    replay.restart();
-                }
-                let (event, label) = events.read(&mut place, at, *row as usize)?;
-                replay.next(event, label, found);
-                n_odd_amounts += u64::from(event.n_odd_amounts());
-                n_left -= 1;
+/// Room that a thread uses for one chunk after the other.
+#[derive(Default)]
+struct Room {
+    rows: Vec<Row>,
+    words: Vec<u64>,
+}
+
+impl Keyed<'_> {
+    /// Puts the key's features of all events into their places among all `values`; the number of amounts
+    /// that are none.
+    fn replay(&self, values: &mut [f32]) -> Result<u64, ReplayError> {
+        let chunks = (0..self.chunks.entities.len()).into_par_iter();
+        let found = chunks.map_init(Room::default, |room, chunk| self.replay_chunk(chunk, room));
+        let found = found.collect::<Result<Vec<_>, _>>()?;
+        let (found, n_odd_amounts): (Vec<_>, Vec<u64>) = found.into_iter().unzip();
+        self.spread(&found, values);
+        Ok(n_odd_amounts.iter().sum())
+    }
+
+    /// Puts what was found by chunk into the order of the rows.
+    fn spread(&self, found: &[Vec<f32>], values: &mut [f32]) {
+        let n_features = self.windows.n_features();
+        // Where the events of each block begin among those of their chunks.
+        let mut starts = vec![0_usize; found.len()];
+        let mut rest = (values, self.entities.of_row());
+        let blocks = self.blocks.iter().map(|block| {
+            let (values, of_row) = std::mem::take(&mut rest);
+            let (values, later) = values.split_at_mut(block.len() * n_features);
+            let (of_row, of_later) = of_row.split_at(block.len());
+            rest = (later, of_later);
+            let of_block = starts.clone();
+            for (chunk, start) in starts.iter_mut().enumerate() {
+                *start += block.n_rows(chunk);
             }
-            for (row, found) in rows.iter().zip(found.chunks_exact(n_features)) {
-                let of_row = &values[*row as usize * n_features..][..n_features];
-                for &feature in features {
-                    of_row[feature].store(found[feature].to_bits(), Ordering::Relaxed);
+            (values, of_row, of_block)
+        });
+        let blocks: Vec<_> = blocks.collect();
+        blocks.into_par_iter().for_each(|(values, of_row, mut next)| {
+            for (values, entity) in values.chunks_exact_mut(n_features).zip(of_row) {
+                if *entity == NONE {
+                    self.features.iter().for_each(|feature| values[*feature] = f32::NAN);
+                    continue;
+                }
+                let chunk = self.chunks.of_entity[*entity as usize] as usize;
+                let found = &found[chunk][next[chunk] * self.features.len()..];
+                next[chunk] += 1;
+                for (feature, found) in self.features.iter().zip(found) {
+                    values[*feature] = *found;
+                }
+            }
+        });
+    }
+
+    /// The key's features of a chunk's events, block after block, and the number of amounts that are none.
+    fn replay_chunk(&self, chunk: usize, room: &mut Room) -> Result<(Vec<f32>, u64), ReplayError> {
+        let Self { windows, packer, ranks, features, .. } = self;
+        let Room { rows, words } = room;
+        rows.clear();
+        words.clear();
+        for (of_rows, of_words) in self.blocks.iter().map(|block| block.piece(chunk)) {
+            rows.extend_from_slice(of_rows);
+            words.extend_from_slice(of_words);
+        }
+        let entities = self.chunks.entities[chunk].clone();
+        let of_rows = rows.iter().map(|row| row.entity);
+        let mut groups = self.entities.groups_within(entities.clone(), of_rows);
+        let n_words = packer.n_words();
+        let mut event = Event::blank();
+        let mut found = vec![f32::NAN; windows.n_features()];
+        let mut values = vec![0.0; rows.len() * features.len()];
+        let mut n_odd_amounts = 0;
+        let mut replay = Replay::new(windows, EntityState::new(windows, self.key));
+        for entity in entities {
+            let events = groups.of_mut(entity);
+            if let Some(ranks) = ranks {
+                events.sort_unstable_by_key(|at| ranks[rows[*at as usize].row as usize]);
+            }
+            replay.restart();
+            for at in events.iter().map(|at| *at as usize) {
+                let words = &words[at * n_words..][..n_words];
+                let label = packer.read(words, rows[at].row as usize, &mut event)?;
+                replay.next(&event, label, &mut found);
+                n_odd_amounts += u64::from(event.n_odd_amounts());
+                let values = &mut values[at * features.len()..][..features.len()];
+                for (value, feature) in values.iter_mut().zip(features) {
+                    *value = found[*feature];
                 }
             }
         }
-        Ok(n_odd_amounts)
+        Ok((values, n_odd_amounts))
     }
 }
 

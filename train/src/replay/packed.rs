@@ -1,5 +1,6 @@
-//! Events side by side: all that the engine reads of one lies in one place. The events of an entity lie
-//! far apart in a table, and so a processor waits for one place of memory an event rather than for one a column.
+//! Events side by side: all that the engine reads of one lies in one place, and those of a chunk of entities
+//! lie in few. In a table they are as far apart as can be: an entity's events by time, and what is known of an
+//! event by columns.
 
 use std::sync::Arc;
 
@@ -9,32 +10,53 @@ use shroff_serve::Value;
 use shroff_serve::features::state::Label;
 use shroff_serve::features::window::{Event, Measure, Windows};
 
-use super::{History, ReplayError, group};
+use super::group::{Entities, NONE};
+use super::{Chunks, History, ReplayError, group};
 
-/// Events fetched together: the processor waits for all of them at once.
-pub(super) const AT_ONCE: usize = 32;
-/// Rows that a thread packs at a time.
-const CHUNK_ROWS: usize = 4_096;
+/// Rows of a block: their events fit the second-level cache while they are put in the order of chunks.
+const BLOCK_ROWS: usize = 1 << 14;
+/// Events of a chunk in a block on average, where there are many chunks: fewer would no longer be read
+/// one after the other.
+const PIECE_ROWS: usize = 64;
 /// The bit of an event that was fraud; those above it are of columns whose value is null.
 const FRAUD_BIT: usize = 0;
+/// Bits of the half of a word.
+const HALF_BITS: usize = u32::BITS as usize;
 
-/// The events of a history.
-pub(super) struct Packed<'a> {
+/// Packs the events of a history.
+pub(super) struct Packer<'a> {
     windows: &'a Windows,
     history: &'a History<'a>,
     /// By the windows' columns.
     columns: Vec<Places<'a>>,
-    /// A row is the words of its bits, then a word for each place of a column.
-    words: Vec<u64>,
+    /// The numbers that stand for values, with their half words.
+    codes: Vec<(usize, Vec<u32>)>,
+    /// An event is its bits and numbers in halves of words, then a word for each value.
     n_words: usize,
+}
+
+/// Rows that follow each other, those of a chunk together and in their order.
+#[derive(Default)]
+pub(super) struct Block {
+    /// Where the rows of each chunk end.
+    ends: Vec<u32>,
+    rows: Vec<Row>,
+    words: Vec<u64>,
+}
+
+/// A row and its entity.
+#[derive(Clone, Copy)]
+pub(super) struct Row {
+    pub(super) row: u32,
+    pub(super) entity: u32,
 }
 
 /// Where a column lies in a row; nowhere, if it only names entities.
 #[derive(Clone, Copy, Default)]
 struct Places<'a> {
     value: Option<ValuePlace<'a>>,
-    /// Of the id of events and of columns of which different values are counted: a number that is
-    /// equal for equal values, 0 for none.
+    /// Of the id of events and of columns of which different values are counted, the half word of a number
+    /// that is equal for equal values, 0 for none.
     code: Option<usize>,
 }
 
@@ -56,21 +78,13 @@ enum Kind<'a> {
     Text(&'a Text),
 }
 
-/// Events that were fetched.
-pub(super) struct Fetched {
-    words: Vec<u64>,
-    event: Event,
-}
-
-impl<'a> Packed<'a> {
+impl<'a> Packer<'a> {
     pub(super) fn new(windows: &'a Windows, history: &'a History<'a>) -> Self {
         let names = || windows.columns().iter().map(|column| &column.name);
         let n_values = names().filter(|name| is_valued(windows, name)).count();
-        let mut n_words = (FRAUD_BIT + n_values) / 64 + 1;
-        let mut next_word = || {
-            n_words += 1;
-            n_words - 1
-        };
+        let n_codes = names().filter(|name| is_coded(windows, name)).count();
+        let mut halves = (FRAUD_BIT + n_values) / HALF_BITS + 1..;
+        let mut words = (halves.start + n_codes).div_ceil(2)..;
         let mut null_bits = FRAUD_BIT + 1..;
         let mut codes = Vec::new();
         let mut columns = Vec::new();
@@ -78,66 +92,116 @@ impl<'a> Packed<'a> {
             let mut places = Places::default();
             if is_valued(windows, name) {
                 let null_bit = null_bits.next().unwrap_or_default();
-                let kind = Kind::of(column.values());
-                places.value = Some(ValuePlace { word: next_word(), null_bit, kind });
+                let (word, kind) = (words.next().unwrap_or_default(), Kind::of(column.values()));
+                places.value = Some(ValuePlace { word, null_bit, kind });
             }
             if is_coded(windows, name) {
-                let word = next_word();
-                places.code = Some(word);
-                codes.push((word, *column));
+                places.code = halves.next();
+                codes.extend(places.code.map(|half| (half, *column)));
             }
             columns.push(places);
         }
-        let codes: Vec<(usize, Vec<u32>)> =
-            codes.into_par_iter().map(|(word, column)| (word, group::codes(column))).collect();
-        let mut words = vec![0; n_words * history.labels.len()];
-        let chunks = words.par_chunks_mut(n_words * CHUNK_ROWS).enumerate();
-        chunks.for_each(|(chunk, words)| {
-            let mut rows = Rows { first: chunk * CHUNK_ROWS, n_words, words };
-            rows.put_bits(FRAUD_BIT, |row| history.labels[row] == Some(true));
-            for (places, column) in columns.iter().zip(&history.columns) {
-                if let Some(place) = places.value {
-                    rows.put_values(place, column);
-                }
-            }
-            for (word, codes) in &codes {
-                // The number of none wraps to 0.
-                rows.put(*word, |row| codes[row].wrapping_add(1).into());
-            }
+        let n_words = words.start;
+        let codes = codes.into_par_iter().map(|(half, column)| (half, group::codes(column)));
+        let codes = codes.collect();
+        Self { windows, history, columns, codes, n_words }
+    }
+
+    /// Words of an event.
+    pub(super) fn n_words(&self) -> usize {
+        self.n_words
+    }
+
+    /// All events whose key has a value, in place of other blocks.
+    pub(super) fn pack(&self, entities: &Entities, chunks: &Chunks, blocks: &mut Vec<Block>) {
+        let block_rows = BLOCK_ROWS.max(PIECE_ROWS * chunks.entities.len());
+        let of_row = entities.of_row().par_chunks(block_rows).enumerate();
+        blocks.resize_with(of_row.len(), Block::default);
+        of_row.zip(blocks).for_each(|((number, of_row), block)| {
+            let used = std::mem::take(block);
+            *block = self.block(number * block_rows, of_row, chunks, used);
         });
-        Self { windows, history, columns, words, n_words }
     }
 
-    /// A place to fetch events to.
-    pub(super) fn place(&self) -> Fetched {
-        Fetched { words: vec![0; self.n_words * AT_ONCE], event: Event::blank() }
-    }
-
-    /// Fetches the events of these rows, at most [`AT_ONCE`].
-    pub(super) fn fetch(&self, rows: &[u32], place: &mut Fetched) {
-        for (place, row) in place.words.chunks_exact_mut(self.n_words).zip(rows) {
-            let start = *row as usize * self.n_words;
-            place.copy_from_slice(&self.words[start..start + self.n_words]);
+    fn block(&self, first: usize, entities: &[u32], chunks: &Chunks, used: Block) -> Block {
+        let n_chunks = chunks.entities.len();
+        // Rows without an entity come last, where none is read.
+        let chunk = |entity: &u32| match *entity {
+            NONE => n_chunks,
+            entity => chunks.of_entity[entity as usize] as usize,
+        };
+        let mut ends = vec![0_u32; n_chunks + 2];
+        entities.iter().for_each(|entity| ends[chunk(entity) + 1] += 1);
+        for at in 0..=n_chunks {
+            ends[at + 1] += ends[at];
         }
+        let place = |entity| {
+            let next = &mut ends[chunk(entity)];
+            *next += 1;
+            *next - 1
+        };
+        let places: Vec<u32> = entities.iter().map(place).collect();
+        ends.truncate(n_chunks);
+        let Block { mut rows, mut words, .. } = used;
+        words.clear();
+        words.resize(self.n_words * places.len(), 0);
+        let mut packed = Rows { first, places, n_words: self.n_words, words };
+        packed.put_bits(FRAUD_BIT, |row| self.history.labels[row] == Some(true));
+        for (places, column) in self.columns.iter().zip(&self.history.columns) {
+            if let Some(place) = places.value {
+                packed.put_values(place, column);
+            }
+        }
+        for (half, codes) in &self.codes {
+            // The number of none wraps to 0.
+            packed.put_half(*half, |row| codes[row].wrapping_add(1));
+        }
+        rows.resize(packed.places.len(), Row { row: 0, entity: NONE });
+        for ((row, entity), place) in (first..).zip(entities).zip(&packed.places) {
+            rows[*place as usize] = Row { row: row as u32, entity: *entity };
+        }
+        Block { ends, rows, words: packed.words }
     }
 
-    /// An event that was fetched, of this row, and its label where it is to be learnt: only frauds are.
-    pub(super) fn read<'p>(
+    /// Reads an event, of this row, and its label where it is to be learnt: only frauds are.
+    pub(super) fn read(
         &self,
-        place: &'p mut Fetched,
-        at: usize,
+        words: &[u64],
         row: usize,
-    ) -> Result<(&'p Event, Option<Label>), ReplayError> {
-        let Fetched { words, event } = place;
-        let words = &words[at * self.n_words..(at + 1) * self.n_words];
+        event: &mut Event,
+    ) -> Result<Option<Label>, ReplayError> {
         let value = |column: usize| {
             self.columns[column].value.map_or(Value::Null, |place| place.value(words))
         };
-        let code = |column: usize| self.columns[column].code.map_or(0, |word| words[word]);
+        let half = |half: usize| words[half / 2] >> (HALF_BITS * (half % 2)) & u64::from(u32::MAX);
+        let code = |column: usize| self.columns[column].code.map_or(0, half);
         let read = self.windows.read_numbered(event, value, code);
         read.map_err(|source| ReplayError { row, source })?;
-        let label = has_bit(words, FRAUD_BIT).then(|| self.history.fraud(row, event));
-        Ok((event, label))
+        Ok(has_bit(words, FRAUD_BIT).then(|| self.history.fraud(row, event)))
+    }
+}
+
+impl Block {
+    /// How many rows it has, those without an entity too.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// How many of its rows belong to a chunk.
+    pub(super) fn n_rows(&self, chunk: usize) -> usize {
+        self.rows_of(chunk).len()
+    }
+
+    /// The rows of a chunk, and their events.
+    pub(super) fn piece(&self, chunk: usize) -> (&[Row], &[u64]) {
+        let rows = self.rows_of(chunk);
+        let n_words = self.words.len() / self.rows.len().max(1);
+        (&self.rows[rows.clone()], &self.words[rows.start * n_words..rows.end * n_words])
+    }
+
+    fn rows_of(&self, chunk: usize) -> std::ops::Range<usize> {
+        let start = chunk.checked_sub(1).map_or(0, |before| self.ends[before]);
+        start as usize..self.ends[chunk] as usize
     }
 }
 
@@ -161,23 +225,32 @@ fn has_bit(words: &[u64], bit: usize) -> bool {
     words[bit / 64] >> (bit % 64) & 1 == 1
 }
 
-/// Rows that are being packed.
-struct Rows<'w> {
+/// Rows that are being packed, each into its place.
+struct Rows {
     first: usize,
+    places: Vec<u32>,
     n_words: usize,
-    words: &'w mut [u64],
+    words: Vec<u64>,
 }
 
-impl Rows<'_> {
+impl Rows {
     fn put(&mut self, word: usize, value: impl Fn(usize) -> u64) {
-        for (row, words) in (self.first..).zip(self.words.chunks_exact_mut(self.n_words)) {
-            words[word] = value(row);
+        for (row, place) in (self.first..).zip(&self.places) {
+            self.words[*place as usize * self.n_words + word] = value(row);
         }
     }
 
+    fn put_half(&mut self, half: usize, value: impl Fn(usize) -> u32) {
+        self.put_within(half / 2, HALF_BITS * (half % 2), |row| value(row).into());
+    }
+
     fn put_bits(&mut self, bit: usize, value: impl Fn(usize) -> bool) {
-        for (row, words) in (self.first..).zip(self.words.chunks_exact_mut(self.n_words)) {
-            words[bit / 64] |= u64::from(value(row)) << (bit % 64);
+        self.put_within(bit / 64, bit % 64, |row| value(row).into());
+    }
+
+    fn put_within(&mut self, word: usize, shift: usize, value: impl Fn(usize) -> u64) {
+        for (row, place) in (self.first..).zip(&self.places) {
+            self.words[*place as usize * self.n_words + word] |= value(row) << shift;
         }
     }
 

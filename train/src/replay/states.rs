@@ -46,8 +46,9 @@ pub fn states(windows: &Windows, history: &History<'_>) -> Result<States, Replay
     let order = history.order(windows);
     let (mut chunks, mut places) = (Vec::new(), Vec::new());
     for key in 0..windows.n_keys() {
-        let groups = history.groups(windows, key, &order);
-        let made = groups.chunks(CHUNK_ROWS).into_par_iter();
+        let entities = history.entities(windows, key);
+        let groups = entities.groups(&order);
+        let made = entities.chunks(CHUNK_ROWS).into_par_iter();
         let made = made.map(|entities| encoded(windows, history, key, &groups, entities));
         for (bytes, of_chunk) in made.collect::<Result<Vec<_>, _>>()? {
             let chunk = chunks.len();
@@ -72,7 +73,7 @@ fn encoded(
 ) -> Result<Encoded, ReplayError> {
     let (mut bytes, mut places) = (Vec::new(), Vec::new());
     for entity in entities {
-        let rows = groups.rows(entity);
+        let rows = groups.of(entity);
         let mut replay = Replay::new(windows, EntityState::new(windows, key));
         let mut name = None;
         for row in rows.iter().map(|row| *row as usize) {

@@ -16,7 +16,7 @@ use super::amounts::AmountSums;
 use crate::features::window::{Event, StreamPlan};
 pub(super) use row::{Pair, id_of, n_events_between, time_of};
 use row::{add_count, count, join, mark, set_id, set_time, widen};
-pub(super) use search::{Found, Hints, hints_of};
+pub(super) use search::{Found, Hints, put_hints};
 use search::{N_HINTS, hint_of};
 
 /// Events in ascending order of time, those of one time in the order in which they came.
@@ -128,7 +128,7 @@ impl EventLog {
         &mut self,
         plan: &StreamPlan,
         event: &Event,
-        asked: Option<Hints>,
+        asked: Option<&Hints>,
     ) -> Observed {
         let time = event.time();
         match self.newest(plan) {
@@ -150,7 +150,14 @@ impl EventLog {
                 mark(plan, event, row);
                 self.n_events = self.n_events.wrapping_add(1);
                 self.expire(plan, time.saturating_sub(plan.horizon));
-                self.hints = asked.unwrap_or_else(|| hints_of(&self.find::<N_HINTS>(plan, time)));
+                match asked {
+                    Some(hints) => self.hints = *hints,
+                    None => {
+                        let mut found = [Found::default(); N_HINTS];
+                        self.find(plan, time, &mut found);
+                        put_hints(&found, &mut self.hints);
+                    }
+                }
             }
         }
         // The base is a row too.

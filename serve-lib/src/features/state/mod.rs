@@ -111,7 +111,7 @@ impl EntityState {
     /// Cost: tens of nanoseconds amortised, however many events the entity has. The program must be the
     /// one it was made for.
     pub fn observe(&mut self, windows: &Windows, event: &Event) -> Observed {
-        self.observe_asked(windows, event, |_, _| None)
+        self.observe_asked(windows, event, |_, _, _| false)
     }
 
     /// As [`Windows::features_of_key`], then as [`observe`](Self::observe), in less time than one after the other.
@@ -121,17 +121,18 @@ impl EntityState {
         event: &Event,
         values: &mut [f32],
     ) -> Observed {
-        self.observe_asked(windows, event, |stream, plan| {
-            Some(stream.features(plan, event, values))
+        self.observe_asked(windows, event, |stream, plan, hints| {
+            stream.features(plan, event, values, hints);
+            true
         })
     }
 
-    /// Asks every stream, and observes the event where it belongs.
+    /// Asks every stream, which tells whether it was asked for hints, and observes the event where it belongs.
     fn observe_asked(
         &mut self,
         windows: &Windows,
         event: &Event,
-        mut ask: impl FnMut(&Stream, &StreamPlan) -> Option<Hints>,
+        mut ask: impl FnMut(&Stream, &StreamPlan, &mut Hints) -> bool,
     ) -> Observed {
         let plans = windows.keys().get(self.key).map_or(&[][..], |key| &key.streams);
         let Some((plan, plans)) = plans.split_first() else { return Observed::Outside };
@@ -142,7 +143,8 @@ impl EntityState {
         let is_known =
             is_kept(plan, &self.first) || others.any(|(plan, stream)| is_kept(plan, stream));
         let mut each = |plan: &StreamPlan, stream: &mut Stream| {
-            let asked = ask(stream, plan);
+            let mut hints = Hints::default();
+            let asked = ask(stream, plan, &mut hints).then_some(&hints);
             if is_known {
                 Observed::Duplicate
             } else if plan.takes(event.filters()) {
@@ -224,7 +226,7 @@ impl Stream {
         self.frauds = None;
     }
 
-    fn observe(&mut self, plan: &StreamPlan, event: &Event, asked: Option<Hints>) -> Observed {
+    fn observe(&mut self, plan: &StreamPlan, event: &Event, asked: Option<&Hints>) -> Observed {
         let observed = self.events.observe(plan, event, asked);
         let newest = self.events.newest(plan).unwrap_or(event.time());
         for (plan_of_it, distinct) in plan.distinct.iter().zip(&mut self.distinct) {

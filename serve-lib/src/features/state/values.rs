@@ -2,7 +2,7 @@
 
 use super::amounts::{self, AmountSums};
 use super::frauds::FraudLog;
-use super::log::{Found, Hints, NEVER, Pair, hints_of};
+use super::log::{Found, Hints, NEVER, Pair, put_hints};
 use super::{EntityState, Stream};
 use crate::features::window::{
     AmountPlan, Event, FeaturePlan, MAX_EDGES, MeasurePlan, PlannedMeasure, StreamPlan, Windows,
@@ -36,13 +36,13 @@ impl Windows {
         match state {
             Some(state) => {
                 for (plan, stream) in plans.iter().zip(state.streams()) {
-                    stream.features(plan, event, values);
+                    stream.features(plan, event, values, &mut Hints::default());
                 }
             }
             None if event.entity(key).is_some() => {
                 let nothing_known = Stream::default();
                 for plan in plans {
-                    nothing_known.features(plan, event, values);
+                    nothing_known.features(plan, event, values, &mut Hints::default());
                 }
             }
             None => {
@@ -82,12 +82,19 @@ struct Interval<'a, const N: usize> {
 const FEW_EDGES: usize = 8;
 
 impl Stream {
-    /// Puts the values of the plan's features into their places; where its edges were found.
+    /// Puts the values of the plan's features into their places, and where its edges were found into the
+    /// hints.
     #[inline]
-    pub(super) fn features(&self, plan: &StreamPlan, event: &Event, values: &mut [f32]) -> Hints {
+    pub(super) fn features(
+        &self,
+        plan: &StreamPlan,
+        event: &Event,
+        values: &mut [f32],
+        hints: &mut Hints,
+    ) {
         match plan.edges.len() {
-            0..=FEW_EDGES => self.features_at::<FEW_EDGES>(plan, event, values),
-            _ => self.features_at::<MAX_EDGES>(plan, event, values),
+            0..=FEW_EDGES => self.features_at::<FEW_EDGES>(plan, event, values, hints),
+            _ => self.features_at::<MAX_EDGES>(plan, event, values, hints),
         }
     }
 
@@ -98,19 +105,21 @@ impl Stream {
         plan: &StreamPlan,
         event: &Event,
         values: &mut [f32],
-    ) -> Hints {
+        hints: &mut Hints,
+    ) {
         let newest = self.events.newest(plan).unwrap_or(event.time());
         let floor = newest.wrapping_sub(plan.horizon);
         let now = event.time().max(floor);
-        let found = self.events.find::<N>(plan, now);
         let is_own =
             plan.sees_itself && plan.takes(event.filters()) && !self.events.has(plan, event);
         let pairs = self.events.from(0);
-        let question = Question { stream: self, plan, event, now, floor, is_own, pairs, found };
+        let found = [Found::default(); N];
+        let mut question = Question { stream: self, plan, event, now, floor, is_own, pairs, found };
+        self.events.find(plan, now, &mut question.found);
+        put_hints(&question.found, hints);
         for measure in &plan.measures {
             question.put(measure, values);
         }
-        hints_of(&question.found)
     }
 }
 

@@ -231,7 +231,7 @@ impl Windows {
         match value {
             Value::Null => Ok(None),
             Value::Number(number) if number.is_nan() => Ok(None),
-            Value::Number(number) => Ok(Some((number * scale as f64).round_ties_even() as i64)),
+            Value::Number(number) => Ok(Some(whole(number * scale as f64) as i64)),
             Value::Integer(integer) => Ok(Some(integer.saturating_mul(scale))),
             other => Err(self.wrong_type(slot.column, "number", other)),
         }
@@ -264,6 +264,20 @@ impl Windows {
     fn wrong_type(&self, column: usize, expected: &'static str, found: Value<'_>) -> EventError {
         let column = self.columns().get(column).map_or("", |column| &column.name).to_owned();
         EventError::Type { column, expected, found: found.type_name() }
+    }
+}
+
+/// The nearest whole number, of two the even one: as [`f64::round_ties_even`], which is a call where the
+/// processor need not know the instruction.
+#[inline]
+pub(super) fn whole(number: f64) -> f64 {
+    /// Beside it no number has a fraction.
+    const NO_FRACTION: f64 = (1_u64 << 52) as f64;
+    if number.abs() < NO_FRACTION {
+        let moved = NO_FRACTION.copysign(number);
+        (number + moved) - moved
+    } else {
+        number
     }
 }
 

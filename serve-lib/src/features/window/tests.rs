@@ -55,8 +55,7 @@ fn an_id_is_the_same_as_text_integer_and_float() {
     assert!(same.iter().all(|value| entity(*value) == entity(Value::Integer(12))));
     let zeros = [Value::Text("0"), Value::Number(-0.0), Value::Integer(0)];
     assert!(zeros.iter().all(|value| entity(*value) == entity(Value::Integer(0))));
-    let long = "x".repeat(300);
-    let long: &'static str = Box::leak(long.into_boxed_str());
+    let long = std::str::from_utf8(&[b'x'; 300]).expect("ASCII");
     let different = [
         Value::Integer(12),
         Value::Text("012"),
@@ -222,4 +221,23 @@ fn programs_that_make_no_sense_are_refused() {
         let error = Windows::new(program).map(|_| ()).unwrap_err().to_string();
         assert!(error.contains(expected), "expected {expected:?}, found {error:?}");
     }
+}
+
+#[test]
+fn amounts_are_rounded_as_the_standard_library_rounds() {
+    let edge = (1_u64 << 52) as f64;
+    let mut numbers = vec![0.49, 0.5, 1.5, 2.5, 1e-300, 1e300, edge, edge - 0.5, edge + 1.0];
+    numbers.extend([f64::INFINITY, f64::MAX, f64::MIN_POSITIVE]);
+    // Half of a hundredth, as an amount of cents has it after the product, and what lies beside it.
+    for cents in 0..1_000 {
+        let product = (f64::from(cents) + 0.5) / 100.0 * 100.0;
+        numbers.extend([product, product.next_up(), product.next_down()]);
+    }
+    for number in numbers.into_iter().flat_map(|number| [number, -number]) {
+        // One zero, whatever its sign.
+        let expected = number.round_ties_even() + 0.0;
+        let found = super::event::whole(number) + 0.0;
+        assert_eq!(found.to_bits(), expected.to_bits(), "{number:e}");
+    }
+    assert!(super::event::whole(f64::NAN).is_nan());
 }

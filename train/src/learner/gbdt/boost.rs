@@ -44,27 +44,32 @@ impl<'a> Boosting<'a> {
         mut stopping: Option<&mut Stopping<'_>>,
         progress: &dyn Progress,
     ) -> Vec<Tree> {
+        let n_parallel = self.config.num_parallel_tree;
         let mut trees = Vec::new();
         // The margins take in a tree when the next one begins, while a part is at hand for both.
         let mut last: Option<(BinnedTree, Bag)> = None;
         for round in 0..self.config.num_iterations {
-            let bag = Bag {
-                seed: mix(self.config.seed, round as u64),
-                fractions: self.config.bag_fractions(),
-            };
-            let tree = self.tree(last.as_ref(), bag);
-            if let Some((last, _)) = &last {
-                trees.push(last.to_tree(self.bins, &self.covers(last)));
+            for parallel in 0..n_parallel {
+                let bag = Bag {
+                    seed: mix(self.config.seed, (round * n_parallel + parallel) as u64),
+                    fractions: self.config.bag_fractions(),
+                };
+                let tree = self.tree(last.as_ref(), bag, parallel == 0);
+                if let Some((last, _)) = &last {
+                    trees.push(last.to_tree(self.bins, &self.covers(last)));
+                }
+                if let Some(stopping) = &mut stopping {
+                    stopping.add(&tree);
+                }
+                last = Some((tree, bag));
             }
             progress.advance(1);
-            let mut is_over = false;
             if let Some(stopping) = &mut stopping {
-                is_over = stopping.is_over(&tree);
+                let is_over = stopping.is_over();
                 stopping.tell(progress);
-            }
-            last = Some((tree, bag));
-            if is_over {
-                break;
+                if is_over {
+                    break;
+                }
             }
         }
         if let Some((last, bag)) = last {
@@ -72,26 +77,36 @@ impl<'a> Boosting<'a> {
             trees.push(last.to_tree(self.bins, &self.covers(&last)));
         }
         if let Some(stopping) = stopping {
-            trees.truncate(stopping.best_round());
+            trees.truncate(stopping.best_round() * n_parallel);
         }
         trees
     }
 
-    /// Adds the last tree to the margins and grows another.
-    fn tree(&mut self, last: Option<&(BinnedTree, Bag)>, bag: Bag) -> BinnedTree {
+    /// Adds the last tree to the margins and grows another, on new gradients if it is the first of its
+    /// round.
+    fn tree(
+        &mut self,
+        last: Option<&(BinnedTree, Bag)>,
+        bag: Bag,
+        is_first_of_round: bool,
+    ) -> BinnedTree {
         let scale = self.grower.rules.scale;
         let in_use = self.features_in_use(bag.seed);
         let growth = self.grower.begin(&mut self.parts, &in_use, |part| {
             if let Some((tree, of_bag)) = last {
                 part.add(tree, *of_bag);
             }
-            part.begin(scale, bag);
+            if is_first_of_round {
+                part.look(scale, bag);
+            }
+            part.begin(bag);
         });
         let mut tree = match self.config.grow_policy {
             GrowPolicy::Leafwise => growth.leafwise(),
             GrowPolicy::Symmetric => growth.symmetric(),
         };
-        tree.outputs.iter_mut().for_each(|output| *output *= self.config.learning_rate);
+        let rate = self.config.learning_rate / self.config.num_parallel_tree as f64;
+        tree.outputs.iter_mut().for_each(|output| *output *= rate);
         tree
     }
 

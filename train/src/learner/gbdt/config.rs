@@ -41,10 +41,18 @@ use crate::matrix::Matrix;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Gbdt {
-    /// Most trees, 1 to 10,000.
+    /// Most rounds, 1 to 10,000.
     pub num_iterations: usize,
+    /// Trees of a round, each on rows and features of its own drawing; the round's step is their mean.
+    /// They are the same trees unless `bagging_fraction`, its like or `feature_fraction` is below 1. At
+    /// most 10,000 trees in all. Default 1.
+    pub num_parallel_tree: usize,
     /// What is kept of each tree's step, above 0 and at most 1.
     pub learning_rate: f64,
+    /// Whether boosting starts at the log-odds of the base rate, or else at even odds: then steps are
+    /// short and second derivatives large until the first hundred rounds have come down to it. Default
+    /// true.
+    pub boost_from_average: bool,
     /// Which leaves are split: `"leafwise"` or `"symmetric"`.
     pub grow_policy: GrowPolicy,
     /// Most leaves of a leaf-wise tree, 2 to 32,768.
@@ -114,7 +122,9 @@ impl Default for Gbdt {
     fn default() -> Self {
         Self {
             num_iterations: 300,
+            num_parallel_tree: 1,
             learning_rate: 0.1,
+            boost_from_average: true,
             grow_policy: GrowPolicy::Symmetric,
             num_leaves: 31,
             max_depth: None,
@@ -162,9 +172,16 @@ impl Gbdt {
         of_class.map(|fraction| fraction.unwrap_or(self.bagging_fraction))
     }
 
+    /// Whether a tree is grown on fewer rows or features than all.
+    pub(super) fn draws(&self) -> bool {
+        self.feature_fraction < 1.0 || self.bag_fractions().iter().any(|fraction| *fraction < 1.0)
+    }
+
     pub(super) fn check_ranges(&self) -> Result<(), LearnError> {
         let ranges = Ranges(KIND);
         ranges.count("num_iterations", self.num_iterations, 1..=MAX_TREES)?;
+        let most = MAX_TREES / self.num_iterations;
+        ranges.count("num_parallel_tree", self.num_parallel_tree, 1..=most)?;
         ranges.count("num_leaves", self.num_leaves, 2..=MAX_NODES_PER_TREE.div_ceil(2))?;
         ranges.count("max_bin", self.max_bin, 2..=255)?;
         ranges.count("min_data_in_leaf", self.min_data_in_leaf, 0..=usize::MAX)?;

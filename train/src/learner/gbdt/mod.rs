@@ -69,7 +69,8 @@ impl Gbdt {
         let rules = self.rules(&rows)?;
         let monotone = rules.monotone.clone();
         let bins = FeatureBins::learn(&rows, self.max_bin, self.seed);
-        let start = objective::start(&rows.labels, &rows.weights);
+        let average = || objective::start(&rows.labels, &rows.weights);
+        let start = if self.boost_from_average { average() } else { 0.0 };
         let mut stopping = stop.map(|stop| {
             let (metric, patience) = (self.early_stopping_metric, self.early_stopping_rounds);
             Stopping::new(stop, &bins, (start, rows.log_odds_shift()), metric, patience)
@@ -81,13 +82,21 @@ impl Gbdt {
         let trees = boosting.run(stopping.as_mut(), progress);
 
         let symmetric = self.grow_policy == GrowPolicy::Symmetric;
-        let n_rounds = stopping.is_some().then_some(trees.len());
+        let n_rounds = stopping.is_some().then_some(trees.len() / self.num_parallel_tree);
         let forest = Forest { aggregation: Aggregation::Additive { start }, symmetric, trees };
         assert!(is_monotone(&forest, &monotone), "monotone constraints hold in every tree");
         let model = Model::Forest(forest);
         let unsound = |source| LearnError::Unsound { kind: KIND, source };
         model.check(data.matrix.row_types()).map_err(unsound)?;
-        Ok(Fitted { model, prior, n_rows, n_frauds, n_rounds, notes: Vec::new() })
+        let mut notes = Vec::new();
+        if self.num_parallel_tree > 1 && !self.draws() {
+            notes.push(format!(
+                "num_parallel_tree = {}: the trees of a round are all the same, since nothing is drawn \
+                 for them; set bagging_fraction or feature_fraction below 1",
+                self.num_parallel_tree
+            ));
+        }
+        Ok(Fitted { model, prior, n_rows, n_frauds, n_rounds, notes })
     }
 
     fn rules(&self, rows: &FitRows<'_>) -> Result<Rules, LearnError> {

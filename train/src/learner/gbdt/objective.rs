@@ -13,7 +13,7 @@ pub(super) struct Targets {
     pub(super) margins: Vec<f64>,
 }
 
-/// Where boosting starts: the log-odds of the weighted base rate.
+/// The log-odds of the weighted base rate, where boosting starts if it is told to.
 pub(super) fn start(labels: &[bool], weights: &[f64]) -> f64 {
     let mut class_weights = [0.0; 2];
     for (label, weight) in labels.iter().zip(weights) {

@@ -147,10 +147,15 @@ impl Part {
         self.columns[feature][row]
     }
 
-    /// Begins a tree on the gradients of the margins so far: the rows of the bag are those of leaf 0.
-    pub(super) fn begin(&mut self, scale: Scale, bag: Bag) {
-        let Self { first_row, targets, pairs, words, rows, leaves, .. } = self;
+    /// Takes the gradients of the margins so far, for the trees of a round.
+    pub(super) fn look(&mut self, scale: Scale, bag: Bag) {
+        let Self { first_row, targets, pairs, words, .. } = self;
         targets.gradients(scale, bag, *first_row, pairs, words);
+    }
+
+    /// Begins a tree on those gradients: the rows of the bag are those of leaf 0.
+    pub(super) fn begin(&mut self, bag: Bag) {
+        let Self { first_row, targets, pairs, rows, leaves, .. } = self;
         rows.clear();
         rows.extend((0..pairs.len()).map(|row| row as u16));
         if !bag.is_all() {

@@ -54,15 +54,19 @@ impl<'a> Stopping<'a> {
         Self { data, parts, margins, shift, metric, patience, n_rounds: 0, best: None }
     }
 
-    /// Adds the tree of a round; whether rounds should end.
-    pub(super) fn is_over(&mut self, tree: &BinnedTree) -> bool {
-        self.n_rounds += 1;
+    /// Adds a tree of the round.
+    pub(super) fn add(&mut self, tree: &BinnedTree) {
         let chunks = self.margins.par_chunks_mut(PART_ROWS).zip(&self.parts);
         chunks.for_each(|(margins, part)| {
             for (row, margin) in margins.iter_mut().enumerate() {
                 *margin += tree.outputs[tree.leaf(|feature| part.bin_at(feature, row))];
             }
         });
+    }
+
+    /// Ends a round; whether it should be the last.
+    pub(super) fn is_over(&mut self) -> bool {
+        self.n_rounds += 1;
         // Without frauds, or without rows, there is nothing to stop by.
         let Some(measure) = self.measure() else { return false };
         if self.best.is_none_or(|(_, best)| measure > best) {

@@ -20,24 +20,24 @@ pub(in crate::features::state) struct Found {
 }
 
 impl EventLog {
-    /// The last row that is earlier than each edge of an event at this time.
+    /// The last row that is earlier than each edge of an event at this time. It is put where it will be read:
+    /// a copy would wait for what was just written.
     #[inline(always)]
-    pub(in crate::features::state) fn find<const N: usize>(
+    pub(in crate::features::state) fn find(
         &self,
         plan: &StreamPlan,
         time: i64,
-    ) -> [Found; N] {
-        let mut found = [Found::default(); N];
+        found: &mut [Found],
+    ) {
         let (hinted, others) = plan.edges.split_at_checked(N_HINTS).unwrap_or((&plan.edges, &[]));
         let last = self.last(plan);
         let at = |place| Found { place, count: count_of(self.from(place)) };
-        for ((edge, hint), found) in hinted.iter().zip(&self.hints).zip(&mut found) {
+        for ((edge, hint), found) in hinted.iter().zip(&self.hints).zip(found.iter_mut()) {
             *found = at(self.before(plan, edge.bound(time), last, *hint as usize));
         }
         for (edge, found) in others.iter().zip(found.iter_mut().skip(N_HINTS)) {
             *found = at(self.before(plan, edge.bound(time), last, last));
         }
-        found
     }
 
     /// The place of the last row that is earlier than a bound, that of the base where no event is. The
@@ -48,14 +48,15 @@ impl EventLog {
         if self.time_at(at) >= bound {
             return self.before_below(plan, at, bound);
         }
+        // How many of the next rows are earlier, which chance decides: a branch would be mispredicted.
+        let (mut next, mut n_earlier) = (at, 0_usize);
         for _ in 0..N_NEAR {
-            let next = at.wrapping_add(plan.row_pairs);
-            match self.pairs.get(next) {
-                Some([time, _]) if time.cast_signed() < bound => at = next,
-                _ => return at,
-            }
+            next = next.wrapping_add(plan.row_pairs);
+            let is_earlier = self.time_at(next.min(last)) < bound;
+            n_earlier = n_earlier.wrapping_add((is_earlier & (next <= last)).into());
         }
-        self.before_above(plan, at, bound)
+        at = at.wrapping_add(n_earlier.wrapping_mul(plan.row_pairs));
+        if n_earlier < N_NEAR { at } else { self.before_above(plan, at, bound) }
     }
 
     /// The place of the last row that is not later than a time, that of the base where every event is.
@@ -116,10 +117,8 @@ impl EventLog {
 
 /// The hints for edges that were found there.
 #[inline(always)]
-pub(in crate::features::state) fn hints_of(found: &[Found]) -> Hints {
-    let mut hints = Hints::default();
+pub(in crate::features::state) fn put_hints(found: &[Found], hints: &mut Hints) {
     hints.iter_mut().zip(found).for_each(|(hint, found)| *hint = hint_of(found.place));
-    hints
 }
 
 /// The hint for an edge at this place.

@@ -3,10 +3,11 @@
 use shroff_serve::model::{Node, SplitTest};
 
 use super::super::bins::{BinSet, FeatureBins};
+use super::super::objective::Bag;
 use super::super::tree::{BinnedNode, BinnedSplit, BinnedTree};
 use super::super::{StopMetric, Stopping};
 use super::{Gbdt, GrowPolicy, categories, fit, forest, numbers, root, small};
-use crate::learner::sample::FitRows;
+use crate::learner::sample::{FitRows, mix};
 use crate::learner::{Learner, LearnerConfig, NoProgress, fixture};
 use crate::matrix::TrainingSet;
 
@@ -172,13 +173,17 @@ fn rounds_end_when_nothing_is_gained() {
     };
     // Right, better, wrong, wrong: two rounds after the second the best is known.
     let rounds = [tree(-1.0, 1.0), tree(-1.0, 1.0), tree(0.5, -0.5), tree(3.0, -3.0)];
+    let ends = |stopping: &mut Stopping<'_>, tree: &BinnedTree| {
+        stopping.add(tree);
+        stopping.is_over()
+    };
     let mut log_loss = Stopping::new(&stop, &bins, (0.0, 0.0), StopMetric::LogLoss, 2);
-    let over: Vec<bool> = rounds.iter().map(|tree| log_loss.is_over(tree)).collect();
+    let over: Vec<bool> = rounds.iter().map(|tree| ends(&mut log_loss, tree)).collect();
     assert_eq!((over, log_loss.best_round()), (vec![false, false, false, true], 2));
     // The order is perfect from the first round on, and never better.
     let metric = StopMetric::AveragePrecision;
     let mut precision = Stopping::new(&stop, &bins, (0.0, 0.0), metric, 2);
-    let over: Vec<bool> = rounds.iter().map(|tree| precision.is_over(tree)).collect();
+    let over: Vec<bool> = rounds.iter().map(|tree| ends(&mut precision, tree)).collect();
     assert_eq!((over, precision.best_round()), (vec![false, false, true, true], 1));
 }
 
@@ -188,12 +193,74 @@ fn the_best_rounds_are_kept_and_fitted_again() {
     let (stop_matrix, stop_labels) = fixture::transactions(1_500, 9);
     let data = TrainingSet { matrix: &matrix, labels: &labels, weights: None };
     let stop = TrainingSet { matrix: &stop_matrix, labels: &stop_labels, weights: None };
-    let learner = Gbdt { early_stopping_rounds: 10, learning_rate: 0.3, ..Gbdt::default() };
-    let fitted = learner.fit_until(&data, &stop, &NoProgress).expect("sound data");
-    let n_rounds = fitted.n_rounds.expect("stopped by rounds");
-    assert_eq!(forest(&fitted).trees.len(), n_rounds);
-    assert!(n_rounds + 10 < learner.num_iterations, "{n_rounds}");
-    let again = LearnerConfig::Gbdt(learner).for_refit(&fitted);
-    let refitted = again.learner().fit_until(&data, &stop, &NoProgress).expect("sound data");
-    assert_eq!((refitted.n_rounds, &refitted.model), (None, &fitted.model));
+    let alone = Gbdt { early_stopping_rounds: 10, learning_rate: 0.3, ..Gbdt::default() };
+    let parallel = Gbdt { num_parallel_tree: 3, bagging_fraction: 0.5, ..alone.clone() };
+    for learner in [alone, parallel] {
+        let fitted = learner.fit_until(&data, &stop, &NoProgress).expect("sound data");
+        let n_rounds = fitted.n_rounds.expect("stopped by rounds");
+        assert_eq!(forest(&fitted).trees.len(), n_rounds * learner.num_parallel_tree);
+        assert!(n_rounds + 10 < learner.num_iterations, "{n_rounds}");
+        let again = LearnerConfig::Gbdt(learner).for_refit(&fitted);
+        let refitted = again.learner().fit_until(&data, &stop, &NoProgress).expect("sound data");
+        assert_eq!((refitted.n_rounds, &refitted.model), (None, &fitted.model));
+    }
+}
+
+/// Every leaf against a sum over the rows of its tree's bag that reach it, at the margins of the rounds
+/// before.
+#[test]
+fn trees_of_a_round_share_its_margins_and_its_step() {
+    let (matrix, labels) = fixture::transactions(3_000, 5);
+    let (n_parallel, fractions) = (4, [0.5, 0.8]);
+    let alike = fit(&Gbdt { num_parallel_tree: 2, ..Gbdt::default() }, &matrix, &labels, None);
+    assert!(alike.notes[0].contains("bagging_fraction"), "{:?}", alike.notes);
+    for policy in POLICIES {
+        let learner = Gbdt {
+            num_parallel_tree: n_parallel,
+            neg_bagging_fraction: Some(fractions[0]),
+            pos_bagging_fraction: Some(fractions[1]),
+            seed: 11,
+            ..small(policy)
+        };
+        let fitted = fit(&learner, &matrix, &labels, None);
+        let trees = &forest(&fitted).trees;
+        assert_eq!(trees.len(), learner.num_iterations * n_parallel);
+        let n_frauds = labels.iter().filter(|label| **label).count() as f64;
+        let mut margins = vec![libm::log(n_frauds / (3_000.0 - n_frauds)); 3_000];
+        for (round, of_round) in trees.chunks(n_parallel).enumerate() {
+            let mut steps = vec![0.0; 3_000];
+            for (parallel, tree) in of_round.iter().enumerate() {
+                let seed = mix(learner.seed, (round * n_parallel + parallel) as u64);
+                let bag = Bag { seed, fractions };
+                let mut sums = vec![(0.0, 0.0); tree.nodes.len()];
+                for (row, label) in
+                    labels.iter().enumerate().filter(|(row, y)| bag.holds(*row, **y))
+                {
+                    let weight = 1.0 / fractions[usize::from(*label)];
+                    let p = 1.0 / (1.0 + libm::exp(-margins[row]));
+                    let sum = &mut sums[tree.leaf_index(matrix.row(row))];
+                    sum.0 += weight * (p - f64::from(u8::from(*label)));
+                    sum.1 += weight * p * (1.0 - p);
+                }
+                for (node, (gradient, hessian)) in tree.nodes.iter().zip(sums) {
+                    let Node::Leaf { value, .. } = node else { continue };
+                    let step = -gradient / (hessian + learner.lambda_l2);
+                    let expected = learner.learning_rate * step / n_parallel as f64;
+                    assert!(
+                        hessian == 0.0 || (value - expected).abs() < 1e-6,
+                        "{value} {expected}"
+                    );
+                }
+                for (row, step) in steps.iter_mut().enumerate() {
+                    let Node::Leaf { value, .. } = tree.nodes[tree.leaf_index(matrix.row(row))]
+                    else {
+                        panic!("no leaf")
+                    };
+                    *step += value;
+                }
+            }
+            assert!(of_round.windows(2).all(|pair| pair[0] != pair[1]), "{policy:?} {round}");
+            margins.iter_mut().zip(steps).for_each(|(margin, step)| *margin += step);
+        }
+    }
 }

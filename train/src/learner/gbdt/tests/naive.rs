@@ -137,17 +137,18 @@ fn data(seed: u64) -> (Matrix, Vec<bool>) {
 
 #[test]
 fn the_first_trees_are_those_of_an_exact_search() {
-    for (policy, seed) in [
-        (GrowPolicy::Leafwise, 1),
-        (GrowPolicy::Leafwise, 2),
-        (GrowPolicy::Symmetric, 3),
-        (GrowPolicy::Symmetric, 4),
+    for (policy, seed, boost_from_average) in [
+        (GrowPolicy::Leafwise, 1, true),
+        (GrowPolicy::Leafwise, 2, false),
+        (GrowPolicy::Symmetric, 3, true),
+        (GrowPolicy::Symmetric, 4, false),
     ] {
         let (matrix, labels) = data(seed);
-        let learner = small(policy);
+        let learner = Gbdt { boost_from_average, ..small(policy) };
         let fitted = fit(&learner, &matrix, &labels, None);
         let n_frauds = labels.iter().filter(|label| **label).count() as f64;
-        let start = libm::log(n_frauds / (400.0 - n_frauds));
+        let average = libm::log(n_frauds / (400.0 - n_frauds));
+        let start = if boost_from_average { average } else { 0.0 };
         let mut margins = vec![start; 400];
         for tree in &forest(&fitted).trees {
             let gradient = |(margin, label): (&f64, &bool)| {

@@ -77,6 +77,7 @@ fn parameters_out_of_range_are_refused_with_the_range() {
     let base = Gbdt::default;
     for (learner, key, range) in [
         (Gbdt { num_iterations: 0, ..base() }, "num_iterations", "1 to 10000"),
+        (Gbdt { num_parallel_tree: 34, ..base() }, "num_parallel_tree", "1 to 33"),
         (Gbdt { num_leaves: 1, ..base() }, "num_leaves", "2 to"),
         (Gbdt { max_bin: 256, ..base() }, "max_bin", "2 to 255"),
         (Gbdt { max_depth: Some(13), ..base() }, "max_depth", "1 to 12"),

@@ -77,7 +77,8 @@ fn histogram(rare: &Rare, part_rows: usize) -> (Sums, Histogram, Layout) {
             weights: weights.as_ref().map(|weights| weights[range.clone()].to_vec()),
             margins: margins[range].to_vec(),
         };
-        part.begin(scale, ALL);
+        part.look(scale, ALL);
+        part.begin(ALL);
         let mut accumulator = Accumulator::new(&layout);
         accumulator.begin(&layout, Histogram::default());
         accumulator.add(&layout, &part, part.leaf(0));
