@@ -129,21 +129,15 @@ impl<'a, const N: usize> Question<'a, N> {
     fn put(&self, MeasurePlan { measure, features }: &MeasurePlan, values: &mut [f32]) {
         match *measure {
             PlannedMeasure::Count => self.each(features, values, |it| number(it.n_events())),
-            PlannedMeasure::Sum(at) => {
-                self.each_of(features, values, at, |it, amount| it.sum(amount))
-            }
-            PlannedMeasure::Mean(at) => {
-                self.each_of(features, values, at, |it, amount| it.mean(amount))
-            }
+            PlannedMeasure::Sum(at) => self.each_of(features, values, at, |it, of| it.sum(of)),
+            PlannedMeasure::Mean(at) => self.each_of(features, values, at, |it, of| it.mean(of)),
             PlannedMeasure::Max(at) => {
                 self.each_of(features, values, at, |it, amount| it.extreme(amount, |both| both.1))
             }
             PlannedMeasure::Min(at) => {
                 self.each_of(features, values, at, |it, amount| it.extreme(amount, |both| both.0))
             }
-            PlannedMeasure::Std(at) => {
-                self.each_of(features, values, at, |it, amount| it.std(amount))
-            }
+            PlannedMeasure::Std(at) => self.each_of(features, values, at, |it, of| it.std(of)),
             PlannedMeasure::RatioToMean(at) => {
                 self.each_of(features, values, at, |it, amount| it.ratio_to_mean(amount))
             }
