@@ -286,7 +286,11 @@ impl StateStore {
     /// # Errors
     /// As [`EntityState::decode`].
     pub fn import(&self, entity: EntityKey, key: usize, bytes: &[u8]) -> Result<(), StateError> {
-        let state = EntityState::decode(&self.windows, key, bytes)?;
+        self.put(entity, EntityState::decode(&self.windows, key, bytes)?);
+        Ok(())
+    }
+
+    fn put(&self, entity: EntityKey, state: EntityState) {
         if let Some(shard) = self.shards.get(shard_number(entity)) {
             let mut states = shard.lock();
             if !states.contains_key(&entity) {
@@ -294,7 +298,6 @@ impl StateStore {
             }
             states.insert(entity, state);
         }
-        Ok(())
     }
 }
 

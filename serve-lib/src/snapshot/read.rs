@@ -130,25 +130,43 @@ impl<R: Read + Seek> Snapshot<R> {
         &mut self,
         mut each: impl FnMut(SavedState<'_>) -> Result<(), ErrorKind>,
     ) -> Result<u64, Error> {
+        self.for_each_section(|states| {
+            let each =
+                |(at, state): (usize, &SavedState<'_>)| each(*state).map_err(|kind| (at, kind));
+            states.iter().enumerate().try_for_each(each)
+        })
+    }
+
+    /// As [`for_each`](Self::for_each), the states of a section at a time; what `each` reports is of the state at
+    /// that place among them.
+    pub(crate) fn for_each_section(
+        &mut self,
+        mut each: impl FnMut(&[SavedState<'_>]) -> Result<(), (usize, ErrorKind)>,
+    ) -> Result<u64, Error> {
         let (mut n_states, mut last) = (0_u64, None);
+        let at = |kind, offset| Error::from(kind).of_section(name(STATES), offset).of_snapshot();
         for section in self.sections.clone() {
             let content = self.content(&section).map_err(Error::of_snapshot)?;
             let mut rest = Rest { bytes: &content, section: &section };
+            let (mut states, mut offsets) = (Vec::new(), Vec::new());
             while !rest.bytes.is_empty() {
                 let offset = rest.offset();
-                let at = |kind| Error::from(kind).of_section(name(STATES), offset).of_snapshot();
                 let state = rest.state().map_err(Error::of_snapshot)?;
                 if last.replace(state.entity).is_some_and(|last| last >= state.entity) {
                     let what = "entities should be in ascending order, each once";
-                    return Err(at(ErrorKind::Content { what }));
+                    return Err(at(ErrorKind::Content { what }, offset));
                 }
                 let (limit, found) = (self.max_state_bytes, state.bytes.len() as u64);
                 if found > limit {
-                    return Err(at(ErrorKind::TooLarge { limit, found }));
+                    return Err(at(ErrorKind::TooLarge { limit, found }, offset));
                 }
-                each(state).map_err(at)?;
-                n_states = n_states.saturating_add(1);
+                states.push(state);
+                offsets.push(offset);
             }
+            each(&states).map_err(|(place, kind)| {
+                at(kind, offsets.get(place).copied().unwrap_or(section.offset))
+            })?;
+            n_states = n_states.saturating_add(states.len() as u64);
         }
         Ok(n_states)
     }

@@ -10,6 +10,7 @@ use crate::features::window::{
     Closed, EntityKey, Event, Measure, WindowFeature, WindowProgram, Windows,
 };
 use crate::record::Value;
+use crate::snapshot::SavedState;
 
 const SECOND: i64 = 1_000_000;
 const START: i64 = 1_500_000_000 * SECOND;
@@ -83,6 +84,35 @@ fn a_store_keeps_what_states_would() {
         assert!(copy.import(*entity, 1 - *key, bytes).is_err(), "an entity of another key");
     }
     assert_eq!(exported(&copy), all);
+}
+
+#[test]
+fn states_are_the_same_by_any_number_of_threads_and_the_first_unsound_is_told() {
+    let windows = windows(None);
+    let store = StateStore::new(windows.clone(), START, 1_000);
+    for step in 0..if cfg!(miri) { 20 } else { 200 } {
+        store.observe(&event(&windows, START + step * SECOND, step % 90, Some(step % 7)));
+    }
+    let all = exported(&store);
+    let last = all.len() - 1;
+    for n_threads in [1, 2, 3, 4, 500] {
+        let import = |all: &[(EntityKey, usize, Vec<u8>)]| {
+            let copy = StateStore::new(windows.clone(), START, 1_000);
+            let states = all.iter().map(|(entity, key, bytes)| {
+                let (entity, key) = (*entity, *key);
+                SavedState { entity, key, bytes }
+            });
+            let found = copy.import_all(&states.collect::<Vec<_>>(), n_threads);
+            (found.map_err(|(place, _)| place), exported(&copy))
+        };
+        assert_eq!(import(&all), (Ok(()), all.clone()), "{n_threads}");
+        for places in [vec![0], vec![last], vec![last / 2, last], vec![1, 2]] {
+            let mut unsound = all.clone();
+            places.iter().for_each(|place| unsound[*place].2[0] ^= 0x55);
+            assert_eq!(import(&unsound).0, Err(places[0]), "{n_threads} {places:?}");
+        }
+        assert_eq!(import(&[]), (Ok(()), Vec::new()));
+    }
 }
 
 #[test]
