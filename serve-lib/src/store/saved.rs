@@ -10,14 +10,15 @@ use crate::features::state::{EntityState, StateError};
 use crate::features::window::Windows;
 use crate::snapshot::{SavedState, Snapshot, SnapshotWriter};
 
-/// Most threads that prove states; beyond, to put them into the store takes longer.
+/// Most threads that prove states: a backend that starts has other work beside.
 const MAX_THREADS: usize = 4;
 
 impl StateStore {
     /// A store of the states of a snapshot, to [catch up](Self::catch_up) with the events since. Of more than about
     /// `max_entities` those go that are idle longest, counted by [`n_evicted`](Self::n_evicted).
     ///
-    /// Cost: some microseconds a state, shared by up to four threads.
+    /// Cost: some microseconds a state, shared by up to four threads, as many as the machine has at most; a
+    /// backend that serves meanwhile has so many fewer.
     ///
     /// # Errors
     /// A snapshot of other windows, or one that is not as it should be; there is no store of half of it.

@@ -226,21 +226,20 @@ impl Keyed<'_> {
     fn spread(&self, found: &[Vec<f32>], values: &mut [f32]) {
         let n_features = self.windows.n_features();
         // Where the events of each block begin among those of their chunks.
-        let mut starts = vec![0_usize; found.len()];
-        let mut rest = (values, self.entities.of_row());
-        let blocks = self.blocks.iter().map(|block| {
-            let (values, of_row) = std::mem::take(&mut rest);
-            let (values, later) = values.split_at_mut(block.len() * n_features);
-            let (of_row, of_later) = of_row.split_at(block.len());
-            rest = (later, of_later);
-            let of_block = starts.clone();
-            for (chunk, start) in starts.iter_mut().enumerate() {
-                *start += block.n_rows(chunk);
+        let mut next = vec![0_usize; found.len()];
+        let starts = self.blocks.iter().map(|block| {
+            let starts = next.clone();
+            for (chunk, next) in next.iter_mut().enumerate() {
+                *next += block.n_rows(chunk);
             }
-            (values, of_row, of_block)
+            starts
         });
-        let blocks: Vec<_> = blocks.collect();
-        blocks.into_par_iter().for_each(|(values, of_row, mut next)| {
+        let starts: Vec<Vec<usize>> = starts.collect();
+        // All blocks but the last have as many rows.
+        let block_rows = self.blocks.first().map_or(1, Block::len);
+        let values = values.par_chunks_mut(block_rows * n_features);
+        let of_rows = self.entities.of_row().par_chunks(block_rows);
+        values.zip(of_rows).zip(starts).for_each(|((values, of_row), mut next)| {
             for (values, entity) in values.chunks_exact_mut(n_features).zip(of_row) {
                 if *entity == NONE {
                     self.features.iter().for_each(|feature| values[*feature] = f32::NAN);

@@ -63,7 +63,9 @@ fn payments(in_order: bool) -> BTreeMap<&'static str, Column> {
     let shops: Vec<String> = (0..N_ROWS).map(|_| shop(below(200))).collect();
     let shops = Values::Text(shops.iter().map(String::as_str).collect());
     let amounts = (0..N_ROWS).map(|_| below(10_000) as f64 / 100.0).collect();
-    let ids = (0..N_ROWS).map(|_| below(1 << 40) as i64).collect();
+    // Ids that rise with the rows, or such that part what happened at one time in another way.
+    let id = |row: usize| if in_order { row as i64 } else { below(1 << 40) as i64 };
+    let ids = (0..N_ROWS).map(id).collect();
     BTreeMap::from([
         ("time", Column::new(Values::Time(times))),
         ("card", Column::with_nulls(Values::Integer(cards), no_card)),

@@ -127,7 +127,7 @@ impl EntityState {
         })
     }
 
-    /// Asks every stream, which tells whether it was asked for hints, and observes the event where it belongs.
+    /// Asks every stream, which tells whether hints were put, and observes the event where it belongs.
     fn observe_asked(
         &mut self,
         windows: &Windows,

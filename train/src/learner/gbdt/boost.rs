@@ -97,7 +97,7 @@ impl<'a> Boosting<'a> {
                 part.add(tree, *of_bag);
             }
             if is_first_of_round {
-                part.look(scale, bag);
+                part.take_gradients(scale, bag);
             }
             part.begin(bag);
         });

@@ -49,9 +49,8 @@ pub struct Gbdt {
     pub num_parallel_tree: usize,
     /// What is kept of each tree's step, above 0 and at most 1.
     pub learning_rate: f64,
-    /// Whether boosting starts at the log-odds of the base rate, or else at even odds: then steps are
-    /// short and second derivatives large until the first hundred rounds have come down to it. Default
-    /// true.
+    /// Whether boosting starts at the log-odds of the base rate, or else at even odds: then second
+    /// derivatives are large, and steps short, until the first rounds have come down to it. Default true.
     pub boost_from_average: bool,
     /// Which leaves are split: `"leafwise"` or `"symmetric"`.
     pub grow_policy: GrowPolicy,

@@ -148,7 +148,7 @@ impl Part {
     }
 
     /// Takes the gradients of the margins so far, for the trees of a round.
-    pub(super) fn look(&mut self, scale: Scale, bag: Bag) {
+    pub(super) fn take_gradients(&mut self, scale: Scale, bag: Bag) {
         let Self { first_row, targets, pairs, words, .. } = self;
         targets.gradients(scale, bag, *first_row, pairs, words);
     }

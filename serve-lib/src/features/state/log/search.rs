@@ -115,7 +115,7 @@ impl EventLog {
     }
 }
 
-/// The hints for edges that were found there.
+/// Puts the hints for edges that were found there.
 #[inline(always)]
 pub(in crate::features::state) fn put_hints(found: &[Found], hints: &mut Hints) {
     hints.iter_mut().zip(found).for_each(|(hint, found)| *hint = hint_of(found.place));

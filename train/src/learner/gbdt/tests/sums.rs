@@ -77,7 +77,7 @@ fn histogram(rare: &Rare, part_rows: usize) -> (Sums, Histogram, Layout) {
             weights: weights.as_ref().map(|weights| weights[range.clone()].to_vec()),
             margins: margins[range].to_vec(),
         };
-        part.look(scale, ALL);
+        part.take_gradients(scale, ALL);
         part.begin(ALL);
         let mut accumulator = Accumulator::new(&layout);
         accumulator.begin(&layout, Histogram::default());
