@@ -132,6 +132,52 @@ fn a_fold_scores_what_the_job_scores_on_its_windows() {
 }
 
 #[test]
+fn the_blend_of_the_best_trials_competes() {
+    let project = project();
+    project.write("fraud.toml", edited(&config(SEARCH), &[("folds = 2", "folds = 2\nblend = 2")]));
+    let run = retrain(&project, "registry", "2").json();
+    assert_eq!(run["search"]["learners"]["decision_tree"]["blend"], Value::Null);
+    let search = &run["search"]["learners"]["gbdt"];
+    let mean = |trial: &Value| {
+        let found = trial["average_precision"].as_array().filter(|found| found.len() == 2)?;
+        Some(found.iter().map(number).sum::<f64>() / 2.0)
+    };
+    let tried = list(&search["tried"]).iter();
+    let mut best: Vec<(f64, &Value)> = tried.filter_map(|of| Some((mean(of)?, of))).collect();
+    best.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    let trials: Vec<&Value> = best[..2].iter().map(|(_, of)| &of["trial"]).collect();
+    assert_eq!(list(&search["blend"]["trials"]).iter().collect::<Vec<_>>(), trials);
+
+    // Declared by hand, and judged by the job on the windows of each fold.
+    let mut declared = "\n[[learner]]\nkind = \"blend\"\n".to_owned();
+    for (_, of) in &best[..2] {
+        declared += "[[learner.members]]\nnum_iterations = 30\nearly_stopping_rounds = 5\n";
+        for (key, value) in of["parameters"].as_object().expect("parameters") {
+            declared += &format!("{key} = {value}\n");
+        }
+    }
+    let start = CONFIG.find("[[learner]]").expect("learners");
+    let small = edited(&CONFIG[..start], &SHORT) + &declared;
+    project.write("small.toml", edited(&small, &[("train = \"28d\"", "train = \"18d\"")]));
+    let judged = [(0, "2018-05-27"), (1, "2018-05-23")].map(|(fold, as_of)| {
+        let arguments =
+            format!("retrain --config small.toml --registry b{fold} --as-of {as_of} --json");
+        let alone = project.run(&arguments).expect(0).json();
+        number(&alone["learners"]["blend"]["average_precision"])
+    });
+    let blend = number(&search["blend"]["average_precision"]);
+    assert_close(blend, (judged[0] + judged[1]) / 2.0, "blend");
+
+    // What is better is what is fitted.
+    let is_better = blend > number(&search["average_precision"]);
+    assert_eq!(search["learner"]["kind"], json!(if is_better { "blend" } else { "gbdt" }));
+    let artifact = blob("registry", &run["learners"]["gbdt"]["artifact"]);
+    let inspected = project.run(&format!("inspect {artifact} --json")).expect(0).json();
+    let provenance = inspected.to_string().replace('\\', "");
+    assert_eq!(provenance.contains("\"kind\":\"blend\""), is_better);
+}
+
+#[test]
 fn the_choice_depends_on_the_seed_and_on_no_test_row() {
     let project = project();
     let first = retrain(&project, "first", "2");
@@ -203,6 +249,11 @@ fn what_cannot_be_searched_is_refused() {
         (("from = 0.05, to", "form = 0.05, to"), ["unknown field `form`", "did you mean `from`?"]),
         (("space.gbdt", "space.gdbt"), ["expected a learner (decision_tree, gbdt)", "\"gdbt\""]),
         (("folds = 2", "folds = 9"), ["train and stop are 28.0 days", "9 windows of 4d"]),
+        (("folds = 2", "folds = 2\nblend = 7"), ["[search] blend", "found 7"]),
+        (
+            ("folds = 2", "folds = 2\nblend = 2\nlearners = [\"decision_tree\"]"),
+            ["[search] blend", "kind \"gbdt\" that is searched"],
+        ),
     ] {
         project.write("fraud.toml", edited(&config(SEARCH), &[edit]));
         let refused = project.retrain("--as-of 2018-06-02").expect(2);

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import time
-import tomllib
 from importlib.metadata import version
 
 import numpy as np
@@ -59,7 +58,7 @@ def main():
     for name, parameters in PEERS.items():
         figures[name] = [handbook.measures(test, peer(parameters, train, test)) for train, test in folds]
     say(table(figures))
-    say(f"{learner['kind']} with {json.dumps(ours.parameters)}, found in {searched:.0f} s")
+    say(f"found in {searched:.0f} s: {toml(learner)}")
     if options.json:
         means = {name: mean(figures["shroff"], name) for name in NAMES}
         print(json.dumps({
@@ -72,7 +71,7 @@ class Ours:
     """Search on the validation folds, then the weekly job on the test folds, by the command line."""
 
     def __init__(self, program, folder, data):
-        self.program, self.folder, self.data, self.parameters = program, folder, data, {}
+        self.program, self.folder, self.data = program, folder, data
 
     def run(self, *arguments):
         command = [self.program, *arguments]
@@ -105,13 +104,13 @@ class Ours:
         for name, of in found.items():
             say(f"{name}: average precision {of['average_precision']:.4f} on the validation folds, the best "
                 f"of {of['trials']} trials")
-        best = max(found, key=lambda name: found[name]["average_precision"])
-        self.parameters = found[best]["parameters"]
-        declared = next(of for of in tomllib.loads(text)["learner"] if of["kind"] == best)
-        return declared | self.parameters
+            if "blend" in of:
+                say(f"{name}: {of['blend']['average_precision']:.4f}, the blend of {of['blend']['trials']}")
+        of_all = lambda of: max(of["average_precision"], of.get("blend", of)["average_precision"])
+        return max(found.values(), key=of_all)["learner"]
 
     def test(self, learner, folds):
-        lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in learner.items())
+        lines = "".join(f"{key} = {toml(value)}\n" for key, value in learner.items() if value is not None)
         path = self.config("test.toml", f'[split]\nlabel_delay = "7d"\ntrain = "7d"\nstop = "none"\n'
                                         f'test = "7d"\n[[learner]]\n{lines}')
         out = os.path.join(self.folder, "backtest")
@@ -138,6 +137,16 @@ class Ours:
                 sys.exit(f"run.sh: error: {fold['test']['rows']} test rows, by the book {len(test)}")
             figures.append(of)
         return figures
+
+
+def toml(value):
+    """A value of JSON as TOML writes it, in one line."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(toml, value))}]"
+    if isinstance(value, dict):
+        items = (f"{key} = {toml(item)}" for key, item in value.items() if item is not None)
+        return f"{{ {', '.join(items)} }}"
+    return json.dumps(value)
 
 
 def peer(parameters, train, test):

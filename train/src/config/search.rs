@@ -45,6 +45,10 @@ pub struct SearchConfig {
     /// length of `[split] test`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<Duration>,
+    /// Of a `gbdt` the `blend` of so many of its best trials is tried too, 2 to 100, and chosen where its
+    /// mean is better than that of the best alone. Default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blend: Option<usize>,
     /// Seed of what is drawn; default 0.
     #[serde(default)]
     pub seed: u64,
@@ -165,7 +169,7 @@ impl Range {
 }
 
 impl SearchConfig {
-    /// Whether the parameters of this learner are searched.
+    /// Whether the parameters of this learner may be searched: they are if there is anything to draw.
     pub fn covers(&self, learner: &LearnerConfig) -> bool {
         self.learners.is_empty() || self.learners.iter().any(|name| name == learner.name())
     }
@@ -225,10 +229,15 @@ impl SearchConfig {
                 return Err(refuse("", why));
             }
         }
+        self.check_blend(config).map_err(|why| refuse(" blend", why))?;
         let has_stop = config.split.has_stop();
         for learner in config.learners.iter().filter(|learner| self.covers(learner)) {
             let space = self.space_of(learner, has_stop);
             let place = |key: &str| format!(" space.{} {key}", learner.name());
+            if space.is_empty() && !self.learners.is_empty() {
+                let why = "its kind has none of its own: expected what to draw, found nothing";
+                return Err(refuse(&place(""), why.to_owned()));
+            }
             for (key, draw) in &space {
                 if ["kind", "name"].contains(&key.as_str()) {
                     return Err(refuse(
@@ -262,6 +271,25 @@ impl SearchConfig {
                     .with(&drawn)
                     .map_err(|why| refuse(&place(&format!("trial {trial}")), why))?;
             }
+        }
+        Ok(())
+    }
+}
+
+impl SearchConfig {
+    fn check_blend(&self, config: &Config) -> Result<(), String> {
+        let Some(blend) = self.blend else { return Ok(()) };
+        if !(2..=100).contains(&blend) {
+            return Err(format!("expected 2 to 100, found {blend}"));
+        }
+        if self.trials.is_some_and(|trials| trials < blend) {
+            return Err(format!("expected at most as many as there are trials, found {blend}"));
+        }
+        let is_gbdt = |learner: &LearnerConfig| matches!(learner, LearnerConfig::Gbdt(_));
+        if !config.learners.iter().any(|learner| self.covers(learner) && is_gbdt(learner)) {
+            return Err(
+                "expected a learner of kind \"gbdt\" that is searched, found none".to_owned()
+            );
         }
         Ok(())
     }
@@ -306,6 +334,8 @@ fn default_space(learner: &LearnerConfig, has_stop: bool) -> Space {
             }
             space
         }
+        // Its members were searched, or are what somebody wants.
+        LearnerConfig::Blend(_) => Space::new(),
     }
 }
 

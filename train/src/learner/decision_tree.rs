@@ -119,7 +119,14 @@ impl Learner for DecisionTree {
         model.check(rows.matrix().row_types()).map_err(unsound)?;
         progress.advance(1);
         let (n_rows, n_frauds) = (rows.n_rows(), rows.n_frauds);
-        Ok(Fitted { model, prior: rows.averaged_prior(), n_rows, n_frauds, n_rounds: None, notes })
+        Ok(Fitted {
+            model,
+            prior: rows.averaged_prior(),
+            n_rows,
+            n_frauds,
+            n_rounds: Vec::new(),
+            notes,
+        })
     }
 }
 

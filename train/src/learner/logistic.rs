@@ -93,7 +93,14 @@ impl Learner for Logistic {
         model.check(rows.matrix().row_types()).map_err(unsound)?;
         progress.advance(1);
         let (n_rows, n_frauds) = (rows.n_rows(), rows.n_frauds);
-        Ok(Fitted { model, prior: rows.log_odds_prior(), n_rows, n_frauds, n_rounds: None, notes })
+        Ok(Fitted {
+            model,
+            prior: rows.log_odds_prior(),
+            n_rows,
+            n_frauds,
+            n_rounds: Vec::new(),
+            notes,
+        })
     }
 }
 

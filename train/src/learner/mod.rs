@@ -1,6 +1,7 @@
 //! Learners: checked parameters and a training matrix in, a model of serve-lib out. Each adapter
 //! keeps its library's types to itself.
 
+mod blend;
 mod cover;
 mod decision_tree;
 mod error;
@@ -17,6 +18,7 @@ mod tree_input;
 use serde::{Deserialize, Serialize};
 use shroff_serve::model::{Model, PriorCorrection};
 
+pub use blend::Blend;
 pub use decision_tree::{Criterion, DecisionTree};
 pub use error::LearnError;
 pub use forest::Forest;
@@ -42,6 +44,8 @@ pub enum LearnerConfig {
     Forest(Forest),
     /// Boosted trees.
     Gbdt(Gbdt),
+    /// The mean of several of them.
+    Blend(Blend),
 }
 
 /// Checked parameters that can be fitted.
@@ -94,8 +98,9 @@ pub struct Fitted {
     pub n_rows: usize,
     /// Frauds among them.
     pub n_frauds: usize,
-    /// The rounds that were best on `stop`, of a learner that stopped by it.
-    pub n_rounds: Option<usize>,
+    /// The rounds that were best on `stop`, of a learner that stopped by it; of a blend those of each of its
+    /// members that did. Else none.
+    pub n_rounds: Vec<usize>,
     /// What a person should know about this fit, such as a solver that stopped early; mostly empty.
     pub notes: Vec<String>,
 }
@@ -130,6 +135,7 @@ impl LearnerConfig {
             Self::RandomForest(learner) => learner,
             Self::Forest(learner) => learner,
             Self::Gbdt(learner) => learner,
+            Self::Blend(learner) => learner,
         }
     }
 
@@ -141,6 +147,7 @@ impl LearnerConfig {
             Self::RandomForest(learner) => &learner.name,
             Self::Forest(learner) => &learner.name,
             Self::Gbdt(learner) => &learner.name,
+            Self::Blend(learner) => &learner.name,
         };
         name.as_deref().unwrap_or_else(|| self.learner().kind())
     }
@@ -148,17 +155,36 @@ impl LearnerConfig {
     /// The same learner for a second fit on more rows: as many rounds as the first one found best,
     /// with nothing to stop by.
     pub fn for_refit(&self, first: &Fitted) -> Self {
-        match (self, first.n_rounds) {
-            (Self::Gbdt(learner), Some(num_iterations)) => {
-                Self::Gbdt(Gbdt { num_iterations, early_stopping_rounds: 0, ..learner.clone() })
-            }
+        if first.n_rounds.is_empty() {
+            return self.clone();
+        }
+        let mut n_rounds = first.n_rounds.iter();
+        let mut refitted = |learner: &Gbdt| match learner.early_stopping_rounds {
+            0 => learner.clone(),
+            _ => Gbdt {
+                num_iterations: n_rounds.next().copied().unwrap_or(learner.num_iterations),
+                early_stopping_rounds: 0,
+                ..learner.clone()
+            },
+        };
+        match self {
+            Self::Gbdt(learner) => Self::Gbdt(refitted(learner)),
+            Self::Blend(blend) => Self::Blend(Blend {
+                members: blend.members.iter().map(refitted).collect(),
+                name: blend.name.clone(),
+            }),
             _ => self.clone(),
         }
     }
 
     /// Whether rows of `stop` decide how many rounds it fits.
     pub fn stops_early(&self) -> bool {
-        matches!(self, Self::Gbdt(learner) if learner.early_stopping_rounds > 0)
+        let stops = |learner: &Gbdt| learner.early_stopping_rounds > 0;
+        match self {
+            Self::Gbdt(learner) => stops(learner),
+            Self::Blend(blend) => blend.members.iter().any(stops),
+            _ => false,
+        }
     }
 
     /// The names of its parameters.

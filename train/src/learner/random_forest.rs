@@ -108,7 +108,14 @@ impl Learner for RandomForest {
         let unsound = |source| LearnError::Unsound { kind: KIND, source };
         model.check(rows.matrix().row_types()).map_err(unsound)?;
         let (n_rows, n_frauds, notes) = (rows.n_rows(), rows.n_frauds, Vec::new());
-        Ok(Fitted { model, prior: rows.averaged_prior(), n_rows, n_frauds, n_rounds: None, notes })
+        Ok(Fitted {
+            model,
+            prior: rows.averaged_prior(),
+            n_rows,
+            n_frauds,
+            n_rounds: Vec::new(),
+            notes,
+        })
     }
 }
 

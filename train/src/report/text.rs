@@ -147,6 +147,16 @@ fn searched(search: &Value) -> String {
             number(&found["average_precision"], 4),
             plain(&found["trials"])
         ));
+        if found["blend"].is_object() {
+            let mean = &found["blend"]["average_precision"];
+            let is_better = mean.as_f64() > found["average_precision"].as_f64();
+            text.push_str(&format!(
+                "search: {name}: average precision {} of the blend of trials {}, which is {}\n",
+                number(mean, 4),
+                found["blend"]["trials"],
+                if is_better { "chosen" } else { "not better" }
+            ));
+        }
     }
     text
 }

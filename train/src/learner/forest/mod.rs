@@ -126,7 +126,14 @@ impl Learner for Forest {
         let model = model::Model::Forest(model::Forest { aggregation, symmetric: false, trees });
         let unsound = |source| LearnError::Unsound { kind: KIND, source };
         model.check(rows.matrix().row_types()).map_err(unsound)?;
-        Ok(Fitted { model, prior: rows.averaged_prior(), n_rows, n_frauds, n_rounds: None, notes })
+        Ok(Fitted {
+            model,
+            prior: rows.averaged_prior(),
+            n_rows,
+            n_frauds,
+            n_rounds: Vec::new(),
+            notes,
+        })
     }
 }
 

@@ -165,6 +165,11 @@ impl Gbdt {
         })
     }
 
+    /// Trees that it has if no round is left out.
+    pub(crate) fn most_trees(&self) -> usize {
+        self.num_iterations * self.num_parallel_tree
+    }
+
     /// Shares of legitimate rows and of frauds that a tree is grown on.
     pub(super) fn bag_fractions(&self) -> [f64; 2] {
         let of_class = [self.neg_bagging_fraction, self.pos_bagging_fraction];

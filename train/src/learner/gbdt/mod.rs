@@ -82,7 +82,7 @@ impl Gbdt {
         let trees = boosting.run(stopping.as_mut(), progress);
 
         let symmetric = self.grow_policy == GrowPolicy::Symmetric;
-        let n_rounds = stopping.is_some().then_some(trees.len() / self.num_parallel_tree);
+        let n_rounds = stopping.iter().map(|_| trees.len() / self.num_parallel_tree).collect();
         let forest = Forest { aggregation: Aggregation::Additive { start }, symmetric, trees };
         assert!(is_monotone(&forest, &monotone), "monotone constraints hold in every tree");
         let model = Model::Forest(forest);

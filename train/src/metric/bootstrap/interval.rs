@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Drawn, Measure, Resampled};
+use super::{Drawn, Measure, Resampled, Values};
 
 /// Where the true value of a measure may lie.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,18 +54,21 @@ impl Resampled {
     ///
     /// The estimate plus and minus Student's quantile times the standard error, on the scale of
     /// log-odds for a measure between 0 and 1 and of logarithms for one above 0, so that no end lies
-    /// beyond what the measure can be. Of *G* clusters with frauds, as many as count, the degrees of
-    /// freedom are *G* − 1, and the variance of the replicates is too small by (*G* − 1) / *G*.
+    /// beyond what the measure can be. Of *G* clusters with frauds, the variance of the replicates is too
+    /// small by (*G* − 1) / *G*, and the degrees of freedom are *G* − 1, or fewer where a few clusters
+    /// decide this measure: those of Satterthwaite, by the kurtosis of the clusters' influences.
     ///
     /// # Source
     /// Boyd, Eng and Page (2013), *Area under the precision-recall curve: point estimates and
     /// confidence intervals*, for log-odds; Cameron and Miller (2015), *A practitioner's guide to
-    /// cluster-robust inference*, for the quantile.
+    /// cluster-robust inference*, for the quantile; Satterthwaite (1946), *An approximate distribution of
+    /// estimates of variance components*, and O'Neill (2014), *Some useful moment results in sampling
+    /// problems*, for the degrees of freedom.
     pub fn interval(&self, model: usize, measure: Measure, confidence: f64) -> Option<Interval> {
         let estimate = self.estimate(model, measure)?;
         let of = |drawn: &Drawn| {
-            let replicates = drawn.replicates.iter().map(|models| models[model][measure.index()]);
-            let reach = drawn.reach(confidence) * standard_error(replicates)?;
+            let of_replicate = |models: &Vec<Values>| models[model][measure.index()];
+            let (_, reach) = drawn.error_and_reach(confidence, of_replicate)?;
             let (low, high) = ends(estimate, reach, measure.range());
             Some(Interval { low, high, by: drawn.name.clone() })
         };
@@ -85,10 +88,8 @@ impl Resampled {
         let difference = self.estimate(model, measure)? - self.estimate(other, measure)?;
         let index = measure.index();
         let of = |drawn: &Drawn| {
-            let replicates =
-                drawn.replicates.iter().map(|models| models[model][index] - models[other][index]);
-            let standard_error = standard_error(replicates)?;
-            let reach = drawn.reach(confidence) * standard_error;
+            let of_replicate = |models: &Vec<Values>| models[model][index] - models[other][index];
+            let (standard_error, reach) = drawn.error_and_reach(confidence, of_replicate)?;
             let (low, high) = (difference - reach, difference + reach);
             Some(Difference { difference, low, high, standard_error, by: drawn.name.clone() })
         };
@@ -104,17 +105,15 @@ fn widest<T>(found: impl Iterator<Item = T>, width: impl Fn(&T) -> f64) -> Optio
 /// Least share of the replicates that must have a value.
 const LEAST_SHARE: f64 = 0.9;
 
-/// The standard deviation of the replicates; none where too few of them have a value.
-fn standard_error(replicates: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut replicates: Vec<f64> = replicates.collect();
-    let n_drawn = replicates.len() as f64;
-    replicates.retain(|value| !value.is_nan());
-    let n = replicates.len() as f64;
-    if n < 2.0 || n < LEAST_SHARE * n_drawn {
+/// The standard deviation of the replicates, NaN aside; none where too few of them have a value.
+fn standard_error(replicates: &[f64]) -> Option<f64> {
+    let known = || replicates.iter().filter(|value| !value.is_nan());
+    let n = known().count() as f64;
+    if n < 2.0 || n < LEAST_SHARE * replicates.len() as f64 {
         return None;
     }
-    let mean = replicates.iter().sum::<f64>() / n;
-    let squares: f64 = replicates.iter().map(|value| (value - mean) * (value - mean)).sum();
+    let mean = known().sum::<f64>() / n;
+    let squares: f64 = known().map(|value| (value - mean) * (value - mean)).sum();
     Some((squares / (n - 1.0)).sqrt())
 }
 
@@ -136,16 +135,25 @@ fn ends(estimate: f64, reach: f64, (least, greatest): (f64, f64)) -> (f64, f64) 
 }
 
 impl Drawn {
-    /// How many standard deviations of the replicates an interval reaches to each side.
-    fn reach(&self, confidence: f64) -> f64 {
-        let n_clusters = self.effective_of_frauds.max(2.0);
+    /// The standard error of a value that each replicate has, and how far its interval reaches to each
+    /// side; none where too few of them have it.
+    fn error_and_reach(
+        &self,
+        confidence: f64,
+        of_replicate: impl Fn(&Vec<Values>) -> f64,
+    ) -> Option<(f64, f64)> {
+        let values: Vec<f64> = self.replicates.iter().map(of_replicate).collect();
+        let standard_error = standard_error(&values)?;
+        let n_clusters = self.fraud_draws.n_clusters().max(2) as f64;
+        let degrees = self.fraud_draws.degrees(&values);
         let lost = (n_clusters / (n_clusters - 1.0)).sqrt();
-        student_quantile(0.5 + confidence / 2.0, n_clusters - 1.0) * lost
+        let reach = student_quantile(0.5 + confidence / 2.0, degrees) * lost * standard_error;
+        Some((standard_error, reach))
     }
 }
 
 /// The point below which Student's t with these degrees of freedom lies with the given probability, 0.5
-/// to 1 exclusive: from 10 degrees on to four digits, below somewhat too small.
+/// to 1 exclusive: from 10 degrees on to four digits, at 2 degrees too small by 1 %.
 ///
 /// # Source
 /// Abramowitz and Stegun 26.7.5.

@@ -8,6 +8,7 @@
 //!
 //! The same rows, seed and number of replicates give the same bits on any number of threads.
 
+mod freedom;
 mod interval;
 mod means;
 mod measure;
@@ -24,6 +25,7 @@ use rayon::prelude::*;
 pub use interval::{Difference, Interval, normal_quantile};
 pub use measure::Measure;
 
+use freedom::FraudDraws;
 use means::Sums;
 use poisson::{Draws, LANES};
 use ranked::{Lanes, Ranked};
@@ -121,22 +123,13 @@ impl Clusters {
         self.n_clusters
     }
 
-    /// How many clusters with as many frauds each would tell as much as those there are, with their
-    /// different numbers of frauds; at least 1.
-    ///
-    /// # Source
-    /// Kish (1965), *Survey Sampling*, 11.7, for weights; Carter, Schnepel and Steigerwald (2017),
-    /// *Asymptotic behavior of a t-test robust to cluster heterogeneity*, for clusters.
-    fn effective_of_frauds(&self, labels: &[bool], weights: Option<&[f64]>) -> f64 {
-        let mut frauds = vec![0.0; self.n_clusters];
+    /// The clusters that hold a fraud of some weight.
+    fn with_frauds(&self, labels: &[bool], weights: Option<&[f64]>) -> Vec<usize> {
+        let mut holds_fraud = vec![false; self.n_clusters];
         for (row, (code, is_fraud)) in self.codes.iter().zip(labels).enumerate() {
-            if *is_fraud {
-                frauds[*code as usize] += weights.map_or(1.0, |weights| weights[row]);
-            }
+            holds_fraud[*code as usize] |= *is_fraud && weights.is_none_or(|w| w[row] > 0.0);
         }
-        let sum: f64 = frauds.iter().sum();
-        let squares: f64 = frauds.iter().map(|n| n * n).sum();
-        if squares > 0.0 { (sum * sum / squares).max(1.0) } else { 1.0 }
+        (0..self.n_clusters).filter(|cluster| holds_fraud[*cluster]).collect()
     }
 }
 
@@ -165,8 +158,7 @@ type Values = [f64; Measure::ALL.len()];
 struct Drawn {
     name: String,
     n_clusters: usize,
-    /// See [`Clusters::effective_of_frauds`].
-    effective_of_frauds: f64,
+    fraud_draws: FraudDraws,
     /// By replicate and model.
     replicates: Vec<Vec<Values>>,
 }
@@ -199,17 +191,25 @@ pub fn resample(
     progress.start((n_blocks * clusters.len()) as u64);
     let drawn = clusters.iter().map(|clusters| {
         let resampling = Resampling::new(rows, &models, clusters);
+        let with_frauds = clusters.with_frauds(labels, weights);
+        // More clusters than replicates: their influences cannot be told, and hardly matter.
+        let is_few = with_frauds.len() <= n_blocks * LANES;
+        let asked = if is_few { with_frauds.as_slice() } else { &[] };
         let block = |block: usize| {
             let draws = poisson::draw(clusters.n_clusters, bootstrap.seed, block as u64);
             let replicates = resampling.replicates(&draws);
             progress.advance(1);
-            replicates
+            let of_frauds: Vec<Draws> = asked.iter().map(|cluster| draws[*cluster]).collect();
+            (replicates, of_frauds)
         };
         let blocks: Vec<_> = (0..n_blocks).into_par_iter().map(block).collect();
-        let replicates = blocks.into_iter().flatten().collect();
-        let (name, n_clusters) = (clusters.name.clone(), clusters.n_clusters);
-        let effective_of_frauds = clusters.effective_of_frauds(labels, weights);
-        Drawn { name, n_clusters, effective_of_frauds, replicates }
+        let (replicates, draws): (Vec<_>, Vec<_>) = blocks.into_iter().unzip();
+        Drawn {
+            name: clusters.name.clone(),
+            n_clusters: clusters.n_clusters,
+            fraud_draws: FraudDraws::new(with_frauds.len(), draws),
+            replicates: replicates.into_iter().flatten().collect(),
+        }
     });
     Ok(Resampled { drawn: drawn.collect(), estimates })
 }

@@ -181,14 +181,9 @@ fn absent_classes_have_no_measures_and_no_intervals() {
 }
 
 #[test]
-fn clusters_of_frauds_count_by_how_alike_they_are() {
-    let labels = [true, true, true, false, true, false, true, true];
-    let of = |keys: &[u8], weights| {
-        Clusters::of_others("key", keys).effective_of_frauds(&labels, weights)
-    };
-    // Two frauds each; then four and two, (4 + 2)^2 / (16 + 4); then by weights, 3 and 5.
-    close(of(&[1, 1, 2, 2, 2, 3, 4, 4], None), 3.0, 1e-12);
-    close(of(&[1, 1, 1, 3, 1, 3, 2, 2], None), 1.8, 1e-12);
-    let weights = [1.0, 1.0, 1.0, 9.0, 0.0, 9.0, 2.0, 3.0];
-    close(of(&[1, 1, 1, 3, 1, 3, 2, 2], Some(&weights)), 64.0 / 34.0, 1e-12);
+fn clusters_with_frauds() {
+    let labels = [true, true, false, false, true];
+    let clusters = Clusters::of_others("key", &["a", "b", "c", "b", "d"]);
+    assert_eq!(clusters.with_frauds(&labels, None), [0, 1, 3]);
+    assert_eq!(clusters.with_frauds(&labels, Some(&[1.0, 0.0, 1.0, 1.0, 2.0])), [0, 3]);
 }

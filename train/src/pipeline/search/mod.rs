@@ -23,9 +23,10 @@ use crate::config::{
     WindowConfig,
 };
 use crate::error::Error;
-use crate::learner::LearnerConfig;
+use crate::learner::{Blend, Gbdt, LearnerConfig};
 use crate::package;
 use crate::split::{Span, Split, Windows};
+use shroff_serve::model::MAX_TREES;
 
 use log::Log;
 
@@ -60,11 +61,11 @@ pub(super) fn search(
     let mut trials = Trials { plan, prepared, splits, log: Log::open(memory)?, reporter };
     let (mut learners, mut report) = (Vec::new(), Map::new());
     for learner in &config.learners {
-        if !search.covers(learner) {
+        let space = search.space_of(learner, config.split.has_stop());
+        if !search.covers(learner) || space.is_empty() {
             learners.push(learner.clone());
             continue;
         }
-        let space = search.space_of(learner, config.split.has_stop());
         let chosen = trials.choose(search, learner, &space)?;
         report.insert(learner.name().to_owned(), chosen.report);
         learners.push(chosen.learner);
@@ -159,18 +160,14 @@ impl Trials<'_> {
             with.map_err(|why| Error::config(format!("[search] {name:?}, trial {trial}: {why}")))
         };
         let mut n_trials = 0;
-        let mut best: Option<(usize, f64)> = None;
+        let mut judged: Vec<(usize, f64)> = Vec::new();
         loop {
             let end =
                 search.trials.map_or(n_trials + BRACKET, |trials| trials.min(n_trials + BRACKET));
             let bracket: Vec<(usize, LearnerConfig)> = (n_trials..end)
                 .map(|trial| Ok((trial, of_trial(trial)?)))
                 .collect::<Result<_, Error>>()?;
-            for (trial, mean) in self.halve(name, bracket)? {
-                if best.is_none_or(|(_, best)| mean > best) {
-                    best = Some((trial, mean));
-                }
-            }
+            judged.extend(self.halve(name, bracket)?);
             n_trials = end;
             let spent = |minutes: f64| self.log.secs_of(name, end) >= minutes * 60.0;
             if search
@@ -180,21 +177,67 @@ impl Trials<'_> {
                 break;
             }
         }
-        let Some((chosen, mean)) = best else {
+        // A stable sort: of equals the earlier trials come first.
+        judged.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+        let Some((chosen, mean)) = judged.first().copied() else {
             return Err(Error::data(format!("[search] {name:?}: no trial could be judged")));
         };
         let tried = (0..n_trials).map(|trial| {
             let found: Vec<f64> = self.log.found(name, trial, self.splits.len());
             json!({ "trial": trial, "parameters": drawn(trial), "average_precision": found })
         });
-        let report = json!({
+        let mut report = json!({
             "trials": n_trials,
             "chosen": chosen,
             "average_precision": mean,
             "parameters": drawn(chosen),
             "tried": tried.collect::<Vec<_>>(),
         });
-        Ok(Chosen { learner: of_trial(chosen)?, report })
+        let mut best = of_trial(chosen)?;
+        if let Some(n_members) = search.blend {
+            let ranked = judged.iter().map(|(trial, _)| Ok((*trial, of_trial(*trial)?)));
+            let members = ranked.take(n_members).collect::<Result<Vec<_>, Error>>()?;
+            if let Some((trials, blend, of_it)) = self.blend(name, members)? {
+                report["blend"] = json!({ "trials": trials, "average_precision": of_it });
+                if of_it > mean {
+                    best = blend;
+                }
+            }
+        }
+        report["learner"] = json!(best);
+        Ok(Chosen { learner: best, report })
+    }
+
+    /// The blend of these trials as far as a model holds their trees: which they are, and its mean. None
+    /// where fewer than two are of boosted trees.
+    fn blend(
+        &mut self,
+        name: &str,
+        ranked: Vec<(usize, LearnerConfig)>,
+    ) -> Result<Option<(Vec<usize>, LearnerConfig, f64)>, Error> {
+        let (mut trials, mut members, mut n_trees) = (Vec::new(), Vec::new(), 0);
+        for (trial, learner) in ranked {
+            let LearnerConfig::Gbdt(member) = learner else { continue };
+            n_trees += member.most_trees();
+            if n_trees > MAX_TREES {
+                break;
+            }
+            trials.push(trial);
+            members.push(Gbdt { name: None, ..member });
+        }
+        if trials.len() < 2 {
+            return Ok(None);
+        }
+        let blend = LearnerConfig::Blend(Blend { members, name: Some(name.to_owned()) });
+        // In the log its name tells what it is made of.
+        let of_trials: Vec<String> = trials.iter().map(usize::to_string).collect();
+        let in_log = format!("{name}: blend of {}", of_trials.join(", "));
+        let alone = [(0, blend)];
+        let n_folds = self.splits.len();
+        (0..n_folds).try_for_each(|fold| self.try_on(fold, &in_log, &alone))?;
+        let found = self.log.found(&in_log, 0, n_folds);
+        let [(_, blend)] = alone;
+        Ok(Some((trials, blend, found.iter().sum::<f64>() / n_folds as f64)))
     }
 
     /// Those of a bracket that were tried on all folds, with their means.

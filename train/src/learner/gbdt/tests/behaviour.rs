@@ -197,12 +197,12 @@ fn the_best_rounds_are_kept_and_fitted_again() {
     let parallel = Gbdt { num_parallel_tree: 3, bagging_fraction: 0.5, ..alone.clone() };
     for learner in [alone, parallel] {
         let fitted = learner.fit_until(&data, &stop, &NoProgress).expect("sound data");
-        let n_rounds = fitted.n_rounds.expect("stopped by rounds");
+        let [n_rounds] = fitted.n_rounds[..] else { panic!("stopped by rounds") };
         assert_eq!(forest(&fitted).trees.len(), n_rounds * learner.num_parallel_tree);
         assert!(n_rounds + 10 < learner.num_iterations, "{n_rounds}");
         let again = LearnerConfig::Gbdt(learner).for_refit(&fitted);
         let refitted = again.learner().fit_until(&data, &stop, &NoProgress).expect("sound data");
-        assert_eq!((refitted.n_rounds, &refitted.model), (None, &fitted.model));
+        assert_eq!((refitted.n_rounds, &refitted.model), (vec![], &fitted.model));
     }
 }
 
