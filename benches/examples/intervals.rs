@@ -2,7 +2,7 @@
 //! Samples are drawn from a population of cards whose rows depend on each other, and resampled as
 //! `evaluate`, `compare` and `retrain` do.
 //!
-//! `cargo run --release -p shroff-benches --features train --example intervals [-- N_SAMPLES]`;
+//! `cargo run --release -p shroff-benches --features train --example intervals [-- N_SAMPLES [SEED]]`;
 //! what came out stands below `record/`.
 #![forbid(unsafe_code)]
 
@@ -71,9 +71,10 @@ const KINDS: [&str; 4] = ["normal", "percentile", "basic", "bias-corrected"];
 
 fn main() {
     let n_samples = std::env::args().nth(1).map_or(2_000, |n| n.parse().expect("a number"));
-    println!("{n_samples} samples, {} replicates each", Bootstrap::N_REPLICATES);
-    for (seed, population) in POPULATIONS.iter().enumerate() {
-        report(population, seed as u64, n_samples);
+    let first_seed: u64 = std::env::args().nth(2).map_or(0, |n| n.parse().expect("a number"));
+    println!("{n_samples} samples, {} replicates each, seed {first_seed}", Bootstrap::N_REPLICATES);
+    for (seed, population) in (first_seed..).zip(&POPULATIONS) {
+        report(population, seed, n_samples);
     }
 }
 
