@@ -2,8 +2,8 @@
 //! Samples are drawn from a population of cards whose rows depend on each other, and resampled as
 //! `evaluate`, `compare` and `retrain` do.
 //!
-//! `cargo run --release -p shroff-benches --features train --example intervals [-- N_SAMPLES [SEED]]`;
-//! what came out stands below `record/`.
+//! `cargo run --release -p shroff-benches --features train --example intervals [-- N_SAMPLES [SEED [NAME]]]`, of all
+//! populations or of those whose names hold NAME; what came out stands below `record/`.
 #![forbid(unsafe_code)]
 
 use shroff_train::learner::NoProgress;
@@ -73,7 +73,9 @@ fn main() {
     let n_samples = std::env::args().nth(1).map_or(2_000, |n| n.parse().expect("a number"));
     let first_seed: u64 = std::env::args().nth(2).map_or(0, |n| n.parse().expect("a number"));
     println!("{n_samples} samples, {} replicates each, seed {first_seed}", Bootstrap::N_REPLICATES);
-    for (seed, population) in (first_seed..).zip(&POPULATIONS) {
+    let part = std::env::args().nth(3).unwrap_or_default();
+    let populations = (first_seed..).zip(&POPULATIONS);
+    for (seed, population) in populations.filter(|(_, of)| of.name.contains(&part)) {
         report(population, seed, n_samples);
     }
 }

@@ -58,7 +58,7 @@ def main():
     for name, parameters in PEERS.items():
         figures[name] = [handbook.measures(test, peer(parameters, train, test)) for train, test in folds]
     say(table(figures))
-    say(f"found in {searched:.0f} s: {toml(learner)}")
+    say("\n".join([f"{learner['kind']}, found in {searched:.0f} s, of", *map(toml, ours.parameters)]))
     if options.json:
         means = {name: mean(figures["shroff"], name) for name in NAMES}
         print(json.dumps({
@@ -71,7 +71,7 @@ class Ours:
     """Search on the validation folds, then the weekly job on the test folds, by the command line."""
 
     def __init__(self, program, folder, data):
-        self.program, self.folder, self.data = program, folder, data
+        self.program, self.folder, self.data, self.parameters = program, folder, data, []
 
     def run(self, *arguments):
         command = [self.program, *arguments]
@@ -107,7 +107,11 @@ class Ours:
             if "blend" in of:
                 say(f"{name}: {of['blend']['average_precision']:.4f}, the blend of {of['blend']['trials']}")
         of_all = lambda of: max(of["average_precision"], of.get("blend", of)["average_precision"])
-        return max(found.values(), key=of_all)["learner"]
+        best = max(found.values(), key=of_all)
+        is_blend = best["learner"]["kind"] == "blend"
+        trials = best["blend"]["trials"] if is_blend else [best["chosen"]]
+        self.parameters = [best["tried"][trial]["parameters"] for trial in trials]
+        return best["learner"]
 
     def test(self, learner, folds):
         lines = "".join(f"{key} = {toml(value)}\n" for key, value in learner.items() if value is not None)

@@ -138,7 +138,7 @@ pub fn replay(windows: &Windows, history: &History<'_>) -> Result<Velocity, Repl
             ));
         }
         let chunks = Chunks::new(&entities);
-        packer.pack(&entities, &chunks, &mut blocks);
+        n_odd_amounts = packer.pack(&entities, &chunks, &mut blocks)?;
         let features = features_of(windows, key);
         let keyed = Keyed {
             windows,
@@ -150,9 +150,7 @@ pub fn replay(windows: &Windows, history: &History<'_>) -> Result<Velocity, Repl
             key,
             features,
         };
-        let n_odd = keyed.replay(&mut values)?;
-        // Those of the first key are those of all, but for events without it.
-        n_odd_amounts = n_odd_amounts.max(n_odd);
+        keyed.replay(&mut values);
     }
     if n_odd_amounts > 0 {
         notes.push(format!(
@@ -211,15 +209,11 @@ struct Room {
 }
 
 impl Keyed<'_> {
-    /// Puts the key's features of all events into their places among all `values`; the number of amounts
-    /// that are none.
-    fn replay(&self, values: &mut [f32]) -> Result<u64, ReplayError> {
+    /// Puts the key's features of all events into their places among all `values`.
+    fn replay(&self, values: &mut [f32]) {
         let chunks = (0..self.chunks.entities.len()).into_par_iter();
         let found = chunks.map_init(Room::default, |room, chunk| self.replay_chunk(chunk, room));
-        let found = found.collect::<Result<Vec<_>, _>>()?;
-        let (found, n_odd_amounts): (Vec<_>, Vec<u64>) = found.into_iter().unzip();
-        self.spread(&found, values);
-        Ok(n_odd_amounts.iter().sum())
+        self.spread(&found.collect::<Vec<_>>(), values);
     }
 
     /// Puts what was found by chunk into the order of the rows.
@@ -255,8 +249,8 @@ impl Keyed<'_> {
         });
     }
 
-    /// The key's features of a chunk's events, block after block, and the number of amounts that are none.
-    fn replay_chunk(&self, chunk: usize, room: &mut Room) -> Result<(Vec<f32>, u64), ReplayError> {
+    /// The key's features of a chunk's events, block after block.
+    fn replay_chunk(&self, chunk: usize, room: &mut Room) -> Vec<f32> {
         let Self { windows, packer, ranks, features, .. } = self;
         let Room { rows, words } = room;
         rows.clear();
@@ -272,7 +266,6 @@ impl Keyed<'_> {
         let mut event = Event::blank();
         let mut found = vec![f32::NAN; windows.n_features()];
         let mut values = vec![0.0; rows.len() * features.len()];
-        let mut n_odd_amounts = 0;
         let mut replay = Replay::new(windows, EntityState::new(windows, self.key));
         for entity in entities {
             let events = groups.of_mut(entity);
@@ -282,16 +275,15 @@ impl Keyed<'_> {
             replay.restart();
             for at in events.iter().map(|at| *at as usize) {
                 let words = &words[at * n_words..][..n_words];
-                let label = packer.read(words, rows[at].row as usize, &mut event)?;
+                let label = packer.read(words, rows[at].row as usize, &mut event);
                 replay.next(&event, label, &mut found);
-                n_odd_amounts += u64::from(event.n_odd_amounts());
                 let values = &mut values[at * features.len()..][..features.len()];
                 for (value, feature) in values.iter_mut().zip(features) {
                     *value = found[*feature];
                 }
             }
         }
-        Ok((values, n_odd_amounts))
+        values
     }
 }
 

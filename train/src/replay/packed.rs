@@ -2,36 +2,37 @@
 //! lie in few. In a table they are as far apart as can be: an entity's events by time, and what is known of an
 //! event by columns.
 
-use std::sync::Arc;
-
 use rayon::prelude::*;
-use shroff_datasets::{Column, Text, Values};
-use shroff_serve::Value;
 use shroff_serve::features::state::Label;
-use shroff_serve::features::window::{Event, Measure, Windows};
+use shroff_serve::features::window::{Event, EventError, MAX_AMOUNT, Windows};
 
 use super::group::{Entities, NONE};
 use super::{Chunks, History, ReplayError, group};
+use crate::events::value;
 
 /// Rows of a block: their events fit the second-level cache while they are put in the order of chunks.
 const BLOCK_ROWS: usize = 1 << 14;
 /// Events of a chunk in a block on average, where there are many chunks: fewer would no longer be read
 /// one after the other.
 const PIECE_ROWS: usize = 64;
-/// The bit of an event that was fraud; those above it are of columns whose value is null.
-const FRAUD_BIT: usize = 0;
+/// The word of an amount where there is none: no amount is as little.
+const NO_AMOUNT: i64 = i64::MIN;
 /// Bits of the half of a word.
 const HALF_BITS: usize = u32::BITS as usize;
 
 /// Packs the events of a history.
+///
+/// An event is halves of words: whether it was fraud, the numbers of its id and of its values; then words: its
+/// time, its amounts, the filters that it passes.
 pub(super) struct Packer<'a> {
     windows: &'a Windows,
     history: &'a History<'a>,
-    /// By the windows' columns.
-    columns: Vec<Places<'a>>,
-    /// The numbers that stand for values, with their half words.
-    codes: Vec<(usize, Vec<u32>)>,
-    /// An event is its bits and numbers in halves of words, then a word for each value.
+    /// The numbers of the ids, where there are any, and of each column of values: equal for equal values, one
+    /// less than the half that is packed, so that the number of none is 0.
+    codes: Vec<Vec<u32>>,
+    has_id: bool,
+    /// The word of the time.
+    time: usize,
     n_words: usize,
 }
 
@@ -42,6 +43,8 @@ pub(super) struct Block {
     ends: Vec<u32>,
     rows: Vec<Row>,
     words: Vec<u64>,
+    /// Amounts that are infinite or absurd, and packed as none.
+    n_odd_amounts: u64,
 }
 
 /// A row and its entity.
@@ -51,60 +54,23 @@ pub(super) struct Row {
     pub(super) entity: u32,
 }
 
-/// Where a column lies in a row; nowhere, if it only names entities.
-#[derive(Clone, Copy, Default)]
-struct Places<'a> {
-    value: Option<ValuePlace<'a>>,
-    /// Of the id of events and of columns of which different values are counted, the half word of a number
-    /// that is equal for equal values, 0 for none.
-    code: Option<usize>,
-}
-
-/// Of time, amounts and filters.
-#[derive(Clone, Copy)]
-struct ValuePlace<'a> {
-    word: usize,
-    null_bit: usize,
-    kind: Kind<'a>,
-}
-
-#[derive(Clone, Copy)]
-enum Kind<'a> {
-    Time,
-    Number,
-    Integer,
-    Boolean,
-    /// Its word is a position in the dictionary.
-    Text(&'a Text),
-}
-
 impl<'a> Packer<'a> {
     pub(super) fn new(windows: &'a Windows, history: &'a History<'a>) -> Self {
-        let names = || windows.columns().iter().map(|column| &column.name);
-        let n_values = names().filter(|name| is_valued(windows, name)).count();
-        let n_codes = names().filter(|name| is_coded(windows, name)).count();
-        let mut halves = (FRAUD_BIT + n_values) / HALF_BITS + 1..;
-        let mut words = (halves.start + n_codes).div_ceil(2)..;
-        let mut null_bits = FRAUD_BIT + 1..;
-        let mut codes = Vec::new();
-        let mut columns = Vec::new();
-        for (name, column) in names().zip(&history.columns) {
-            let mut places = Places::default();
-            if is_valued(windows, name) {
-                let null_bit = null_bits.next().unwrap_or_default();
-                let (word, kind) = (words.next().unwrap_or_default(), Kind::of(column.values()));
-                places.value = Some(ValuePlace { word, null_bit, kind });
-            }
-            if is_coded(windows, name) {
-                places.code = halves.next();
-                codes.extend(places.code.map(|half| (half, *column)));
-            }
-            columns.push(places);
+        let id = windows.id_column();
+        let coded: Vec<usize> = id.into_iter().chain(windows.value_columns()).collect();
+        let time = (1 + coded.len()).div_ceil(2);
+        let codes = coded.into_par_iter().map(|column| group::codes(history.columns[column]));
+        Self {
+            windows,
+            history,
+            codes: codes.collect(),
+            has_id: id.is_some(),
+            time,
+            n_words: time
+                + 1
+                + windows.amount_columns().count()
+                + usize::from(windows.has_filters()),
         }
-        let n_words = words.start;
-        let codes = codes.into_par_iter().map(|(half, column)| (half, group::codes(column)));
-        let codes = codes.collect();
-        Self { windows, history, columns, codes, n_words }
     }
 
     /// Words of an event.
@@ -112,18 +78,32 @@ impl<'a> Packer<'a> {
         self.n_words
     }
 
-    /// All events whose key has a value, in place of other blocks.
-    pub(super) fn pack(&self, entities: &Entities, chunks: &Chunks, blocks: &mut Vec<Block>) {
+    /// All events in place of other blocks, those without an entity where none is read. How many amounts are
+    /// infinite or absurd.
+    pub(super) fn pack(
+        &self,
+        entities: &Entities,
+        chunks: &Chunks,
+        blocks: &mut Vec<Block>,
+    ) -> Result<u64, ReplayError> {
         let block_rows = BLOCK_ROWS.max(PIECE_ROWS * chunks.entities.len());
         let of_row = entities.of_row().par_chunks(block_rows).enumerate();
         blocks.resize_with(of_row.len(), Block::default);
-        of_row.zip(blocks).for_each(|((number, of_row), block)| {
+        of_row.zip(blocks.par_iter_mut()).try_for_each(|((number, of_row), block)| {
             let used = std::mem::take(block);
-            *block = self.block(number * block_rows, of_row, chunks, used);
-        });
+            *block = self.block(number * block_rows, of_row, chunks, used)?;
+            Ok(())
+        })?;
+        Ok(blocks.iter().map(|block| block.n_odd_amounts).sum())
     }
 
-    fn block(&self, first: usize, entities: &[u32], chunks: &Chunks, used: Block) -> Block {
+    fn block(
+        &self,
+        first: usize,
+        entities: &[u32],
+        chunks: &Chunks,
+        used: Block,
+    ) -> Result<Block, ReplayError> {
         let n_chunks = chunks.entities.len();
         // Rows without an entity come last, where none is read.
         let chunk = |entity: &u32| match *entity {
@@ -146,38 +126,52 @@ impl<'a> Packer<'a> {
         words.clear();
         words.resize(self.n_words * places.len(), 0);
         let mut packed = Rows { first, places, n_words: self.n_words, words };
-        packed.put_bits(FRAUD_BIT, |row| self.history.labels[row] == Some(true));
-        for (places, column) in self.columns.iter().zip(&self.history.columns) {
-            if let Some(place) = places.value {
-                packed.put_values(place, column);
-            }
-        }
-        for (half, codes) in &self.codes {
+        packed.put_half(0, |row| u32::from(self.history.labels[row] == Some(true)));
+        for (half, codes) in (1..).zip(&self.codes) {
             // The number of none wraps to 0.
-            packed.put_half(*half, |row| codes[row].wrapping_add(1));
+            packed.put_half(half, |row| codes[row].wrapping_add(1));
+        }
+        let Self { windows, history, .. } = self;
+        let column = |column: usize| history.columns[column];
+        let times = column(windows.time_column());
+        packed.put(self.time, |row| Ok(windows.time(value(times, row))?.cast_unsigned()))?;
+        let mut n_odd_amounts = 0;
+        for (number, of) in windows.amount_columns().enumerate() {
+            let amounts = column(of);
+            packed.put(self.time + 1 + number, |row| {
+                let amount = windows.amount(number, value(amounts, row))?;
+                let sound = amount.filter(|minor| minor.abs() <= MAX_AMOUNT);
+                n_odd_amounts += u64::from(amount.is_some() && sound.is_none());
+                Ok(sound.unwrap_or(NO_AMOUNT).cast_unsigned())
+            })?;
+        }
+        if windows.has_filters() {
+            let passed = |row| windows.filters_passed(|of| value(column(of), row));
+            packed.put(self.n_words - 1, passed)?;
         }
         rows.resize(packed.places.len(), Row { row: 0, entity: NONE });
         for ((row, entity), place) in (first..).zip(entities).zip(&packed.places) {
             rows[*place as usize] = Row { row: row as u32, entity: *entity };
         }
-        Block { ends, rows, words: packed.words }
+        Ok(Block { ends, rows, words: packed.words, n_odd_amounts })
     }
 
-    /// Reads an event, of this row, and its label where it is to be learnt: only frauds are.
-    pub(super) fn read(
-        &self,
-        words: &[u64],
-        row: usize,
-        event: &mut Event,
-    ) -> Result<Option<Label>, ReplayError> {
-        let value = |column: usize| {
-            self.columns[column].value.map_or(Value::Null, |place| place.value(words))
-        };
+    /// Puts an event of this row in the place of another; its label where it is to be learnt: only frauds are.
+    #[inline]
+    pub(super) fn read(&self, words: &[u64], row: usize, event: &mut Event) -> Option<Label> {
         let half = |half: usize| words[half / 2] >> (HALF_BITS * (half % 2)) & u64::from(u32::MAX);
-        let code = |column: usize| self.columns[column].code.map_or(0, half);
-        let read = self.windows.read_numbered(event, value, code);
-        read.map_err(|source| ReplayError { row, source })?;
-        Ok(has_bit(words, FRAUD_BIT).then(|| self.history.fraud(row, event)))
+        let n_ids = usize::from(self.has_id);
+        let id = if self.has_id { half(1) } else { 0 };
+        let values = (1 + n_ids..=self.codes.len()).map(half);
+        let (time, rest) = (words[self.time].cast_signed(), &words[self.time + 1..]);
+        let (amounts, filters) = match self.windows.has_filters() {
+            true => rest.split_at(rest.len() - 1),
+            false => (rest, &[][..]),
+        };
+        let amounts = amounts.iter().map(|word| word.cast_signed());
+        let amounts = amounts.map(|amount| (amount != NO_AMOUNT).then_some(amount));
+        event.put(time, id, filters.first().copied().unwrap_or(0), amounts, values);
+        (half(0) != 0).then(|| self.history.fraud(row, event))
     }
 }
 
@@ -205,26 +199,6 @@ impl Block {
     }
 }
 
-fn is_valued(windows: &Windows, name: &Arc<str>) -> bool {
-    let program = windows.program();
-    let mut filters = program.features.iter().filter_map(|feature| feature.filter.as_ref());
-    program.time == *name
-        || program.amounts.iter().any(|amount| amount.name == *name)
-        || filters.any(|filter| filter.column == *name)
-}
-
-fn is_coded(windows: &Windows, name: &Arc<str>) -> bool {
-    let program = windows.program();
-    let mut measures = program.features.iter().map(|feature| &feature.measure);
-    program.event_id.as_ref() == Some(name)
-        || measures.any(|measure| matches!(measure, Measure::Distinct(of) if of == name))
-}
-
-#[inline]
-fn has_bit(words: &[u64], bit: usize) -> bool {
-    words[bit / 64] >> (bit % 64) & 1 == 1
-}
-
 /// Rows that are being packed, each into its place.
 struct Rows {
     first: usize,
@@ -234,67 +208,22 @@ struct Rows {
 }
 
 impl Rows {
-    fn put(&mut self, word: usize, value: impl Fn(usize) -> u64) {
+    fn put(
+        &mut self,
+        word: usize,
+        mut value: impl FnMut(usize) -> Result<u64, EventError>,
+    ) -> Result<(), ReplayError> {
         for (row, place) in (self.first..).zip(&self.places) {
-            self.words[*place as usize * self.n_words + word] = value(row);
+            let value = value(row).map_err(|source| ReplayError { row, source })?;
+            self.words[*place as usize * self.n_words + word] = value;
         }
+        Ok(())
     }
 
     fn put_half(&mut self, half: usize, value: impl Fn(usize) -> u32) {
-        self.put_within(half / 2, HALF_BITS * (half % 2), |row| value(row).into());
-    }
-
-    fn put_bits(&mut self, bit: usize, value: impl Fn(usize) -> bool) {
-        self.put_within(bit / 64, bit % 64, |row| value(row).into());
-    }
-
-    fn put_within(&mut self, word: usize, shift: usize, value: impl Fn(usize) -> u64) {
+        let (word, shift) = (half / 2, HALF_BITS * (half % 2));
         for (row, place) in (self.first..).zip(&self.places) {
-            self.words[*place as usize * self.n_words + word] |= value(row) << shift;
-        }
-    }
-
-    fn put_values(&mut self, place: ValuePlace<'_>, column: &Column) {
-        let word = place.word;
-        match column.values() {
-            Values::Time(values) | Values::Integer(values) => {
-                self.put(word, |row| values[row].cast_unsigned());
-            }
-            Values::Number(values) => self.put(word, |row| values[row].to_bits()),
-            Values::Boolean(values) => self.put(word, |row| values[row].into()),
-            Values::Text(text) => self.put(word, |row| text.codes()[row].into()),
-        }
-        if column.null_count() > 0 {
-            self.put_bits(place.null_bit, |row| column.is_null(row));
-        }
-    }
-}
-
-impl<'a> Kind<'a> {
-    fn of(values: &'a Values) -> Self {
-        match values {
-            Values::Time(_) => Self::Time,
-            Values::Number(_) => Self::Number,
-            Values::Integer(_) => Self::Integer,
-            Values::Boolean(_) => Self::Boolean,
-            Values::Text(text) => Self::Text(text),
-        }
-    }
-}
-
-impl<'a> ValuePlace<'a> {
-    #[inline]
-    fn value(self, words: &[u64]) -> Value<'a> {
-        if has_bit(words, self.null_bit) {
-            return Value::Null;
-        }
-        let word = words[self.word];
-        match self.kind {
-            Kind::Time => Value::Time(word.cast_signed()),
-            Kind::Number => Value::Number(f64::from_bits(word)),
-            Kind::Integer => Value::Integer(word.cast_signed()),
-            Kind::Boolean => Value::Bool(word != 0),
-            Kind::Text(text) => Value::Text(&text.dictionary()[word as usize]),
+            self.words[*place as usize * self.n_words + word] |= u64::from(value(row)) << shift;
         }
     }
 }

@@ -117,54 +117,66 @@ impl Windows {
         for (distinct, slot) in self.distinct.iter().zip(&mut event.values) {
             *slot = hashed(distinct, identity::value_fingerprint)?;
         }
-        self.read_rest(&mut event, value)?;
-        Ok(event)
-    }
-
-    /// Reads an event of a history into the place of another, without the names of its entities: a replay
-    /// has grouped its events. `number` stands for the values of the id and of each column of which
-    /// different values are counted: equal numbers below 2^32 for equal values, 0 for none. So no hash is
-    /// taken; features are the same, but the state is one to ask and not one to store.
-    ///
-    /// # Errors
-    /// As [`event`](Self::event); the event is then of no use.
-    #[inline]
-    pub fn read_numbered<'v>(
-        &self,
-        event: &mut Event,
-        value: impl Fn(usize) -> Value<'v>,
-        number: impl Fn(usize) -> u64,
-    ) -> Result<(), EventError> {
-        if let Some(id) = &self.id_column {
-            event.id = number(id.column);
-        }
-        for (distinct, slot) in self.distinct.iter().zip(&mut event.values) {
-            *slot = number(distinct.column);
-        }
-        self.read_rest(event, value)
-    }
-
-    /// Time, amounts and filters.
-    #[inline]
-    fn read_rest<'v>(
-        &self,
-        event: &mut Event,
-        value: impl Fn(usize) -> Value<'v>,
-    ) -> Result<(), EventError> {
         event.time = self.time(value(self.time_column))?;
-        event.n_odd_amounts = 0;
         for (amount, slot) in self.amounts.iter().zip(&mut event.amounts) {
-            let found = self.amount(amount, value(amount.column))?;
+            let found = self.minor_units(amount, value(amount.column))?;
             *slot = found.filter(|minor| minor.abs() <= MAX_AMOUNT);
             let is_odd = found.is_some() && slot.is_none();
             event.n_odd_amounts = event.n_odd_amounts.saturating_add(u32::from(is_odd));
         }
-        event.filters = 0;
+        event.filters = self.filters_passed(value)?;
+        Ok(event)
+    }
+
+    /// The position among [`columns`](Windows::columns) of the times of events.
+    pub fn time_column(&self) -> usize {
+        self.time_column
+    }
+
+    /// The position among [`columns`](Windows::columns) of the ids of events; none where they have none.
+    pub fn id_column(&self) -> Option<usize> {
+        self.id_column.as_ref().map(|id| id.column)
+    }
+
+    /// The positions of the columns of which different values are counted, in the order of an event's values.
+    pub fn value_columns(&self) -> impl Iterator<Item = usize> {
+        self.distinct.iter().map(|distinct| distinct.column)
+    }
+
+    /// The positions of the columns of amounts, in the order of an event's amounts.
+    pub fn amount_columns(&self) -> impl Iterator<Item = usize> {
+        self.amounts.iter().map(|amount| amount.column)
+    }
+
+    /// Whether features count the events that pass a filter.
+    pub fn has_filters(&self) -> bool {
+        !self.filters.is_empty()
+    }
+
+    /// An amount in minor units, the `number`th of an event's; none where there is none. Beyond
+    /// [`MAX_AMOUNT`] it is absurd, and to be treated as missing.
+    ///
+    /// # Errors
+    /// A value of another type.
+    #[inline]
+    pub fn amount(&self, number: usize, value: Value<'_>) -> Result<Option<i64>, EventError> {
+        self.amounts.get(number).map_or(Ok(None), |slot| self.minor_units(slot, value))
+    }
+
+    /// One bit for each filter that an event passes, of which `value` gives the columns.
+    ///
+    /// # Errors
+    /// A value of another type.
+    pub fn filters_passed<'v>(
+        &self,
+        value: impl Fn(usize) -> Value<'v>,
+    ) -> Result<u64, EventError> {
+        let mut passed = 0;
         for (bit, filter) in (0..u64::BITS).zip(&self.filters) {
             let passes = self.passes(filter, value(filter.column))?;
-            event.filters |= u64::from(passes).wrapping_shl(bit);
+            passed |= u64::from(passes).wrapping_shl(bit);
         }
-        Ok(())
+        Ok(passed)
     }
 
     /// The name of the entity of a key; none where a value of the key is missing. The key is a position
@@ -200,8 +212,12 @@ impl Windows {
         Ok(EntityKey::from_bits(bits.max(1)))
     }
 
+    /// The time of an event.
+    ///
+    /// # Errors
+    /// A time that is null or outside the years 1 to 9999, a value of another type.
     #[inline]
-    fn time(&self, value: Value<'_>) -> Result<i64, EventError> {
+    pub fn time(&self, value: Value<'_>) -> Result<i64, EventError> {
         let column = || self.program().time.to_string();
         match value {
             Value::Time(time) if (MIN_TIME..=MAX_TIME).contains(&time) => Ok(time),
@@ -226,7 +242,7 @@ impl Windows {
         reason = "the cast saturates, and that is absurd too"
     )]
     #[inline]
-    fn amount(&self, slot: &AmountSlot, value: Value<'_>) -> Result<Option<i64>, EventError> {
+    fn minor_units(&self, slot: &AmountSlot, value: Value<'_>) -> Result<Option<i64>, EventError> {
         let scale = slot.scale;
         match value {
             Value::Null => Ok(None),
@@ -282,7 +298,7 @@ pub(super) fn whole(number: f64) -> f64 {
 }
 
 impl Event {
-    /// The place of an event that is still to be [read](Windows::read_numbered).
+    /// The place of an event that is still to be [put](Self::put).
     pub fn blank() -> Self {
         Self {
             time: 0,
@@ -293,6 +309,26 @@ impl Event {
             values: [0; MAX_DISTINCT],
             entities: [None; MAX_KEYS],
         }
+    }
+
+    /// Puts an event of a history into the place of another of the same windows, without the names of its
+    /// entities: a replay has grouped its events, and read their columns as [`Windows::time`],
+    /// [`Windows::amount`] and [`Windows::filters_passed`] do.
+    ///
+    /// A number stands for its id and for each of its values: equal numbers below 2^32 for equal values, 0 for
+    /// none. So no hash is taken; features are the same, but the state is one to ask and not one to store.
+    #[inline]
+    pub fn put(
+        &mut self,
+        time: i64,
+        id: u64,
+        filters: u64,
+        amounts: impl Iterator<Item = Option<i64>>,
+        values: impl Iterator<Item = u64>,
+    ) {
+        (self.time, self.id, self.filters) = (time, id, filters);
+        self.amounts.iter_mut().zip(amounts).for_each(|(slot, amount)| *slot = amount);
+        self.values.iter_mut().zip(values).for_each(|(slot, value)| *slot = value);
     }
 
     /// When it happened, in microseconds since 1970 UTC.
