@@ -249,7 +249,17 @@ fn what_cannot_be_searched_is_refused() {
         (("from = 0.05, to", "form = 0.05, to"), ["unknown field `form`", "did you mean `from`?"]),
         (("space.gbdt", "space.gdbt"), ["expected a learner (decision_tree, gbdt)", "\"gdbt\""]),
         (("folds = 2", "folds = 9"), ["train and stop are 28.0 days", "9 windows of 4d"]),
-        (("folds = 2", "folds = 2\nblend = 7"), ["[search] blend", "found 7"]),
+        (
+            ("folds = 2", "folds = 2\nblend = 4"),
+            ["[search] blend: expected 2 to 3", "left of 6 trials on the last of 2 folds, found 4"],
+        ),
+        (
+            (
+                "[search.space.decision_tree]\nmax_depth = { from = 2, to = 9 }",
+                "[search.space.decision_tree]",
+            ),
+            ["[search]: there is nothing to draw for \"decision_tree\"", "or leave it out"],
+        ),
         (
             ("folds = 2", "folds = 2\nblend = 2\nlearners = [\"decision_tree\"]"),
             ["[search] blend", "kind \"gbdt\" that is searched"],

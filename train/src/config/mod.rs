@@ -26,7 +26,7 @@ pub use join::{JoinConfig, JoinWord, OnConfig, QueryConfig};
 pub use parts::{PartRule, Shares};
 pub use policy::{DefaultScalar, DefaultValue, PolicyConfig, PolicyWord};
 pub use reason::ReasonConfig;
-pub use search::{BRACKET, Draw, Range, SearchConfig, Space};
+pub use search::{BRACKET, Draw, Range, SearchConfig, Space, rungs};
 pub use split::{Bounds, Instant, NoWindow, SplitConfig, StopConfig, WindowConfig};
 pub use velocity::{
     ClosedWord, FilterConfig, FilterScalar, KeyConfig, LabelWord, MeasureConfig, VelocityConfig,

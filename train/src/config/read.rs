@@ -138,7 +138,7 @@ impl Config {
             Some(learner) => Err(Error::config(format!(
                 "[[learner]] kind = {:?}: it cannot fit rows that stand for several, and [columns] \
                  weight = {weight:?} says that they do; remove this learner (decision_tree, \
-                 random_forest, forest and gbdt take weights), or remove weight",
+                 random_forest, forest, gbdt and blend take weights), or remove weight",
                 learner.learner().kind()
             ))),
             None => Ok(()),

@@ -1,22 +1,28 @@
 //! `[search]`: learners' parameters are drawn at random and tried on folds inside train and stop.
 
+mod space;
+
 use std::collections::BTreeMap;
 
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::{Rng, SeedableRng};
-use serde::{Deserialize, Deserializer, Serialize, de};
-use serde_json::{Map, Number, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::read::nearest;
 use super::{Config, Duration};
 use crate::error::Error;
 use crate::learner::LearnerConfig;
 
+use space::default_space;
+pub use space::{Draw, Range, Space};
+
 /// `[search]`: a seeded random search with successive halving, before the learners compete.
 ///
 /// Trials come in brackets of [`BRACKET`]; trial 0 is the learner as configured. Each bracket is tried on
 /// the newest fold, the better half of it on the next, and so on with twice as many folds at each step;
-/// who is left has been tried on all folds, and the best mean average precision of all brackets is chosen.
+/// who is left has been tried on all folds, and the best mean average precision of all brackets is chosen;
+/// with `blend` the mean of the best trials where that is better still.
 ///
 /// # Source
 /// Random search: Bergstra and Bengio (2012). Successive halving: Jamieson and Talwalkar (2016), with folds
@@ -31,7 +37,8 @@ pub struct SearchConfig {
     /// Trials of each learner, 1 to 100,000. The same trials give the same choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trials: Option<usize>,
-    /// In place of `trials`: brackets are begun for each learner until its fits took so many minutes. How
+    /// In place of `trials`: brackets are begun for each learner until its fits, those of a blend aside, took
+    /// so many minutes. How
     /// many that are depends on the machine; the report holds the number, which `trials` repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minutes: Option<f64>,
@@ -45,8 +52,8 @@ pub struct SearchConfig {
     /// length of `[split] test`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<Duration>,
-    /// Of a `gbdt` the `blend` of so many of its best trials is tried too, 2 to 100, and chosen where its
-    /// mean is better than that of the best alone. Default none.
+    /// Of a `gbdt` the `blend` of so many of its best trials is tried too, and chosen where its mean is better
+    /// than that of the best alone; 2 and more, of those that are tried on all folds. Default none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blend: Option<usize>,
     /// Seed of what is drawn; default 0.
@@ -58,114 +65,11 @@ pub struct SearchConfig {
     pub space: BTreeMap<String, Space>,
 }
 
-/// What is drawn, by the parameter's name.
-pub type Space = BTreeMap<String, Draw>;
-
 /// Trials that are halved together.
 pub const BRACKET: usize = 16;
 
-/// What is drawn for one parameter.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Draw {
-    /// One of these values, each as likely.
-    OneOf(Vec<Value>),
-    /// A number between two.
-    Within(Range),
-}
-
-/// A range of numbers, both ends included; whole numbers where both ends are.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Range {
-    /// The least.
-    pub from: Number,
-    /// The greatest.
-    pub to: Number,
-    /// Whether equal factors are as likely, rather than equal differences; default false.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub log: bool,
-}
-
 fn default_folds() -> usize {
     3
-}
-
-impl<'de> Deserialize<'de> for Draw {
-    // By way of a value, so that the error is about the key that is wrong.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::Array(values) => Ok(Self::OneOf(values)),
-            value @ Value::Object(_) => {
-                serde_json::from_value(value).map(Self::Within).map_err(de::Error::custom)
-            }
-            other => Err(de::Error::custom(format!(
-                "expected a list of values or {{ from = …, to = … }}, found {other}"
-            ))),
-        }
-    }
-}
-
-impl Draw {
-    fn range(from: impl Into<Number>, to: impl Into<Number>, log: bool) -> Self {
-        Self::Within(Range { from: from.into(), to: to.into(), log })
-    }
-
-    fn words(values: &[&str]) -> Self {
-        Self::OneOf(values.iter().map(|word| Value::from(*word)).collect())
-    }
-
-    /// The value at a place from 0 to below 1.
-    fn at(&self, place: f64) -> Value {
-        match self {
-            Self::OneOf(values) => {
-                let position = (place * values.len() as f64) as usize;
-                values.get(position).cloned().unwrap_or_default()
-            }
-            Self::Within(range) => range.at(place),
-        }
-    }
-
-    fn check(&self) -> Result<(), String> {
-        match self {
-            Self::OneOf(values) if values.is_empty() => {
-                Err("expected values, found none".to_owned())
-            }
-            Self::OneOf(_) => Ok(()),
-            Self::Within(range) => {
-                let (from, to) = range.bounds();
-                if from > to {
-                    return Err(format!("from {from} lies above to {to}"));
-                }
-                if range.log && from <= 0.0 {
-                    return Err(format!("log: expected from above 0, found {from}"));
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-impl Range {
-    fn bounds(&self) -> (f64, f64) {
-        let bound = |number: &Number| number.as_f64().unwrap_or(f64::NAN);
-        (bound(&self.from), bound(&self.to))
-    }
-
-    fn at(&self, place: f64) -> Value {
-        let (from, to) = self.bounds();
-        let between = |from: f64, to: f64| match self.log {
-            true => libm::exp(libm::log(from) + place * (libm::log(to) - libm::log(from))),
-            false => from + place * (to - from),
-        };
-        if self.from.is_i64() && self.to.is_i64() {
-            // Each whole number has the stretch up to the next.
-            return Value::from(between(from, to + 1.0).floor().clamp(from, to) as i64);
-        }
-        // Four digits: what is chosen is read and typed by people.
-        let short = format!("{:.3e}", between(from, to)).parse().unwrap_or(from);
-        Value::from(f64::clamp(short, from, to))
-    }
 }
 
 impl SearchConfig {
@@ -231,13 +135,22 @@ impl SearchConfig {
         }
         self.check_blend(config).map_err(|why| refuse(" blend", why))?;
         let has_stop = config.split.has_stop();
-        for learner in config.learners.iter().filter(|learner| self.covers(learner)) {
+        let covered = || config.learners.iter().filter(|learner| self.covers(learner));
+        let mut idle = covered().filter(|learner| self.space_of(learner, has_stop).is_empty());
+        let is_asked = |name: &str| {
+            self.space.contains_key(name) || self.learners.iter().any(|asked| asked == name)
+        };
+        let all_idle = covered().count() == idle.clone().count();
+        if let Some(learner) = idle.find(|learner| all_idle || is_asked(learner.name())) {
+            let name = learner.name();
+            let why = format!(
+                "there is nothing to draw for {name:?}: say what in [search.space.{name}], or leave it out"
+            );
+            return Err(refuse("", why));
+        }
+        for learner in covered() {
             let space = self.space_of(learner, has_stop);
             let place = |key: &str| format!(" space.{} {key}", learner.name());
-            if space.is_empty() && !self.learners.is_empty() {
-                let why = "its kind has none of its own: expected what to draw, found nothing";
-                return Err(refuse(&place(""), why.to_owned()));
-            }
             for (key, draw) in &space {
                 if ["kind", "name"].contains(&key.as_str()) {
                     return Err(refuse(
@@ -277,16 +190,31 @@ impl SearchConfig {
 }
 
 impl SearchConfig {
+    /// How many of so many trials are tried on all folds.
+    fn n_finalists(&self, n_trials: usize) -> usize {
+        let halvings = rungs(self.folds).len() - 1;
+        let left = |n: usize| (0..halvings).fold(n, |left, _| left.div_ceil(2));
+        n_trials / BRACKET * left(BRACKET) + left(n_trials % BRACKET)
+    }
+
     fn check_blend(&self, config: &Config) -> Result<(), String> {
         let Some(blend) = self.blend else { return Ok(()) };
-        if !(2..=100).contains(&blend) {
-            return Err(format!("expected 2 to 100, found {blend}"));
+        let n_trials = self.trials.unwrap_or(BRACKET);
+        let most = self.n_finalists(n_trials).min(100);
+        if !(2..=most).contains(&blend) {
+            return Err(format!(
+                "expected 2 to {most}, as many as are left of {n_trials} trials on the last of {} folds, \
+                 found {blend}; raise trials, or lower folds or blend",
+                self.folds
+            ));
         }
-        if self.trials.is_some_and(|trials| trials < blend) {
-            return Err(format!("expected at most as many as there are trials, found {blend}"));
-        }
-        let is_gbdt = |learner: &LearnerConfig| matches!(learner, LearnerConfig::Gbdt(_));
-        if !config.learners.iter().any(|learner| self.covers(learner) && is_gbdt(learner)) {
+        let has_stop = config.split.has_stop();
+        let is_searched = |learner: &LearnerConfig| {
+            matches!(learner, LearnerConfig::Gbdt(_))
+                && self.covers(learner)
+                && !self.space_of(learner, has_stop).is_empty()
+        };
+        if !config.learners.iter().any(is_searched) {
             return Err(
                 "expected a learner of kind \"gbdt\" that is searched, found none".to_owned()
             );
@@ -295,48 +223,10 @@ impl SearchConfig {
     }
 }
 
-/// The parameters of each kind that matter most, over ranges in which tables differ.
-fn default_space(learner: &LearnerConfig, has_stop: bool) -> Space {
-    let float = |from: f64, to: f64, log| {
-        let number = |value| Number::from_f64(value).unwrap_or_else(|| Number::from(0));
-        Draw::range(number(from), number(to), log)
-    };
-    let whole = |from: i64, to: i64, log| Draw::range(from, to, log);
-    let of = |draws: Vec<(&str, Draw)>| -> Space {
-        draws.into_iter().map(|(key, draw)| (key.to_owned(), draw)).collect()
-    };
-    match learner {
-        LearnerConfig::Logistic(_) => of(vec![("alpha", float(0.01, 100.0, true))]),
-        LearnerConfig::DecisionTree(_) => of(vec![
-            ("max_depth", whole(3, 16, false)),
-            ("min_weight_leaf", float(5.0, 500.0, true)),
-        ]),
-        LearnerConfig::RandomForest(_) | LearnerConfig::Forest(_) => of(vec![
-            ("max_depth", whole(8, 40, true)),
-            ("min_samples_leaf", whole(1, 20, true)),
-            ("max_features", Draw::words(&["sqrt", "all"])),
-        ]),
-        LearnerConfig::Gbdt(gbdt) => {
-            let mut space = of(vec![
-                ("grow_policy", Draw::words(&["symmetric", "leafwise"])),
-                ("learning_rate", float(0.03, 0.3, true)),
-                ("boost_from_average", Draw::OneOf(vec![true.into(), false.into()])),
-                ("max_depth", whole(3, 8, false)),
-                ("num_leaves", whole(8, 64, true)),
-                ("lambda_l2", float(0.5, 50.0, true)),
-                ("min_sum_hessian_in_leaf", float(0.1, 10.0, true)),
-                ("feature_fraction", float(0.5, 1.0, false)),
-                ("bagging_fraction", float(0.5, 1.0, false)),
-            ]);
-            // Rounds are found by stopping, where there is any.
-            if gbdt.early_stopping_rounds == 0 || !has_stop {
-                space.insert("num_iterations".to_owned(), whole(50, 500, true));
-            }
-            space
-        }
-        // Its members were searched, or are what somebody wants.
-        LearnerConfig::Blend(_) => Space::new(),
-    }
+/// How many folds trials have been tried on at each step: 1, 2, 4 and so on, at last all.
+pub fn rungs(n_folds: usize) -> Vec<usize> {
+    let doubled = std::iter::successors(Some(1_usize), |n| n.checked_mul(2));
+    doubled.take_while(|n| *n < n_folds).chain([n_folds]).collect()
 }
 
 #[cfg(test)]
@@ -344,28 +234,18 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn draw(value: Value) -> Draw {
-        serde_json::from_value(value).expect("a draw")
-    }
-
     #[test]
-    fn places_are_values() {
-        let log = draw(json!({ "from": 0.01, "to": 100.0, "log": true }));
-        // Half way by factors from 1/100 to 100 is 1.
-        assert_eq!([log.at(0.0), log.at(0.5)], [json!(0.01), json!(1.0)]);
-        let dice = draw(json!({ "from": 1, "to": 6 }));
-        let thrown: Vec<Value> = (0..6).map(|side| dice.at(f64::from(side) / 6.0 + 0.01)).collect();
-        assert_eq!(thrown, [1, 2, 3, 4, 5, 6].map(Value::from));
-        let words = draw(json!(["a", "b"]));
-        assert_eq!(
-            [words.at(0.49), words.at(0.5), words.at(0.999)],
-            ["a", "b", "b"].map(Value::from)
-        );
-        for wrong in
-            [json!([]), json!({ "from": 2, "to": 1 }), json!({ "from": 0, "to": 1, "log": true })]
-        {
-            assert!(draw(wrong.clone()).check().is_err(), "{wrong}");
-        }
-        assert!(serde_json::from_value::<Draw>(json!({ "form": 1, "to": 2 })).is_err());
+    fn each_step_has_twice_the_folds_and_half_the_trials() {
+        assert_eq!(rungs(1), [1]);
+        assert_eq!(rungs(3), [1, 2, 3]);
+        assert_eq!(rungs(4), [1, 2, 4]);
+        assert_eq!(rungs(7), [1, 2, 4, 7]);
+        let search = |folds: usize| -> SearchConfig {
+            serde_json::from_value(json!({ "trials": 1, "folds": folds })).expect("known keys")
+        };
+        // Of 16, 8 and 4 are left; of 5, 3 and 2.
+        assert_eq!([16, 21, 32, 5].map(|n| search(3).n_finalists(n)), [4, 6, 8, 2]);
+        assert_eq!([16, 21].map(|n| search(1).n_finalists(n)), [16, 21]);
+        assert_eq!(search(9).n_finalists(16), 1);
     }
 }

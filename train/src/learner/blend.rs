@@ -11,13 +11,14 @@ const KIND: &str = "blend";
 /// Gradient-boosted models fitted apart, whose log-odds are averaged: one additive forest of all trees,
 /// each leaf divided by the number of models.
 ///
-/// What one set of parameters gets wrong by chance another does not, so that the mean ranks better than
-/// most of its members. `[search] blend` makes one of the best trials. It costs as much as all members
+/// What one set of parameters gets wrong by chance another does not. On the Handbook's folds the mean of the
+/// five best of a search ranks 0.002 better by average precision than the best alone, which is within the
+/// noise of four weeks. `[search] blend` makes one of the best trials. It costs as much as all members
 /// together, in fitting and in scoring.
 ///
 /// # Source
-/// Breiman (1996), *Stacked regressions*, for the mean of models; Caruana et al. (2004), *Ensemble selection
-/// from libraries of models*, for those of a search.
+/// Perrone and Cooper (1993), *When networks disagree*, for the mean of models; Caruana et al. (2004),
+/// *Ensemble selection from libraries of models*, for the best of a search, with which they begin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Blend {
@@ -172,7 +173,11 @@ mod tests {
         let data = TrainingSet { matrix: &matrix, labels: &labels, weights: None };
         let stop = TrainingSet { matrix: &stop_matrix, labels: &stop_labels, weights: None };
         let mut blend = blend();
-        blend.members.iter_mut().for_each(|member| member.early_stopping_rounds = 3);
+        // One of the three is fitted to its end.
+        blend.members.insert(1, Gbdt { num_iterations: 7, ..Gbdt::default() });
+        for (member, patience) in blend.members.iter_mut().zip([3, 0, 3]) {
+            member.early_stopping_rounds = patience;
+        }
         let fitted = blend.fit_until(&data, &stop, &NoProgress).expect("a model");
         let alone = |member: &Gbdt| member.fit_until(&data, &stop, &NoProgress).expect("a model");
         let n_rounds: Vec<usize> =

@@ -4,7 +4,7 @@
 
 use rayon::prelude::*;
 use shroff_serve::features::state::Label;
-use shroff_serve::features::window::{Event, EventError, MAX_AMOUNT, Windows};
+use shroff_serve::features::window::{Event, EventError, Windows};
 
 use super::group::{Entities, NONE};
 use super::{Chunks, History, ReplayError, group};
@@ -139,10 +139,9 @@ impl<'a> Packer<'a> {
         for (number, of) in windows.amount_columns().enumerate() {
             let amounts = column(of);
             packed.put(self.time + 1 + number, |row| {
-                let amount = windows.amount(number, value(amounts, row))?;
-                let sound = amount.filter(|minor| minor.abs() <= MAX_AMOUNT);
-                n_odd_amounts += u64::from(amount.is_some() && sound.is_none());
-                Ok(sound.unwrap_or(NO_AMOUNT).cast_unsigned())
+                let (amount, is_odd) = windows.amount(number, value(amounts, row))?;
+                n_odd_amounts += u64::from(is_odd);
+                Ok(amount.unwrap_or(NO_AMOUNT).cast_unsigned())
             })?;
         }
         if windows.has_filters() {

@@ -119,9 +119,8 @@ impl Windows {
         }
         event.time = self.time(value(self.time_column))?;
         for (amount, slot) in self.amounts.iter().zip(&mut event.amounts) {
-            let found = self.minor_units(amount, value(amount.column))?;
-            *slot = found.filter(|minor| minor.abs() <= MAX_AMOUNT);
-            let is_odd = found.is_some() && slot.is_none();
+            let (found, is_odd) = self.minor_units(amount, value(amount.column))?;
+            *slot = found;
             event.n_odd_amounts = event.n_odd_amounts.saturating_add(u32::from(is_odd));
         }
         event.filters = self.filters_passed(value)?;
@@ -153,14 +152,19 @@ impl Windows {
         !self.filters.is_empty()
     }
 
-    /// An amount in minor units, the `number`th of an event's; none where there is none. Beyond
-    /// [`MAX_AMOUNT`] it is absurd, and to be treated as missing.
+    /// An amount in minor units, the `number`th of an event's, none where there is none; and whether it was
+    /// infinite or beyond [`MAX_AMOUNT`], and is therefore none.
     ///
     /// # Errors
     /// A value of another type.
     #[inline]
-    pub fn amount(&self, number: usize, value: Value<'_>) -> Result<Option<i64>, EventError> {
-        self.amounts.get(number).map_or(Ok(None), |slot| self.minor_units(slot, value))
+    pub fn amount(
+        &self,
+        number: usize,
+        value: Value<'_>,
+    ) -> Result<(Option<i64>, bool), EventError> {
+        let slot = self.amounts.get(number);
+        slot.map_or(Ok((None, false)), |slot| self.minor_units(slot, value))
     }
 
     /// One bit for each filter that an event passes, of which `value` gives the columns.
@@ -236,23 +240,27 @@ impl Windows {
         Identity::of(value).map_err(|()| self.wrong_type(column, expected, value))
     }
 
-    /// Minor units, those of an absurd amount beyond [`MAX_AMOUNT`]; none where there is no amount.
+    /// As [`amount`](Self::amount).
     #[expect(
         clippy::cast_possible_truncation,
         reason = "the cast saturates, and that is absurd too"
     )]
     #[inline]
-    fn minor_units(&self, slot: &AmountSlot, value: Value<'_>) -> Result<Option<i64>, EventError> {
+    fn minor_units(
+        &self,
+        slot: &AmountSlot,
+        value: Value<'_>,
+    ) -> Result<(Option<i64>, bool), EventError> {
         let scale = slot.scale;
-        match value {
-            Value::Null => Ok(None),
-            Value::Number(number) if number.is_nan() => Ok(None),
-            Value::Number(number) => Ok(Some(whole(number * scale as f64) as i64)),
-            Value::Integer(integer) => Ok(Some(integer.saturating_mul(scale))),
-            other => Err(self.wrong_type(slot.column, "number", other)),
-        }
-        // i64::MIN has no absolute value.
-        .map(|amount| amount.map(|minor: i64| minor.max(-i64::MAX)))
+        let found = match value {
+            Value::Null => None,
+            Value::Number(number) if number.is_nan() => None,
+            Value::Number(number) => Some(whole(number * scale as f64) as i64),
+            Value::Integer(integer) => Some(integer.saturating_mul(scale)),
+            other => return Err(self.wrong_type(slot.column, "number", other)),
+        };
+        let sound = found.filter(|minor| (-MAX_AMOUNT..=MAX_AMOUNT).contains(minor));
+        Ok((sound, sound.is_none() && found.is_some()))
     }
 
     fn passes(&self, filter: &FilterSlot, value: Value<'_>) -> Result<bool, EventError> {
@@ -326,7 +334,7 @@ impl Event {
         amounts: impl Iterator<Item = Option<i64>>,
         values: impl Iterator<Item = u64>,
     ) {
-        (self.time, self.id, self.filters) = (time, id, filters);
+        (self.time, self.id, self.filters, self.n_odd_amounts) = (time, id, filters, 0);
         self.amounts.iter_mut().zip(amounts).for_each(|(slot, amount)| *slot = amount);
         self.values.iter_mut().zip(values).for_each(|(slot, value)| *slot = value);
     }

@@ -29,14 +29,14 @@ impl FraudDraws {
     /// none. At least 1 and, of *n* clusters with frauds, at most *n* − 1.
     ///
     /// They are those of the chi-squared distribution with the mean and variance that the sum of the
-    /// squared influences has, where these have kurtosis *k*: 2 *n* / (*k* − (*n* − 3) / (*n* − 1)). A
-    /// cluster's influence is the covariance of the values with its draws; what the number of replicates
-    /// adds to its square and fourth power is taken off. Where draws were not kept they are *n* − 1.
+    /// squared influences has, where these have kurtosis *k* about 0: 2 *n* / (*k* − 1). A cluster's
+    /// influence is the covariance of the values with its draws; what the number of replicates adds to its
+    /// square and fourth power is taken off. Of *n* clusters *k* is at most *n*: where one alone decides,
+    /// two degrees are left, which is too many. Where draws were not kept there are *n* − 1.
     ///
     /// # Source
-    /// Satterthwaite (1946), *An approximate distribution of estimates of variance components*; O'Neill
-    /// (2014), *Some useful moment results in sampling problems*, for the kurtosis; Efron (2014),
-    /// *Estimation and accuracy after model selection*, for the covariance.
+    /// Satterthwaite (1946), *An approximate distribution of estimates of variance components*; Efron
+    /// (2014), *Estimation and accuracy after model selection*, for the covariance.
     pub(super) fn degrees(&self, values: &[f64]) -> f64 {
         let known = || values.iter().filter(|value| !value.is_nan());
         let n_values = known().count() as f64;
@@ -69,7 +69,7 @@ fn of_influences(influences: &[f64], noise: f64) -> f64 {
     let fourths = squares().map(|square| square * square).sum::<f64>();
     let squares = squares().sum::<f64>() - n * noise;
     let fourths = fourths - 6.0 * noise * squares - 3.0 * n * noise * noise;
-    let spread = n * fourths / (squares * squares) - (n - 3.0) / (n - 1.0);
+    let spread = n * fourths / (squares * squares) - 1.0;
     if squares > 0.0 && spread > 0.0 { (2.0 * n / spread).max(2.0) } else { f64::INFINITY }
 }
 
@@ -80,13 +80,13 @@ mod tests {
 
     #[test]
     fn degrees_of_known_influences() {
-        // Kurtosis 3, as of the normal distribution: one less than there are.
+        // Kurtosis 3, as of the normal distribution: as many as there are.
         let third = [0.0, 0.0, 1.0, 0.0, 0.0, -1.0];
-        assert!((of_influences(&third, 0.0) - 5.0).abs() < 1e-12);
-        // By hand: kurtosis 5, 10 / (5 - 2 / 4). One alone counts.
+        assert!((of_influences(&third, 0.0) - 6.0).abs() < 1e-12);
+        // By hand: kurtosis 5, 10 / (5 - 1). One alone counts.
         let single = [0.0, 0.0, 3.0, 0.0, 0.0];
-        assert!((of_influences(&single, 0.0) - 10.0 / 4.5).abs() < 1e-12);
-        assert!(of_influences(&[1.0, -1.0, 1.0, -1.0], 0.0) > 6.0);
+        assert!((of_influences(&single, 0.0) - 2.5).abs() < 1e-12);
+        assert!(of_influences(&[1.0, -1.0, 1.0, -1.0], 0.0).is_infinite());
         assert!(of_influences(&[1.0, 1.0, 1.0], 2.0).is_infinite());
     }
 

@@ -192,7 +192,7 @@ pub fn resample(
     let drawn = clusters.iter().map(|clusters| {
         let resampling = Resampling::new(rows, &models, clusters);
         let with_frauds = clusters.with_frauds(labels, weights);
-        // More clusters than replicates: their influences cannot be told, and hardly matter.
+        // Influences of more clusters than replicates are lost in the chance of the replicates.
         let is_few = with_frauds.len() <= n_blocks * LANES;
         let asked = if is_few { with_frauds.as_slice() } else { &[] };
         let block = |block: usize| {

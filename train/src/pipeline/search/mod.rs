@@ -5,6 +5,8 @@
 //! precision; learners that stop by `stop` do so on the last 15 % of the fold's train and are fitted again
 //! on all of it. Folds share nothing but the events: vocabularies, bins and encodings are fitted anew.
 //!
+//! With `blend` the mean of the best trials of boosted trees is one trial more.
+//!
 //! What was tried is written down line by line where there is a place for it, so that a run that was killed
 //! goes on, and a search by the clock comes to the same choice again.
 
@@ -20,7 +22,7 @@ use super::fit::{FitRows, average_precision};
 use super::prepare::{Plan, Prepared, judged};
 use crate::config::{
     BRACKET, Config, MICROS_PER_DAY, NoWindow, SearchConfig, Space, SplitConfig, StopConfig,
-    WindowConfig,
+    WindowConfig, rungs,
 };
 use crate::error::Error;
 use crate::learner::{Blend, Gbdt, LearnerConfig};
@@ -209,21 +211,29 @@ impl Trials<'_> {
     }
 
     /// The blend of these trials as far as a model holds their trees: which they are, and its mean. None
-    /// where fewer than two are of boosted trees.
+    /// where they are not of boosted trees, or fewer than two fit in.
     fn blend(
         &mut self,
         name: &str,
         ranked: Vec<(usize, LearnerConfig)>,
     ) -> Result<Option<(Vec<usize>, LearnerConfig, f64)>, Error> {
         let (mut trials, mut members, mut n_trees) = (Vec::new(), Vec::new(), 0);
+        let n_wanted = ranked.len();
         for (trial, learner) in ranked {
-            let LearnerConfig::Gbdt(member) = learner else { continue };
-            n_trees += member.most_trees();
-            if n_trees > MAX_TREES {
-                break;
+            let LearnerConfig::Gbdt(member) = learner else { return Ok(None) };
+            if n_trees + member.most_trees() > MAX_TREES {
+                continue;
             }
+            n_trees += member.most_trees();
             trials.push(trial);
             members.push(Gbdt { name: None, ..member });
+        }
+        if trials.len() < n_wanted {
+            self.reporter.note(&format!(
+                "search: {name}: a model holds the trees of {} of the {n_wanted} best trials, which have \
+                 up to {MAX_TREES} together; lower num_iterations or num_parallel_tree to blend more",
+                trials.len()
+            ));
         }
         if trials.len() < 2 {
             return Ok(None);
@@ -323,24 +333,10 @@ impl Trials<'_> {
     }
 }
 
-/// How many folds trials have been tried on at each step: 1, 2, 4 and so on, at last all.
-fn rungs(n_folds: usize) -> Vec<usize> {
-    let doubled = std::iter::successors(Some(1_usize), |n| n.checked_mul(2));
-    doubled.take_while(|n| *n < n_folds).chain([n_folds]).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use shroff_datasets::time::parse_time;
-
-    #[test]
-    fn each_step_has_twice_the_folds() {
-        assert_eq!(rungs(1), [1]);
-        assert_eq!(rungs(3), [1, 2, 3]);
-        assert_eq!(rungs(4), [1, 2, 4]);
-        assert_eq!(rungs(7), [1, 2, 4, 7]);
-    }
 
     /// The validation folds of the Handbook's chapter 5: training weeks from 20 June to 11 July, each judged
     /// on the week two weeks later, the last of which ends where the first test fold's train does.
