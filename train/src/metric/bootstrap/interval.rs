@@ -177,7 +177,7 @@ fn student_quantile(probability: f64, degrees: f64) -> f64 {
     let density = |angle: f64| libm::pow(libm::cos(angle), n - 1.0) / sum;
     let wanted = 2.0 * probability - 1.0;
     let mut angle = libm::atan(near.max(0.0) / n.sqrt());
-    // The sum up to an angle bends down: from below, Newton's steps never go too far.
+    // The sum up to an angle bends down: Newton's steps from below never go too far, one from above leads below.
     for _ in 0..50 {
         let step = (wanted - simpson(density, angle)) / density(angle);
         angle += step;

@@ -16,6 +16,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use shroff_datasets::time::format_time;
+use shroff_serve::model::MAX_TREES;
 
 use super::Reporter;
 use super::fit::{FitRows, average_precision};
@@ -28,7 +29,6 @@ use crate::error::Error;
 use crate::learner::{Blend, Gbdt, LearnerConfig};
 use crate::package;
 use crate::split::{Span, Split, Windows};
-use shroff_serve::model::MAX_TREES;
 
 use log::Log;
 
@@ -230,9 +230,9 @@ impl Trials<'_> {
         }
         if trials.len() < n_wanted {
             self.reporter.note(&format!(
-                "search: {name}: a model holds the trees of {} of the {n_wanted} best trials, which have \
-                 up to {MAX_TREES} together; lower num_iterations or num_parallel_tree to blend more",
-                trials.len()
+                "search: {name}: of the {n_wanted} best trials {} are blended, since a model holds \
+                 {MAX_TREES} trees; lower num_iterations or num_parallel_tree to blend all",
+                if trials.len() < 2 { 0 } else { trials.len() }
             ));
         }
         if trials.len() < 2 {
