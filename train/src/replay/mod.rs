@@ -6,11 +6,13 @@
 //! threads.
 
 mod group;
+mod key;
 mod packed;
 mod states;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -19,7 +21,8 @@ use shroff_serve::features::state::{EntityState, Label, Replay};
 use shroff_serve::features::window::{Event, EventError, Windows};
 
 use group::{Entities, NONE};
-use packed::{Block, Packer, Row};
+use key::KeyWindows;
+use packed::{Block, Codes, Packer, Row};
 
 pub use states::{States, states};
 
@@ -54,6 +57,16 @@ impl<'a> History<'a> {
     fn entities(&self, windows: &Windows, key: usize) -> Entities {
         let columns = windows.key_columns(key).iter().map(|&column| self.columns[column]);
         Entities::new(&columns.collect::<Vec<&'a Column>>(), self.labels.len())
+    }
+
+    /// The history as some of the windows see it.
+    fn of(&self, all: &Windows, some: &Windows) -> Self {
+        let column = |name: &str| {
+            let position = all.columns().iter().position(|column| *column.name == *name);
+            self.columns[position.expect("a part reads what the whole does")]
+        };
+        let columns = some.columns().iter().map(|some| column(&some.name)).collect();
+        Self { columns, labels: self.labels, known_at: self.known_at }
     }
 
     /// What is to be learnt of an event that was a fraud. A label that claims to be older than its event is
@@ -118,40 +131,37 @@ impl Velocity {
 pub fn replay(windows: &Windows, history: &History<'_>) -> Result<Velocity, ReplayError> {
     let n_features = windows.n_features();
     let n_rows = history.labels.len();
-    let keys = (0..windows.n_keys()).into_par_iter();
-    let ((packer, ranks), entities) = rayon::join(
-        || (Packer::new(windows, history), ranks(&history.order(windows))),
-        || keys.map(|key| history.entities(windows, key)).collect::<Vec<_>>(),
+    let keys: Vec<KeyWindows> =
+        (0..windows.n_keys()).map(|key| KeyWindows::new(windows, key)).collect();
+    let of_keys = (0..keys.len()).into_par_iter();
+    let ((codes, ranks), of_keys) = rayon::join(
+        || (Codes::new(windows, history), ranks(&history.order(windows))),
+        || of_keys.map(|key| Chunked::new(history, windows, key)).collect::<Vec<_>>(),
     );
-    let mut values = vec![0.0; n_rows * n_features];
     let mut notes = Vec::new();
-    let mut n_odd_amounts = 0;
-    // Used for one key after the other: memory that was used is to be had sooner than new.
-    let mut blocks = Vec::new();
-    for (key, entities) in entities.into_iter().enumerate() {
-        if entities.n_without() > 0 {
+    let mut n_odd_amounts = BTreeMap::new();
+    let mut values = vec![0.0; n_rows * n_features];
+    for (key, of_key) in keys.iter().zip(of_keys) {
+        if of_key.entities.n_without() > 0 {
             notes.push(format!(
                 "{} of {n_rows} events have no {}: they are counted for none, and their features are \
                  missing",
-                entities.n_without(),
-                key_name(windows, key)
+                of_key.entities.n_without(),
+                key.name()
             ));
         }
-        let chunks = Chunks::new(&entities);
-        n_odd_amounts = packer.pack(&entities, &chunks, &mut blocks)?;
-        let features = features_of(windows, key);
-        let keyed = Keyed {
-            windows,
-            packer: &packer,
-            ranks: ranks.as_deref(),
-            entities,
-            chunks,
-            blocks: &blocks,
-            key,
-            features,
-        };
-        keyed.replay(&mut values);
+        let history = history.of(windows, &key.windows);
+        let packer = Packer::new(&key.windows, &history, &codes);
+        let blocks = packer.pack(&of_key)?;
+        for (number, amount) in key.windows.amount_columns().enumerate() {
+            let n_odd = blocks.iter().map(|block| block.n_odd_amounts(number)).sum::<u64>();
+            n_odd_amounts.insert(key.windows.columns()[amount].name.clone(), n_odd);
+        }
+        let keyed =
+            Keyed { key, packer: &packer, ranks: ranks.as_deref(), of_key, blocks: &blocks };
+        keyed.replay(&mut values, n_features);
     }
+    let n_odd_amounts: u64 = n_odd_amounts.values().sum();
     if n_odd_amounts > 0 {
         notes.push(format!(
             "{n_odd_amounts} amounts are infinite or beyond what an amount can be, and count as missing"
@@ -172,33 +182,31 @@ fn ranks(order: &[u32]) -> Option<Vec<u32>> {
 }
 
 /// The entities of a key in parts that a thread takes at a time.
-struct Chunks {
-    entities: Vec<Range<usize>>,
+struct Chunked {
+    entities: Entities,
+    chunks: Vec<Range<usize>>,
     /// The chunk of each entity.
     of_entity: Vec<u32>,
 }
 
-impl Chunks {
-    fn new(entities: &Entities) -> Self {
-        let entities = entities.chunks(CHUNK_ROWS);
-        let numbers = (0_u32..).zip(&entities);
+impl Chunked {
+    fn new(history: &History<'_>, windows: &Windows, key: usize) -> Self {
+        let entities = history.entities(windows, key);
+        let chunks = entities.chunks(CHUNK_ROWS);
+        let numbers = (0_u32..).zip(&chunks);
         let of_entity = numbers.flat_map(|(chunk, of)| of.clone().map(move |_| chunk)).collect();
-        Self { entities, of_entity }
+        Self { entities, chunks, of_entity }
     }
 }
 
 /// The events of one key.
 struct Keyed<'a> {
-    windows: &'a Windows,
+    key: &'a KeyWindows,
     packer: &'a Packer<'a>,
     /// The place of each row in the order of time; none where rows are in it.
     ranks: Option<&'a [u32]>,
-    entities: Entities,
-    chunks: Chunks,
+    of_key: Chunked,
     blocks: &'a [Block],
-    key: usize,
-    /// The positions of the key's features.
-    features: Vec<usize>,
 }
 
 /// Room that a thread uses for one chunk after the other.
@@ -209,19 +217,19 @@ struct Room {
 }
 
 impl Keyed<'_> {
-    /// Puts the key's features of all events into their places among all `values`.
-    fn replay(&self, values: &mut [f32]) {
-        let chunks = (0..self.chunks.entities.len()).into_par_iter();
+    /// Puts the features of all events into their places among all `values`, `n_features` an event.
+    fn replay(&self, values: &mut [f32], n_features: usize) {
+        let chunks = (0..self.of_key.chunks.len()).into_par_iter();
         let found = chunks.map_init(Room::default, |room, chunk| self.replay_chunk(chunk, room));
-        self.spread(&found.collect::<Vec<_>>(), values);
+        self.spread(&found.collect::<Vec<_>>(), values, n_features);
     }
 
     /// Puts what was found by chunk into the order of the rows.
-    fn spread(&self, found: &[Vec<f32>], values: &mut [f32]) {
-        let n_features = self.windows.n_features();
+    fn spread(&self, found: &[Vec<f32>], values: &mut [f32], n_features: usize) {
+        let Self { key: KeyWindows { features, .. }, of_key, blocks, .. } = self;
         // Where the events of each block begin among those of their chunks.
         let mut next = vec![0_usize; found.len()];
-        let starts = self.blocks.iter().map(|block| {
+        let starts = blocks.iter().map(|block| {
             let starts = next.clone();
             for (chunk, next) in next.iter_mut().enumerate() {
                 *next += block.n_rows(chunk);
@@ -230,44 +238,43 @@ impl Keyed<'_> {
         });
         let starts: Vec<Vec<usize>> = starts.collect();
         // All blocks but the last have as many rows.
-        let block_rows = self.blocks.first().map_or(1, Block::len);
+        let block_rows = blocks.first().map_or(1, Block::len);
         let values = values.par_chunks_mut(block_rows * n_features);
-        let of_rows = self.entities.of_row().par_chunks(block_rows);
+        let of_rows = of_key.entities.of_row().par_chunks(block_rows);
         values.zip(of_rows).zip(starts).for_each(|((values, of_row), mut next)| {
             for (values, entity) in values.chunks_exact_mut(n_features).zip(of_row) {
                 if *entity == NONE {
-                    self.features.iter().for_each(|feature| values[*feature] = f32::NAN);
+                    features.iter().for_each(|feature| values[*feature] = f32::NAN);
                     continue;
                 }
-                let chunk = self.chunks.of_entity[*entity as usize] as usize;
-                let found = &found[chunk][next[chunk] * self.features.len()..];
+                let chunk = of_key.of_entity[*entity as usize] as usize;
+                let found = &found[chunk][next[chunk] * features.len()..];
                 next[chunk] += 1;
-                for (feature, found) in self.features.iter().zip(found) {
+                for (feature, found) in features.iter().zip(found) {
                     values[*feature] = *found;
                 }
             }
         });
     }
 
-    /// The key's features of a chunk's events, block after block.
+    /// The features of a chunk's events, block after block.
     fn replay_chunk(&self, chunk: usize, room: &mut Room) -> Vec<f32> {
-        let Self { windows, packer, ranks, features, .. } = self;
+        let Self { key: KeyWindows { windows, .. }, packer, ranks, of_key, blocks } = self;
         let Room { rows, words } = room;
         rows.clear();
         words.clear();
-        for (of_rows, of_words) in self.blocks.iter().map(|block| block.piece(chunk)) {
+        for (of_rows, of_words) in blocks.iter().map(|block| block.piece(chunk)) {
             rows.extend_from_slice(of_rows);
             words.extend_from_slice(of_words);
         }
-        let entities = self.chunks.entities[chunk].clone();
+        let of_chunk = of_key.chunks[chunk].clone();
         let of_rows = rows.iter().map(|row| row.entity);
-        let mut groups = self.entities.groups_within(entities.clone(), of_rows);
-        let n_words = packer.n_words();
+        let mut groups = of_key.entities.groups_within(of_chunk.clone(), of_rows);
+        let (n_words, n_features) = (packer.n_words(), windows.n_features());
         let mut event = Event::blank();
-        let mut found = vec![f32::NAN; windows.n_features()];
-        let mut values = vec![0.0; rows.len() * features.len()];
-        let mut replay = Replay::new(windows, EntityState::new(windows, self.key));
-        for entity in entities {
+        let mut values = vec![0.0; rows.len() * n_features];
+        let mut replay = Replay::new(windows, EntityState::new(windows, 0));
+        for entity in of_chunk {
             let events = groups.of_mut(entity);
             if let Some(ranks) = ranks {
                 events.sort_unstable_by_key(|at| ranks[rows[*at as usize].row as usize]);
@@ -276,32 +283,9 @@ impl Keyed<'_> {
             for at in events.iter().map(|at| *at as usize) {
                 let words = &words[at * n_words..][..n_words];
                 let label = packer.read(words, rows[at].row as usize, &mut event);
-                replay.next(&event, label, &mut found);
-                let values = &mut values[at * features.len()..][..features.len()];
-                for (value, feature) in values.iter_mut().zip(features) {
-                    *value = found[*feature];
-                }
+                replay.next(&event, label, &mut values[at * n_features..][..n_features]);
             }
         }
         values
     }
-}
-
-/// The positions of the features of a key.
-fn features_of(windows: &Windows, key: usize) -> Vec<usize> {
-    let columns: Vec<&str> = key_columns(windows, key).collect();
-    let features = windows.program().features.iter().enumerate();
-    let of_key = features.filter(|(_, feature)| {
-        feature.key.len() == columns.len()
-            && feature.key.iter().all(|column| columns.contains(&&**column))
-    });
-    of_key.map(|(position, _)| position).collect()
-}
-
-fn key_columns(windows: &Windows, key: usize) -> impl Iterator<Item = &str> {
-    windows.key_columns(key).iter().map(|&column| &*windows.columns()[column].name)
-}
-
-fn key_name(windows: &Windows, key: usize) -> String {
-    key_columns(windows, key).collect::<Vec<_>>().join("+")
 }

@@ -2,12 +2,15 @@
 //! lie in few. In a table they are as far apart as can be: an entity's events by time, and what is known of an
 //! event by columns.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use rayon::prelude::*;
 use shroff_serve::features::state::Label;
 use shroff_serve::features::window::{Event, EventError, Windows};
 
-use super::group::{Entities, NONE};
-use super::{Chunks, History, ReplayError, group};
+use super::group::NONE;
+use super::{Chunked, History, ReplayError, group};
 use crate::events::value;
 
 /// Rows of a block: their events fit the second-level cache while they are put in the order of chunks.
@@ -15,6 +18,7 @@ const BLOCK_ROWS: usize = 1 << 14;
 /// Events of a chunk in a block on average, where there are many chunks: fewer would no longer be read
 /// one after the other.
 const PIECE_ROWS: usize = 64;
+
 /// The word of an amount where there is none: no amount is as little.
 const NO_AMOUNT: i64 = i64::MIN;
 /// Bits of the half of a word.
@@ -27,9 +31,8 @@ const HALF_BITS: usize = u32::BITS as usize;
 pub(super) struct Packer<'a> {
     windows: &'a Windows,
     history: &'a History<'a>,
-    /// The numbers of the ids, where there are any, and of each column of values: equal for equal values, one
-    /// less than the half that is packed, so that the number of none is 0.
-    codes: Vec<Vec<u32>>,
+    /// The numbers of the ids, where there are any, and of each column of values.
+    codes: Vec<&'a [u32]>,
     has_id: bool,
     /// The word of the time.
     time: usize,
@@ -37,14 +40,13 @@ pub(super) struct Packer<'a> {
 }
 
 /// Rows that follow each other, those of a chunk together and in their order.
-#[derive(Default)]
 pub(super) struct Block {
     /// Where the rows of each chunk end.
     ends: Vec<u32>,
     rows: Vec<Row>,
     words: Vec<u64>,
-    /// Amounts that are infinite or absurd, and packed as none.
-    n_odd_amounts: u64,
+    /// Of each column of amounts how many are infinite or absurd, and packed as none.
+    n_odd_amounts: Vec<u64>,
 }
 
 /// A row and its entity.
@@ -54,17 +56,37 @@ pub(super) struct Row {
     pub(super) entity: u32,
 }
 
+/// The numbers of ids and values by column: equal for equal values, one less than the half that is packed, so
+/// that the number of none is 0.
+pub(super) struct Codes(BTreeMap<Arc<str>, Vec<u32>>);
+
+impl Codes {
+    pub(super) fn new(windows: &Windows, history: &History<'_>) -> Self {
+        let coded: Vec<usize> = coded(windows).collect();
+        let code = |column: usize| {
+            let name = windows.columns()[column].name.clone();
+            (name, group::codes(history.columns[column]))
+        };
+        Self(coded.into_par_iter().map(code).collect())
+    }
+}
+
+/// The columns whose values an event has as numbers, in its order.
+fn coded(windows: &Windows) -> impl Iterator<Item = usize> {
+    windows.id_column().into_iter().chain(windows.value_columns())
+}
+
 impl<'a> Packer<'a> {
-    pub(super) fn new(windows: &'a Windows, history: &'a History<'a>) -> Self {
-        let id = windows.id_column();
-        let coded: Vec<usize> = id.into_iter().chain(windows.value_columns()).collect();
-        let time = (1 + coded.len()).div_ceil(2);
-        let codes = coded.into_par_iter().map(|column| group::codes(history.columns[column]));
+    /// `codes` are of these columns, and may be of more.
+    pub(super) fn new(windows: &'a Windows, history: &'a History<'a>, codes: &'a Codes) -> Self {
+        let of_column = |column: usize| codes.0[&windows.columns()[column].name].as_slice();
+        let codes: Vec<&[u32]> = coded(windows).map(of_column).collect();
+        let time = (1 + codes.len()).div_ceil(2);
         Self {
             windows,
             history,
-            codes: codes.collect(),
-            has_id: id.is_some(),
+            codes,
+            has_id: windows.id_column().is_some(),
             time,
             n_words: time
                 + 1
@@ -78,37 +100,24 @@ impl<'a> Packer<'a> {
         self.n_words
     }
 
-    /// All events in place of other blocks, those without an entity where none is read. How many amounts are
-    /// infinite or absurd.
-    pub(super) fn pack(
-        &self,
-        entities: &Entities,
-        chunks: &Chunks,
-        blocks: &mut Vec<Block>,
-    ) -> Result<u64, ReplayError> {
-        let block_rows = BLOCK_ROWS.max(PIECE_ROWS * chunks.entities.len());
-        let of_row = entities.of_row().par_chunks(block_rows).enumerate();
-        blocks.resize_with(of_row.len(), Block::default);
-        of_row.zip(blocks.par_iter_mut()).try_for_each(|((number, of_row), block)| {
-            let used = std::mem::take(block);
-            *block = self.block(number * block_rows, of_row, chunks, used)?;
-            Ok(())
-        })?;
-        Ok(blocks.iter().map(|block| block.n_odd_amounts).sum())
+    /// All events, those without an entity where none is read.
+    pub(super) fn pack(&self, of_key: &Chunked) -> Result<Vec<Block>, ReplayError> {
+        let block_rows = BLOCK_ROWS.max(PIECE_ROWS * of_key.chunks.len());
+        let of_row = of_key.entities.of_row().par_chunks(block_rows).enumerate();
+        of_row.map(|(number, of_row)| self.block(number * block_rows, of_row, of_key)).collect()
     }
 
     fn block(
         &self,
         first: usize,
         entities: &[u32],
-        chunks: &Chunks,
-        used: Block,
+        of_key: &Chunked,
     ) -> Result<Block, ReplayError> {
-        let n_chunks = chunks.entities.len();
+        let n_chunks = of_key.chunks.len();
         // Rows without an entity come last, where none is read.
         let chunk = |entity: &u32| match *entity {
             NONE => n_chunks,
-            entity => chunks.of_entity[entity as usize] as usize,
+            entity => of_key.of_entity[entity as usize] as usize,
         };
         let mut ends = vec![0_u32; n_chunks + 2];
         entities.iter().for_each(|entity| ends[chunk(entity) + 1] += 1);
@@ -122,9 +131,7 @@ impl<'a> Packer<'a> {
         };
         let places: Vec<u32> = entities.iter().map(place).collect();
         ends.truncate(n_chunks);
-        let Block { mut rows, mut words, .. } = used;
-        words.clear();
-        words.resize(self.n_words * places.len(), 0);
+        let words = vec![0; self.n_words * places.len()];
         let mut packed = Rows { first, places, n_words: self.n_words, words };
         packed.put_half(0, |row| u32::from(self.history.labels[row] == Some(true)));
         for (half, codes) in (1..).zip(&self.codes) {
@@ -135,12 +142,12 @@ impl<'a> Packer<'a> {
         let column = |column: usize| history.columns[column];
         let times = column(windows.time_column());
         packed.put(self.time, |row| Ok(windows.time(value(times, row))?.cast_unsigned()))?;
-        let mut n_odd_amounts = 0;
+        let mut n_odd_amounts = vec![0; windows.amount_columns().count()];
         for (number, of) in windows.amount_columns().enumerate() {
             let amounts = column(of);
             packed.put(self.time + 1 + number, |row| {
                 let (amount, is_odd) = windows.amount(number, value(amounts, row))?;
-                n_odd_amounts += u64::from(is_odd);
+                n_odd_amounts[number] += u64::from(is_odd);
                 Ok(amount.unwrap_or(NO_AMOUNT).cast_unsigned())
             })?;
         }
@@ -148,7 +155,7 @@ impl<'a> Packer<'a> {
             let passed = |row| windows.filters_passed(|of| value(column(of), row));
             packed.put(self.n_words - 1, passed)?;
         }
-        rows.resize(packed.places.len(), Row { row: 0, entity: NONE });
+        let mut rows = vec![Row { row: 0, entity: NONE }; packed.places.len()];
         for ((row, entity), place) in (first..).zip(entities).zip(&packed.places) {
             rows[*place as usize] = Row { row: row as u32, entity: *entity };
         }
@@ -178,6 +185,11 @@ impl Block {
     /// How many rows it has, those without an entity too.
     pub(super) fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// How many of a column's amounts are infinite or absurd.
+    pub(super) fn n_odd_amounts(&self, number: usize) -> u64 {
+        self.n_odd_amounts[number]
     }
 
     /// How many of its rows belong to a chunk.
