@@ -263,6 +263,8 @@ pub mod features;
 pub mod follow;
 mod limits;
 pub mod model;
+#[cfg(feature = "store")]
+mod near;
 pub mod record;
 #[cfg(feature = "registry")]
 pub mod registry;

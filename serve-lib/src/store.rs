@@ -37,19 +37,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::features::state::{EntityState, Observed, StateError};
-use crate::features::window::{EntityKey, Event, MAX_KEYS, Windows};
+use crate::features::window::{EntityKey, Event, EventError, Keeper, MAX_KEYS, Windows};
+use crate::record::Value;
 
+mod entities;
 mod live;
 mod saved;
 #[cfg(test)]
 mod tests;
 
+use entities::{Entities, Entity};
 pub use live::Scored;
 
 /// Shards, one for each first byte of an entity: enough that tens of threads seldom meet.
@@ -69,12 +70,10 @@ pub struct StateStore {
     n_evicted: AtomicUsize,
 }
 
-type States = HashMap<EntityKey, EntityState, BuildHasherDefault<AlreadyHashed>>;
-
 /// A line of memory of its own, so that the locks of different threads do not meet in one.
 #[derive(Debug, Default)]
 #[repr(align(64))]
-struct Shard(Mutex<States>);
+struct Shard(Mutex<Entities>);
 
 impl StateStore {
     /// An empty store, of which history up to `as_of` (microseconds since 1970 UTC) is taken to be known:
@@ -112,6 +111,15 @@ impl StateStore {
         self.n_evicted.load(Ordering::Relaxed)
     }
 
+    /// Reads a live event as [`Windows::event`] does. What is asked of the store for it next takes less time: the memory
+    /// of its entities is on its way meanwhile.
+    ///
+    /// # Errors
+    /// As [`Windows::event`].
+    pub fn event<'v>(&self, value: impl Fn(usize) -> Value<'v>) -> Result<Event, EventError> {
+        self.windows.event_for(value, self)
+    }
+
     /// The values of all features for an event, as [`Windows::features`] gives them.
     pub fn features(&self, event: &Event, values: &mut [f32]) {
         self.lock(event).features(&self.windows, event, values);
@@ -126,18 +134,24 @@ impl StateStore {
     /// The values of all features for a live event, then the event observed: no other event of its entities
     /// comes in between.
     pub fn features_then_observe(&self, event: &Event, values: &mut [f32]) -> Observed {
-        self.ask_then_observe(&self.windows, event, values)
+        let mut locked = self.lock(event);
+        // Another may have read it.
+        locked.bring_near(&self.windows, event);
+        self.ask_then_observe(&mut locked, &self.windows, event, values)
     }
 
     /// The values in the order of other windows of the same hash.
-    fn ask_then_observe(&self, windows: &Windows, event: &Event, values: &mut [f32]) -> Observed {
+    fn ask_then_observe(
+        &self,
+        locked: &mut Locked<'_>,
+        windows: &Windows,
+        event: &Event,
+        values: &mut [f32],
+    ) -> Observed {
         self.live_from.fetch_min(event.time(), Ordering::Relaxed);
-        let mut locked = self.lock(event);
-        locked.bring_near(windows, event);
         let mut observed = Observed::Outside;
         for key in 0..windows.n_keys() {
-            let state =
-                event.entity(key).and_then(|entity| self.state_mut(&mut locked, key, entity));
+            let state = event.entity(key).and_then(|entity| self.state_mut(locked, key, entity));
             match state {
                 Some(state) => {
                     observed = state.features_then_observe(windows, event, values).max(observed);
@@ -168,6 +182,11 @@ impl StateStore {
         locked
     }
 
+    /// The shard of an entity, if it is free.
+    fn try_lock(&self, name: EntityKey) -> Option<MutexGuard<'_, Entities>> {
+        self.shards.get(shard_number(name))?.0.try_lock().ok()
+    }
+
     fn observe_locked(&self, locked: &mut Locked<'_>, event: &Event) -> Observed {
         let mut observed = Observed::Outside;
         for key in 0..self.windows.n_keys() {
@@ -183,14 +202,15 @@ impl StateStore {
         &self,
         locked: &'l mut Locked<'_>,
         key: usize,
-        entity: EntityKey,
+        name: EntityKey,
     ) -> Option<&'l mut EntityState> {
-        let states = locked.states_mut(entity)?;
-        // Looked up twice only where room may have to be made.
-        if states.len() >= self.max_in_shard && !states.contains_key(&entity) {
-            self.make_room(states);
+        let entities = locked.entities_mut(name)?;
+        // Looked up twice only where there is none: the borrow checker does not see that the first one ended.
+        if entities.get(name).is_none() {
+            self.make_room(entities);
+            return entities.put(name, EntityState::new(&self.windows, key));
         }
-        Some(states.entry(entity).or_insert_with(|| EntityState::new(&self.windows, key)))
+        entities.get_mut(name)
     }
 
     /// Learns the label of an event for all its entities, as [`EntityState::learn_label`]. Tells whether it made a
@@ -199,7 +219,7 @@ impl StateStore {
         let mut changed = false;
         for entity in (0..self.windows.n_keys()).filter_map(|key| event.entity(key)) {
             let Some(shard) = self.shards.get(shard_number(entity)) else { continue };
-            if let Some(state) = shard.lock().get_mut(&entity) {
+            if let Some(state) = shard.lock().get_mut(entity) {
                 changed |= state.learn_label(&self.windows, event, is_fraud, known_at);
             }
         }
@@ -232,36 +252,36 @@ impl StateStore {
     /// all history and the time lies [`Windows::horizon_micros`] before the present.
     pub fn evict_idle_since(&self, time: i64) -> usize {
         let evict = |shard: &Shard| {
-            let mut states = shard.lock();
-            let before = states.len();
-            states.retain(|_, state| {
-                state.newest(&self.windows).is_some_and(|newest| newest >= time)
-            });
-            before.saturating_sub(states.len())
+            let mut entities = shard.lock();
+            let before = entities.len();
+            entities
+                .retain(|state| state.newest(&self.windows).is_some_and(|newest| newest >= time));
+            before.saturating_sub(entities.len())
         };
         self.shards.iter().map(evict).sum()
     }
 
     /// Of a full shard a share goes.
-    fn make_room(&self, states: &mut States) {
-        if states.len() < self.max_in_shard {
+    fn make_room(&self, entities: &mut Entities) {
+        if entities.len() < self.max_in_shard {
             return;
         }
-        let mut newest: Vec<_> = states.values().map(|state| state.newest(&self.windows)).collect();
+        let newest = |state: &EntityState| state.newest(&self.windows);
+        let mut newest: Vec<_> = entities.iter().map(|it| newest(&it.state)).collect();
         let n_evicted = newest.len().div_ceil(EVICTED_SHARE);
         if newest.is_empty() {
             return;
         }
         let last = n_evicted.saturating_sub(1);
         let (_, limit, _) = newest.select_nth_unstable(last);
-        let (limit, before) = (*limit, states.len());
+        let (limit, before) = (*limit, entities.len());
         let mut n_left = n_evicted;
-        states.retain(|_, state| {
+        entities.retain(|state| {
             let goes = n_left > 0 && state.newest(&self.windows) <= limit;
             n_left = n_left.saturating_sub(usize::from(goes));
             !goes
         });
-        self.n_evicted.fetch_add(before.saturating_sub(states.len()), Ordering::Relaxed);
+        self.n_evicted.fetch_add(before.saturating_sub(entities.len()), Ordering::Relaxed);
     }
 
     /// The bytes of every state, in ascending order of the entities. Each shard is read at one moment, different ones
@@ -269,14 +289,13 @@ impl StateStore {
     pub fn export(&self, mut each: impl FnMut(EntityKey, usize, &[u8])) {
         let mut bytes = Vec::new();
         for shard in &self.shards {
-            let states = shard.lock();
-            let mut entities: Vec<&EntityKey> = states.keys().collect();
-            entities.sort_unstable();
-            for entity in entities {
-                let Some(state) = states.get(entity) else { continue };
+            let entities = shard.lock();
+            let mut by_name: Vec<&Entity> = entities.iter().collect();
+            by_name.sort_unstable_by_key(|entity| entity.name);
+            for Entity { name, state } in by_name {
                 bytes.clear();
                 state.encode(&self.windows, &mut bytes);
-                each(*entity, state.key(), &bytes);
+                each(*name, state.key(), &bytes);
             }
         }
     }
@@ -292,12 +311,25 @@ impl StateStore {
 
     fn put(&self, entity: EntityKey, state: EntityState) {
         if let Some(shard) = self.shards.get(shard_number(entity)) {
-            let mut states = shard.lock();
-            if !states.contains_key(&entity) {
-                self.make_room(&mut states);
+            let mut entities = shard.lock();
+            if entities.get(entity).is_none() {
+                self.make_room(&mut entities);
             }
-            states.insert(entity, state);
+            entities.put(entity, state);
         }
+    }
+}
+
+/// Nothing is brought near while another thread has its shard.
+impl Keeper for StateStore {
+    fn bring_entity_near(&self, name: EntityKey) {
+        self.try_lock(name).inspect(|entities| entities.bring_near(name));
+    }
+
+    fn bring_state_near(&self, name: EntityKey) {
+        let entities = self.try_lock(name);
+        let state = entities.as_ref().and_then(|entities| entities.get(name));
+        state.inspect(|state| state.bring_near(&self.windows));
     }
 }
 
@@ -311,37 +343,38 @@ struct Locked<'s> {
     /// In ascending order, one that several entities share several times; `usize::MAX` for none.
     numbers: [usize; MAX_KEYS],
     /// Of one number the first has the lock.
-    guards: [Option<MutexGuard<'s, States>>; MAX_KEYS],
+    guards: [Option<MutexGuard<'s, Entities>>; MAX_KEYS],
 }
 
 impl Locked<'_> {
-    /// Reads a little of all that will be asked for. An entity that was idle lies in memory far away: so
-    /// the processor waits for all places at once rather than for one after the other.
+    /// Asks for the memory of all that will be read. An entity that was idle lies in memory far away: so the processor
+    /// waits for all places at once rather than for one after the other.
     fn bring_near(&self, windows: &Windows, event: &Event) {
-        let mut states = [None; MAX_KEYS];
-        for (key, state) in (0..windows.n_keys()).zip(&mut states) {
-            *state = event.entity(key).and_then(|entity| self.states(entity)?.get(&entity));
+        let names = || (0..windows.n_keys()).filter_map(|key| event.entity(key));
+        for name in names() {
+            self.entities(name).inspect(|entities| entities.bring_near(name));
         }
-        for state in states.into_iter().flatten() {
-            std::hint::black_box(state.touch(windows));
+        for name in names() {
+            let state = self.entities(name).and_then(|entities| entities.get(name));
+            state.inspect(|state| state.bring_near(windows));
         }
     }
 
     fn features(&self, windows: &Windows, event: &Event, values: &mut [f32]) {
         let mut states = [None; MAX_KEYS];
         for (key, state) in (0..windows.n_keys()).zip(&mut states) {
-            *state = event.entity(key).and_then(|entity| self.states(entity)?.get(&entity));
+            *state = event.entity(key).and_then(|entity| self.entities(entity)?.get(entity));
         }
         windows.features(event, &states, values);
     }
 
-    fn states(&self, entity: EntityKey) -> Option<&States> {
+    fn entities(&self, entity: EntityKey) -> Option<&Entities> {
         let number = shard_number(entity);
         let at = self.numbers.iter().position(|other| *other == number)?;
         self.guards.get(at)?.as_deref()
     }
 
-    fn states_mut(&mut self, entity: EntityKey) -> Option<&mut States> {
+    fn entities_mut(&mut self, entity: EntityKey) -> Option<&mut Entities> {
         let number = shard_number(entity);
         let at = self.numbers.iter().position(|other| *other == number)?;
         self.guards.get_mut(at)?.as_deref_mut()
@@ -350,26 +383,7 @@ impl Locked<'_> {
 
 impl Shard {
     /// A thread that panicked left at worst an event half counted; the others go on.
-    fn lock(&self) -> MutexGuard<'_, States> {
+    fn lock(&self) -> MutexGuard<'_, Entities> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The low bits of an entity's name, which is a hash already.
-#[derive(Debug, Default)]
-struct AlreadyHashed(u64);
-
-impl Hasher for AlreadyHashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.first_chunk().map_or(self.0, |word| u64::from_le_bytes(*word));
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "half of a hash is one too")]
-    fn write_u128(&mut self, bits: u128) {
-        self.0 = bits as u64;
     }
 }

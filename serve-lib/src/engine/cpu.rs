@@ -49,6 +49,14 @@ impl Avx2 {
     }
 }
 
+/// Asks for the line of memory at an address, which need not be one.
+#[cfg(feature = "store")]
+#[inline]
+pub(crate) fn prefetch(address: *const i8) {
+    // SAFETY: every x86-64 processor has SSE. A hint neither reads nor writes nor fails, whatever the address.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(address) }
+}
+
 impl Avx512 {
     /// Asks the processor.
     pub(super) fn detect() -> Option<Self> {

@@ -6,7 +6,7 @@ mod batch;
 mod blocks;
 mod choice;
 #[cfg(target_arch = "x86_64")]
-mod cpu;
+pub(crate) mod cpu;
 #[cfg(target_arch = "x86_64")]
 mod leaves;
 #[cfg(target_arch = "x86_64")]

@@ -33,7 +33,7 @@ impl StateStore {
     /// # Errors
     /// As [`Scorer::event`] and [`Scorer::score_record`], and for a model of other windows than the store's.
     pub fn score_record(&self, scorer: &Scorer, record: Record<'_>) -> Result<Scored, ScoreError> {
-        let event = scorer.event(record)?;
+        let event = scorer.event_for(record, self)?;
         self.score_event(scorer, event, |velocity| scorer.score_record_with(record, velocity))
     }
 
@@ -58,7 +58,7 @@ impl StateStore {
         bound: &Bound<'_, T>,
         value: &U,
     ) -> Result<Scored, ScoreError> {
-        let event = bound.event_like(value)?;
+        let event = bound.event_like_for(value, self)?;
         self.score_event(bound.scorer(), event, |velocity| bound.score_like_with(value, velocity))
     }
 
@@ -75,7 +75,7 @@ impl StateStore {
         let mut velocity = [f32::NAN; MAX_WINDOW_FEATURES];
         let velocity = velocity.get_mut(..windows.n_features()).unwrap_or_default();
         // The model's own windows: those of the store may declare the same in another order.
-        let observed = self.ask_then_observe(windows, &event, velocity);
+        let observed = self.ask_then_observe(&mut self.lock(&event), windows, &event, velocity);
         let (score, staleness_micros) = (score(velocity)?, self.staleness(event.time()));
         Ok(Scored { score, event, observed, staleness_micros })
     }

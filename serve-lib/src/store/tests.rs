@@ -1,5 +1,6 @@
 //! The store next to states kept by hand.
 
+mod entities;
 mod live;
 
 use std::collections::BTreeMap;
@@ -31,13 +32,21 @@ fn windows(window_micros: Option<i64>) -> Windows {
 }
 
 fn event(windows: &Windows, time: i64, card: i64, shop: Option<i64>) -> Event {
-    let value = |at: usize| match &*windows.columns()[at].name {
+    windows.event(values_of(windows, time, card, shop)).expect("the values fit")
+}
+
+fn values_of(
+    windows: &Windows,
+    time: i64,
+    card: i64,
+    shop: Option<i64>,
+) -> impl Fn(usize) -> Value<'static> {
+    move |at| match &*windows.columns()[at].name {
         "time" => Value::Time(time),
         "id" => Value::Integer(time ^ card),
         "card" => Value::Integer(card),
         _ => shop.map_or(Value::Null, Value::Integer),
-    };
-    windows.event(value).expect("the values fit")
+    }
 }
 
 fn exported(store: &StateStore) -> Vec<(EntityKey, usize, Vec<u8>)> {
@@ -54,7 +63,9 @@ fn a_store_keeps_what_states_would() {
     let mut values = [[0.0_f32; 2]; 3];
     for step in 0..if cfg!(miri) { 50 } else { 2_000 } {
         let shop = (step % 5 > 0).then_some(step % 7 + 1_000);
-        let event = event(&windows, START + step * SECOND, step * step % 97, shop);
+        let (time, card) = (START + step * SECOND, step * step % 97);
+        let event = event(&windows, time, card, shop);
+        assert_eq!(store.event(values_of(&windows, time, card, shop)), Ok(event));
         let entities = [0, 1].map(|key| event.entity(key));
         let of_event = entities.map(|entity| states.get(&entity?));
         windows.features(&event, &of_event, &mut values[0]);

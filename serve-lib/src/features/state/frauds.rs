@@ -1,7 +1,11 @@
 //! The frauds of one stream: when they happened, and since when that is known.
 
+#[cfg(feature = "store")]
+use super::NEAR_LINES;
 use super::log::NEVER;
 use crate::features::window::{Event, LabelPlan, StreamPlan};
+#[cfg(feature = "store")]
+use crate::near;
 
 /// Frauds in ascending order of time, and of id.
 #[derive(Debug, Clone, Default)]
@@ -38,10 +42,23 @@ impl FraudLog {
         Self { entries, base: 0, latest_known }
     }
 
-    /// A word of the newest.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Asks for the memory of the newest.
     #[cfg(feature = "store")]
-    pub(super) fn touch(&self) -> u64 {
-        self.entries.last().map_or(0, |fraud| fraud.total)
+    pub(super) fn bring_near(&self) {
+        const LINE_FRAUDS: usize = 2;
+        let first = self.entries.len().saturating_sub(NEAR_LINES.wrapping_mul(LINE_FRAUDS));
+        near::bring(self.entries.get(first..).unwrap_or_default());
+    }
+
+    /// Forgets everything but its room.
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        (self.base, self.latest_known) = (0, 0);
     }
 
     /// Frauds at times `from..to` that are known before `known`; from [`NEVER`] on all before `to`.

@@ -14,9 +14,11 @@ use super::NEAR_LINES;
 use super::Observed;
 use super::amounts::AmountSums;
 use crate::features::window::{Event, StreamPlan};
+#[cfg(feature = "store")]
+use crate::near;
 pub(super) use row::{Pair, id_of, n_events_between, time_of};
 use row::{add_count, count, join, mark, set_id, set_time, widen};
-pub(super) use search::{Found, Hints, put_hints};
+pub(super) use search::{Found, Hints};
 use search::{N_HINTS, hint_of};
 
 /// Events in ascending order of time, those of one time in the order in which they came.
@@ -154,8 +156,9 @@ impl EventLog {
                     Some(hints) => self.hints = *hints,
                     None => {
                         let mut found = [Found::default(); N_HINTS];
-                        self.find(plan, time, &mut found);
-                        put_hints(&found, &mut self.hints);
+                        let mut hints = self.hints;
+                        self.find(plan, time, &mut found, &mut hints);
+                        self.hints = hints;
                     }
                 }
             }
@@ -168,16 +171,23 @@ impl EventLog {
         Observed::New
     }
 
-    /// Words of the newest row and of those at which edges were found last; where extremes are looked for row
-    /// by row, a word of each line of memory that holds the newest rows.
+    /// Asks for the memory of the rows at which edges were found last and of those after them; where extremes are
+    /// looked for row by row, of all from the first on.
     #[cfg(feature = "store")]
-    pub(super) fn touch(&self, plan: &StreamPlan) -> u64 {
+    pub(super) fn bring_near(&self, plan: &StreamPlan) {
         const LINE_PAIRS: usize = 4;
-        let word = |place: u32| self.pairs.get(place as usize).map(|[time, _]| *time);
-        let at_edges = self.hints.iter().zip(&plan.edges).filter_map(|(hint, _)| word(*hint));
-        let n_lines = if plan.has_extremes { NEAR_LINES } else { 1 };
-        let newest = self.pairs.iter().rev().step_by(LINE_PAIRS).take(n_lines);
-        at_edges.chain(newest.map(|[word, _]| *word)).fold(0, u64::wrapping_add)
+        let hinted = self.hints.iter().zip(&plan.edges).map(|(hint, _)| *hint as usize);
+        if plan.has_extremes {
+            let most = NEAR_LINES.wrapping_mul(LINE_PAIRS);
+            let first = hinted.min().unwrap_or(0).max(self.pairs.len().saturating_sub(most));
+            near::bring(self.from(first));
+        } else {
+            let few = plan.row_pairs.saturating_mul(2);
+            for place in hinted.chain([self.last(plan)]) {
+                let rows = self.from(place);
+                near::bring(rows.get(..few).unwrap_or(rows));
+            }
+        }
     }
 
     /// Forgets everything but its room.

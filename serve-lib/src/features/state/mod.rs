@@ -11,6 +11,7 @@
 mod amounts;
 mod bytes;
 mod codec;
+mod few;
 mod frauds;
 mod log;
 mod occurrences;
@@ -20,6 +21,7 @@ mod tests;
 mod values;
 
 use super::window::{Event, MAX_TIME, MIN_TIME, StreamPlan, Windows};
+use few::Few;
 use frauds::FraudLog;
 use log::{EventLog, Hints};
 use occurrences::{FirstSeen, Occurrences};
@@ -27,7 +29,7 @@ use occurrences::{FirstSeen, Occurrences};
 pub use codec::StateError;
 pub use replay::{Label, Replay};
 
-/// Lines of memory of one list that are brought near at once: more would not be on their way together.
+/// Lines of memory of one list that are asked for at once: more would not be on their way together.
 #[cfg(feature = "store")]
 const NEAR_LINES: usize = 24;
 
@@ -38,9 +40,7 @@ const NEAR_LINES: usize = 24;
 #[derive(Debug, Clone)]
 pub struct EntityState {
     key: usize,
-    /// Most keys have one stream: it is found without a further step.
-    first: Stream,
-    others: Box<[Stream]>,
+    streams: Few<Stream>,
 }
 
 /// The events that pass one filter.
@@ -48,8 +48,8 @@ pub struct EntityState {
 struct Stream {
     events: EventLog,
     /// One for each column of which different values are counted.
-    distinct: Box<[Distinct]>,
-    frauds: Option<Box<FraudLog>>,
+    distinct: Few<Distinct>,
+    frauds: FraudLog,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -76,20 +76,7 @@ impl EntityState {
     /// An entity of which nothing is known yet. The key is a position below [`Windows::n_keys`].
     pub fn new(windows: &Windows, key: usize) -> Self {
         let plans = windows.keys().get(key).map_or(&[][..], |key| &key.streams);
-        Self::of_streams(key, plans.iter().map(Stream::new).collect())
-    }
-
-    fn of_streams(key: usize, streams: Vec<Stream>) -> Self {
-        let mut streams = streams.into_iter();
-        Self { key, first: streams.next().unwrap_or_default(), others: streams.collect() }
-    }
-
-    fn streams(&self) -> impl Iterator<Item = &Stream> {
-        std::iter::once(&self.first).chain(&self.others)
-    }
-
-    fn streams_mut(&mut self) -> impl Iterator<Item = &mut Stream> {
-        std::iter::once(&mut self.first).chain(&mut self.others)
+        Self { key, streams: plans.iter().map(Stream::new).collect() }
     }
 
     /// The key it is an entity of.
@@ -101,7 +88,7 @@ impl EntityState {
     pub fn newest(&self, windows: &Windows) -> Option<i64> {
         let plans = windows.keys().get(self.key).map_or(&[][..], |key| &key.streams);
         let newest =
-            plans.iter().zip(self.streams()).map(|(plan, stream)| stream.events.newest(plan));
+            plans.iter().zip(self.streams.iter()).map(|(plan, stream)| stream.events.newest(plan));
         newest.max().flatten()
     }
 
@@ -135,14 +122,11 @@ impl EntityState {
         mut ask: impl FnMut(&Stream, &StreamPlan, &mut Hints) -> bool,
     ) -> Observed {
         let plans = windows.keys().get(self.key).map_or(&[][..], |key| &key.streams);
-        let Some((plan, plans)) = plans.split_first() else { return Observed::Outside };
-        let is_kept = |plan: &StreamPlan, stream: &Stream| {
+        let is_kept = |(plan, stream): (&StreamPlan, &Stream)| {
             plan.takes(event.filters()) && stream.events.has(plan, event)
         };
-        let mut others = plans.iter().zip(&self.others);
-        let is_known =
-            is_kept(plan, &self.first) || others.any(|(plan, stream)| is_kept(plan, stream));
-        let mut each = |plan: &StreamPlan, stream: &mut Stream| {
+        let is_known = plans.iter().zip(self.streams.iter()).any(is_kept);
+        let mut each = |(plan, stream): (&StreamPlan, &mut Stream)| {
             let mut hints = Hints::default();
             let asked = ask(stream, plan, &mut hints).then_some(&hints);
             if is_known {
@@ -153,23 +137,20 @@ impl EntityState {
                 Observed::Outside
             }
         };
-        let first = each(plan, &mut self.first);
-        let others = plans.iter().zip(&mut self.others);
-        others.fold(first, |observed, (plan, stream)| each(plan, stream).max(observed))
+        let streams = plans.iter().zip(self.streams.iter_mut());
+        streams.fold(Observed::Outside, |observed, stream| each(stream).max(observed))
     }
 
-    /// Reads a word of each place in memory that a question is likely to read, and makes a number of them
-    /// that means nothing.
+    /// Asks for the memory that a question is likely to read, of which the state itself is near.
     #[cfg(feature = "store")]
-    pub(crate) fn touch(&self, windows: &Windows) -> u64 {
+    pub(crate) fn bring_near(&self, windows: &Windows) {
         let plans = windows.keys().get(self.key).map_or(&[][..], |key| &key.streams);
-        let touched = plans.iter().zip(self.streams()).map(|(plan, stream)| stream.touch(plan));
-        touched.fold(0, u64::wrapping_add)
+        plans.iter().zip(self.streams.iter()).for_each(|(plan, stream)| stream.bring_near(plan));
     }
 
     /// Forgets everything but its room: an entity of the same key of which nothing is known yet.
     fn clear(&mut self) {
-        self.streams_mut().for_each(Stream::clear);
+        self.streams.iter_mut().for_each(Stream::clear);
     }
 
     /// Learns whether an event was fraud, and since when that is known. Tells whether it made a
@@ -195,41 +176,39 @@ impl EntityState {
             };
             let newest = stream.events.newest(plan);
             changed
-                | match (is_fraud, &mut stream.frauds) {
-                    (true, frauds) => {
-                        frauds.get_or_insert_default().learn(plan, labels, newest, event, known_at)
-                    }
-                    (false, Some(frauds)) => frauds.take_back(event),
-                    (false, None) => false,
+                | if is_fraud {
+                    stream.frauds.learn(plan, labels, newest, event, known_at)
+                } else {
+                    stream.frauds.take_back(event)
                 }
         };
-        plans.iter().zip(self.streams_mut()).fold(false, learn)
+        plans.iter().zip(self.streams.iter_mut()).fold(false, learn)
     }
 }
 
 impl Stream {
     fn new(plan: &StreamPlan) -> Self {
         let distinct = plan.distinct.iter().map(|_| Distinct::default()).collect();
-        Self { events: EventLog::default(), distinct, frauds: None }
+        Self { events: EventLog::default(), distinct, frauds: FraudLog::default() }
     }
 
     #[cfg(feature = "store")]
-    fn touch(&self, plan: &StreamPlan) -> u64 {
-        let distinct = self.distinct.iter().map(|distinct| distinct.windowed.touch());
-        let frauds = self.frauds.as_ref().map_or(0, |frauds| frauds.touch());
-        distinct.fold(self.events.touch(plan).wrapping_add(frauds), u64::wrapping_add)
+    fn bring_near(&self, plan: &StreamPlan) {
+        self.events.bring_near(plan);
+        self.distinct.iter().for_each(|distinct| distinct.windowed.bring_near());
+        self.frauds.bring_near();
     }
 
     fn clear(&mut self) {
         self.events.clear();
-        self.distinct.fill_with(Distinct::default);
-        self.frauds = None;
+        self.distinct.iter_mut().for_each(|distinct| *distinct = Distinct::default());
+        self.frauds.clear();
     }
 
     fn observe(&mut self, plan: &StreamPlan, event: &Event, asked: Option<&Hints>) -> Observed {
         let observed = self.events.observe(plan, event, asked);
         let newest = self.events.newest(plan).unwrap_or(event.time());
-        for (plan_of_it, distinct) in plan.distinct.iter().zip(&mut self.distinct) {
+        for (plan_of_it, distinct) in plan.distinct.iter().zip(self.distinct.iter_mut()) {
             let value = event.value(plan_of_it.slot);
             if plan_of_it.ever && value != 0 {
                 distinct.ever.observe(plan, event.time(), value);
@@ -238,8 +217,8 @@ impl Stream {
                 distinct.windowed.observe(plan, newest, event.time(), value);
             }
         }
-        if let (Some(frauds), Some(labels)) = (&mut self.frauds, plan.labels) {
-            frauds.expire(plan, labels, newest);
+        if let Some(labels) = plan.labels {
+            self.frauds.expire(plan, labels, newest);
         }
         observed
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::log::NEVER;
 use crate::features::window::StreamPlan;
+#[cfg(feature = "store")]
+use crate::near;
 
 /// Occurrences in ascending order of time, at most one of a value and a time. One counts in an interval
 /// exactly when its value did not occur earlier in it.
@@ -27,11 +29,13 @@ impl Occurrences {
         self.entries.get(self.head..).unwrap_or_default()
     }
 
-    /// Words of the newest, one a line of memory.
+    /// Asks for the memory of the newest.
     #[cfg(feature = "store")]
-    pub(super) fn touch(&self) -> u64 {
-        let latest_first = self.kept().iter().rev().step_by(2).take(super::NEAR_LINES);
-        latest_first.fold(0, |sum, entry| sum.wrapping_add(entry.value))
+    pub(super) fn bring_near(&self) {
+        const LINE_ENTRIES: usize = 2;
+        let n_near = super::NEAR_LINES.wrapping_mul(LINE_ENTRIES);
+        let first = self.entries.len().saturating_sub(n_near).max(self.head);
+        near::bring(self.entries.get(first..).unwrap_or_default());
     }
 
     /// Those of a state read from bytes.

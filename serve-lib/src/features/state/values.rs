@@ -2,7 +2,7 @@
 
 use super::amounts::{self, AmountSums};
 use super::frauds::FraudLog;
-use super::log::{Found, Hints, NEVER, Pair, put_hints};
+use super::log::{Found, Hints, NEVER, Pair};
 use super::{EntityState, Stream};
 use crate::features::window::{
     AmountPlan, Event, FeaturePlan, MAX_EDGES, MeasurePlan, PlannedMeasure, StreamPlan, Windows,
@@ -35,7 +35,7 @@ impl Windows {
         let plans = self.keys().get(key).map_or(&[][..], |key| &key.streams);
         match state {
             Some(state) => {
-                for (plan, stream) in plans.iter().zip(state.streams()) {
+                for (plan, stream) in plans.iter().zip(state.streams.iter()) {
                     stream.features(plan, event, values, &mut Hints::default());
                 }
             }
@@ -115,8 +115,7 @@ impl Stream {
         let pairs = self.events.from(0);
         let found = [Found::default(); N];
         let mut question = Question { stream: self, plan, event, now, floor, is_own, pairs, found };
-        self.events.find(plan, now, &mut question.found);
-        put_hints(&question.found, hints);
+        self.events.find(plan, now, &mut question.found, hints);
         for measure in &plan.measures {
             question.put(measure, values);
         }
@@ -341,8 +340,8 @@ impl<'a, const N: usize> Interval<'a, N> {
     #[inline(always)]
     fn fraud_rate(self) -> f64 {
         let n_all = self.n_events();
-        let n_frauds =
-            self.question.stream.frauds.as_ref().map_or(0, |frauds| self.n_frauds(frauds));
+        let frauds = &self.question.stream.frauds;
+        let n_frauds = if frauds.is_empty() { 0 } else { self.n_frauds(frauds) };
         // More frauds than events: labels of events that were not observed, or a blurred edge.
         if n_all > 0 { number(n_frauds.min(n_all)) / number(n_all) } else { MISSING }
     }

@@ -51,6 +51,20 @@ impl std::fmt::Display for EntityKey {
     }
 }
 
+/// Who keeps the states of entities, and may ask for their memory while an event is read.
+pub(crate) trait Keeper {
+    /// The entity has just been named.
+    fn bring_entity_near(&self, name: EntityKey);
+    /// It was named a hash or more ago.
+    fn bring_state_near(&self, name: EntityKey);
+}
+
+/// Keeps none.
+impl Keeper for () {
+    fn bring_entity_near(&self, _: EntityKey) {}
+    fn bring_state_near(&self, _: EntityKey) {}
+}
+
 /// Why values make no event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -93,11 +107,31 @@ impl Windows {
     /// # Errors
     /// A time that is null or outside the years 1 to 9999, a value of another type.
     pub fn event<'v>(&self, value: impl Fn(usize) -> Value<'v>) -> Result<Event, EventError> {
-        let mut event = self.event_alone(&value)?;
-        for (key, slot) in self.keys().iter().zip(&mut event.entities) {
+        self.event_for(value, &())
+    }
+
+    /// As [`event`](Self::event), for who keeps the states of its entities.
+    ///
+    /// # Errors
+    /// As [`event`](Self::event).
+    #[inline]
+    pub(crate) fn event_for<'v>(
+        &self,
+        value: impl Fn(usize) -> Value<'v>,
+        keeper: &impl Keeper,
+    ) -> Result<Event, EventError> {
+        let mut entities = [None; MAX_KEYS];
+        for (key, slot) in self.keys().iter().zip(&mut entities) {
             *slot = self.entity(&key.hash_key, &key.columns, &value)?;
+            slot.map(|entity| keeper.bring_entity_near(entity));
         }
-        Ok(event)
+        // One after each hash: what was asked for before may have come by then.
+        let mut named = entities.iter().flatten();
+        let event = self.event_with(value, || {
+            named.next().map(|entity| keeper.bring_state_near(*entity));
+        })?;
+        named.for_each(|entity| keeper.bring_state_near(*entity));
+        Ok(Event { entities, ..event })
     }
 
     /// Reads an event without the names of its entities.
@@ -105,17 +139,29 @@ impl Windows {
     /// # Errors
     /// As [`event`](Self::event).
     pub fn event_alone<'v>(&self, value: impl Fn(usize) -> Value<'v>) -> Result<Event, EventError> {
+        self.event_with(value, || ())
+    }
+
+    /// As [`event_alone`](Self::event_alone); `hashed` is called after each hash.
+    #[inline]
+    fn event_with<'v>(
+        &self,
+        value: impl Fn(usize) -> Value<'v>,
+        mut hashed: impl FnMut(),
+    ) -> Result<Event, EventError> {
         let mut event = Event::blank();
-        let hashed = |from: &HashedColumn, fingerprint: fn(&blake3::Hash) -> u64| {
+        let mut hash = |from: &HashedColumn, fingerprint: fn(&blake3::Hash) -> u64| {
             let identity = self.identity(from.column, value(from.column))?;
             let hash = |identity| fingerprint(&identity::hash(&from.hash_key, &[identity]));
-            Ok(identity.map_or(0, hash))
+            let hash = identity.map_or(0, hash);
+            hashed();
+            Ok(hash)
         };
         if let Some(id) = &self.id_column {
-            event.id = hashed(id, identity::id_fingerprint)?;
+            event.id = hash(id, identity::id_fingerprint)?;
         }
         for (distinct, slot) in self.distinct.iter().zip(&mut event.values) {
-            *slot = hashed(distinct, identity::value_fingerprint)?;
+            *slot = hash(distinct, identity::value_fingerprint)?;
         }
         event.time = self.time(value(self.time_column))?;
         for (amount, slot) in self.amounts.iter().zip(&mut event.amounts) {

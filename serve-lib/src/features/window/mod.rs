@@ -51,6 +51,7 @@ mod tests;
 
 use std::sync::Arc;
 
+pub(crate) use event::Keeper;
 pub use event::{EntityKey, Event, EventError};
 pub(in crate::features) use event::{MAX_TIME, MIN_TIME};
 pub use layout::{ColumnKind, WindowColumn, Windows};

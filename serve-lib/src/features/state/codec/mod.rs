@@ -9,6 +9,8 @@ mod events;
 mod values;
 
 use super::bytes::{Reader, Unsound, put_number};
+use super::few::Few;
+use super::frauds::FraudLog;
 use super::log::NEVER;
 use super::{Distinct, EntityState, Stream};
 use crate::Limits;
@@ -100,7 +102,7 @@ impl EntityState {
         out.extend(program_prefix(windows));
         put_number(out, self.key as u64);
         let plans = windows.keys().get(self.key).map_or(&[][..], |key| &key.streams);
-        for (plan, stream) in plans.iter().zip(self.streams()) {
+        for (plan, stream) in plans.iter().zip(self.streams.iter()) {
             write_stream(plan, stream, out);
         }
     }
@@ -154,11 +156,11 @@ impl EntityState {
         let plans = windows.keys().get(key).map(|key| &key.streams);
         let plans = plans.ok_or(content("the program has no such key"))?;
         let streams = plans.iter().map(|plan| read_stream(plan, &mut reader));
-        let streams = streams.collect::<Result<Vec<_>, _>>().map_err(content)?;
+        let streams = streams.collect::<Result<Few<_>, _>>().map_err(content)?;
         if !reader.0.is_empty() {
             return Err(content("bytes are left over"));
         }
-        let state = Self::of_streams(key, streams);
+        let state = Self { key, streams };
         // One form for one content: what is left to prove once everything else is.
         let mut again = Vec::with_capacity(body.len());
         state.encode_body(windows, &mut again);
@@ -173,8 +175,7 @@ fn program_prefix(windows: &Windows) -> [u8; 8] {
 /// The unit of time (1 byte), then the parts.
 fn write_stream(plan: &StreamPlan, stream: &Stream, out: &mut Vec<u8>) {
     let (base, times) = (stream.events.time(plan, 0), stream.events.times(plan));
-    let frauds = stream.frauds.as_ref().map(|frauds| frauds.base_and_entries());
-    let (fraud_base, frauds) = frauds.unwrap_or((0, &[]));
+    let (fraud_base, frauds) = stream.frauds.base_and_entries();
     let suits = |unit: &&i64| {
         let whole = |time: i64| time.checked_rem(**unit) == Some(0);
         let distinct_whole = |distinct: &Distinct| {
@@ -190,7 +191,7 @@ fn write_stream(plan: &StreamPlan, stream: &Stream, out: &mut Vec<u8>) {
     let clock = Clock { unit: *unit, newest: times.last().copied().unwrap_or(0) };
     out.push(code);
     events::write(plan, &stream.events, &clock, out);
-    for (plan, distinct) in plan.distinct.iter().zip(&stream.distinct) {
+    for (plan, distinct) in plan.distinct.iter().zip(stream.distinct.iter()) {
         if plan.windowed {
             values::write_occurrences(distinct.windowed.kept(), &times, &clock, out);
         }
@@ -218,9 +219,11 @@ fn read_stream(plan: &StreamPlan, reader: &mut Reader<'_>) -> Result<Stream, Uns
         }
         Ok(distinct)
     });
-    let distinct = distinct.collect::<Result<Box<[Distinct]>, Unsound>>()?;
-    let frauds =
-        if plan.labels.is_some() { values::read_frauds(plan, &clock, reader)? } else { None };
+    let distinct = distinct.collect::<Result<Few<Distinct>, Unsound>>()?;
+    let mut frauds = FraudLog::default();
+    if plan.labels.is_some() {
+        frauds = values::read_frauds(plan, &clock, reader)?;
+    }
     let has_values = |distinct: &Distinct| {
         !distinct.windowed.kept().is_empty() || !distinct.ever.times().is_empty()
     };

@@ -156,7 +156,7 @@ pub(super) fn read_frauds(
     plan: &StreamPlan,
     clock: &Clock,
     reader: &mut Reader<'_>,
-) -> Result<Option<Box<FraudLog>>, Unsound> {
+) -> Result<FraudLog, Unsound> {
     let n_entries = reader.length(plan.max_events, 3)?;
     let (mut last, mut total) = (clock.newest, 0_u64);
     let mut entries: Vec<Fraud> = Vec::with_capacity(n_entries);
@@ -188,5 +188,5 @@ pub(super) fn read_frauds(
     if events.array_windows().any(|[one, other]| one == other) {
         return Err("one event is fraud twice");
     }
-    Ok((!entries.is_empty()).then(|| Box::new(FraudLog::from_entries(entries))))
+    Ok(FraudLog::from_entries(entries))
 }

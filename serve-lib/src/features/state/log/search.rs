@@ -20,20 +20,26 @@ pub(in crate::features::state) struct Found {
 }
 
 impl EventLog {
-    /// The last row that is earlier than each edge of an event at this time. It is put where it will be read:
-    /// a copy would wait for what was just written.
+    /// The last row that is earlier than each edge of an event at this time, and the hints that it makes. They are put
+    /// where they will be read: a copy would wait for what was just written.
     #[inline(always)]
     pub(in crate::features::state) fn find(
         &self,
         plan: &StreamPlan,
         time: i64,
         found: &mut [Found],
+        hints: &mut Hints,
     ) {
         let (hinted, others) = plan.edges.split_at_checked(N_HINTS).unwrap_or((&plan.edges, &[]));
         let last = self.last(plan);
         let at = |place| Found { place, count: count_of(self.from(place)) };
-        for ((edge, hint), found) in hinted.iter().zip(&self.hints).zip(found.iter_mut()) {
-            *found = at(self.before(plan, edge.bound(time), last, *hint as usize));
+        let next = found.iter_mut().zip(hints);
+        for ((edge, hint), (found, next_hint)) in hinted.iter().zip(&self.hints).zip(next) {
+            let bound = edge.bound(time);
+            // Nothing is later than an event that came in order.
+            let is_all = edge.distance == 0 && self.time_at(last) < bound;
+            let place = if is_all { last } else { self.before(plan, bound, last, *hint as usize) };
+            (*found, *next_hint) = (at(place), hint_of(place));
         }
         for (edge, found) in others.iter().zip(found.iter_mut().skip(N_HINTS)) {
             *found = at(self.before(plan, edge.bound(time), last, last));
@@ -48,15 +54,17 @@ impl EventLog {
         if self.time_at(at) >= bound {
             return self.before_below(plan, at, bound);
         }
-        // How many of the next rows are earlier, which chance decides: a branch would be mispredicted.
+        // How many of the next rows are earlier, which chance decides: a branch would be mispredicted. Behind the
+        // last one it is asked again.
+        let pairs = self.pairs.get(..=last).unwrap_or_default();
         let (mut next, mut n_earlier) = (at, 0_usize);
         for _ in 0..N_NEAR {
             next = next.wrapping_add(plan.row_pairs);
-            let is_earlier = self.time_at(next.min(last)) < bound;
-            n_earlier = n_earlier.wrapping_add((is_earlier & (next <= last)).into());
+            let time = pairs.get(next.min(last)).map_or(0, |[time, _]| time.cast_signed());
+            n_earlier = n_earlier.wrapping_add((time < bound).into());
         }
-        at = at.wrapping_add(n_earlier.wrapping_mul(plan.row_pairs));
-        if n_earlier < N_NEAR { at } else { self.before_above(plan, at, bound) }
+        at = at.wrapping_add(n_earlier.wrapping_mul(plan.row_pairs)).min(last);
+        if n_earlier < N_NEAR || at == last { at } else { self.before_above(plan, at, bound) }
     }
 
     /// The place of the last row that is not later than a time, that of the base where every event is.
@@ -113,12 +121,6 @@ impl EventLog {
         }
         low
     }
-}
-
-/// Puts the hints for edges that were found there.
-#[inline(always)]
-pub(in crate::features::state) fn put_hints(found: &[Found], hints: &mut Hints) {
-    hints.iter_mut().zip(found).for_each(|(hint, found)| *hint = hint_of(found.place));
 }
 
 /// The hint for an edge at this place.

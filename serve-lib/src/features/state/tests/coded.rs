@@ -259,8 +259,12 @@ fn a_value_and_a_fraud_count_once() {
         ),
         (vec![], vec![fraud(5, 1), fraud(6, 2), fraud(5, 3)], Some("one event is fraud twice")),
     ] {
-        state.first.distinct[0].windowed = Occurrences::from_kept(occurrences);
-        state.first.frauds = Some(Box::new(FraudLog::from_entries(frauds)));
+        for stream in state.streams.iter_mut() {
+            for distinct in stream.distinct.iter_mut() {
+                distinct.windowed = Occurrences::from_kept(occurrences.clone());
+            }
+            stream.frauds = FraudLog::from_entries(frauds.clone());
+        }
         let bytes = encoded(&windows, &state);
         let refusal = EntityState::decode(&windows, 0, &bytes).err();
         assert_eq!(refusal, expected.map(|what| StateError::Content { what }));

@@ -1,0 +1,48 @@
+//! The table against a map, with names that all want the same few slots.
+
+use std::collections::BTreeMap;
+
+use super::super::entities::{Entities, Entity};
+use super::{SECOND, START, event, windows};
+use crate::features::state::EntityState;
+use crate::features::window::EntityKey;
+
+fn name(number: u128) -> EntityKey {
+    // The lowest bits, by which a slot is found, are those of few numbers: of the last slot first.
+    EntityKey::from_bits(number << 64 | (u128::MAX >> 66) - number % 3).expect("not 0")
+}
+
+#[test]
+fn entities_that_meet_in_one_slot_are_found_until_they_go() {
+    let windows = windows(Some(100 * SECOND));
+    let state = |second: i64| {
+        let mut state = EntityState::new(&windows, 0);
+        state.observe(&windows, &event(&windows, START + second * SECOND, 1, None));
+        state
+    };
+    let newest = |state: &EntityState| state.newest(&windows);
+    let (mut table, mut map) = (Entities::default(), BTreeMap::new());
+    for number in 0..100 {
+        assert!(table.get(name(number)).is_none());
+        table.put(name(number), state(number as i64)).expect("there is room");
+        map.insert(name(number), state(number as i64));
+        if number % 10 == 0 {
+            // Once more, in the place of the first.
+            table.put(name(number / 2), state(1_000)).expect("it is there");
+            map.insert(name(number / 2), state(1_000));
+        }
+        if number == 60 {
+            let stays = |state: &EntityState| newest(state).is_some_and(|at| at % (3 * SECOND) > 0);
+            table.retain(stays);
+            map.retain(|_, state| stays(state));
+        }
+        let found = |number| table.get(name(number)).map(newest);
+        let expected = |number| map.get(&name(number)).map(newest);
+        assert!((0..=number).all(|number| found(number) == expected(number)), "after {number}");
+        assert_eq!(table.len(), map.len());
+    }
+    let all = table.iter().map(|Entity { name, state }| (*name, newest(state)));
+    let expected = map.iter().map(|(name, state)| (*name, newest(state)));
+    assert_eq!(all.collect::<BTreeMap<_, _>>(), expected.collect());
+    assert!(table.get_mut(name(100)).is_none() && map.len() < 100);
+}
