@@ -1,53 +1,20 @@
-//! Criterion benches of velocity features: history through the engine, a hot entity, one live event with a
-//! million entities in memory, states as bytes.
+//! Criterion benches of velocity features: history through the engine, a hot entity, states as bytes. The example
+//! `online` is a live event with a million cards in memory.
 #![forbid(unsafe_code)]
 
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use shroff_benches::Dice;
-use shroff_serve::Value;
-use shroff_serve::features::state::{EntityState, Label, Replay};
-use shroff_serve::features::window::{
-    AmountColumn, Closed, Event, Measure, WindowFeature, WindowProgram, Windows,
+use shroff_benches::payments::{
+    DAY, Payment, Payments, SECOND, START, amount, feature, fifteen, windows,
 };
+use shroff_serve::features::state::{EntityState, Label, Replay};
+use shroff_serve::features::window::{Closed, Event, Measure, Windows};
 use shroff_serve::snapshot::Snapshot;
 use shroff_serve::store::StateStore;
 
-const SECOND: i64 = 1_000_000;
-const DAY: i64 = 86_400 * SECOND;
-const START: i64 = 1_522_540_800 * SECOND;
-/// Cards, and terminals beside them.
 const N_CARDS: u64 = 1_000_000;
-const N_TERMINALS: u64 = 20_000;
-/// Events of each card in its last thirty days.
-const EVENTS_OF_CARD: u64 = 20;
-
-fn feature(key: &str, measure: Measure, days: i64, delay: i64, closed: Closed) -> WindowFeature {
-    WindowFeature {
-        key: vec![key.into()],
-        filter: None,
-        measure,
-        window_micros: (days > 0).then_some(days * DAY),
-        delay_micros: delay * DAY,
-        closed,
-    }
-}
-
-fn amount() -> std::sync::Arc<str> {
-    "amount".into()
-}
-
-fn windows(features: Vec<WindowFeature>, event_id: bool) -> Windows {
-    let program = WindowProgram {
-        time: "time".into(),
-        event_id: event_id.then(|| "id".into()),
-        amounts: vec![AmountColumn { name: amount(), decimals: 2 }],
-        max_events: 512,
-        features,
-    };
-    Windows::new(program).expect("a sound program")
-}
 
 /// The twelve windowed features of the Fraud Detection Handbook.
 fn handbook() -> Windows {
@@ -59,49 +26,6 @@ fn handbook() -> Windows {
         features.push(feature("terminal", Measure::FraudRate, days, 7, Closed::Right));
     }
     windows(features, false)
-}
-
-/// Ten features of a card and five of a terminal.
-fn live() -> Windows {
-    let mut features = Vec::new();
-    for days in [1, 7, 30] {
-        features.push(feature("card", Measure::Count, days, 0, Closed::Left));
-        features.push(feature("card", Measure::Mean(amount()), days, 0, Closed::Left));
-        features.push(feature("terminal", Measure::Count, days, 7, Closed::Left));
-    }
-    for measure in
-        [Measure::Max(amount()), Measure::Std(amount()), Measure::Distinct("terminal".into())]
-    {
-        features.push(feature("card", measure, 30, 0, Closed::Left));
-    }
-    features.push(feature("card", Measure::SecondsSinceLast, 0, 0, Closed::Left));
-    features.push(feature("terminal", Measure::FraudRate, 7, 7, Closed::Left));
-    features.push(feature("terminal", Measure::FraudRate, 30, 7, Closed::Left));
-    windows(features, true)
-}
-
-struct Payment {
-    time: i64,
-    id: i64,
-    card: i64,
-    terminal: i64,
-    amount: f64,
-}
-
-impl Payment {
-    fn value(&self, column: &str) -> Value<'static> {
-        match column {
-            "time" => Value::Time(self.time),
-            "id" => Value::Integer(self.id),
-            "card" => Value::Integer(self.card),
-            "terminal" => Value::Integer(self.terminal),
-            _ => Value::Number(self.amount),
-        }
-    }
-
-    fn event(&self, windows: &Windows) -> Event {
-        windows.event(|at| self.value(&windows.columns()[at].name)).expect("the values fit")
-    }
 }
 
 /// One entity's events, as the Handbook has them: two a day of a customer, one of a terminal.
@@ -173,53 +97,10 @@ fn replay(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn online(criterion: &mut Criterion) {
-    let windows = live();
-    let store = StateStore::new(windows.clone(), START, usize::MAX);
-    let mut dice = Dice::new(2);
-    let n_events = N_CARDS * EVENTS_OF_CARD;
-    let mut payment = |number: u64| Payment {
-        time: START + (number as i64) * (30 * DAY / n_events as i64),
-        id: number as i64,
-        card: i64::from(dice.below(N_CARDS as u32)),
-        terminal: i64::from(dice.below(N_TERMINALS as u32)),
-        amount: f64::from(dice.below(20_000)) / 100.0,
-    };
-    for number in 0..n_events {
-        let event = payment(number).event(&windows);
-        store.observe(&event);
-        if number % 100 == 0 {
-            store.learn_label(&event, true, event.time());
-        }
-    }
-    let names: Vec<_> = windows.columns().iter().map(|column| column.name.to_string()).collect();
-    let mut group = criterion.benchmark_group("online");
-    let mut values = vec![0.0; windows.n_features()];
-    let mut number = n_events;
-    group.bench_function("read_15_features_observe", |bencher| {
-        bencher.iter_batched(
-            || {
-                number += 1;
-                payment(number)
-            },
-            |payment| {
-                let event = windows.event(|at| payment.value(&names[at])).expect("it fits");
-                store.features_then_observe(&event, &mut values);
-                black_box(&values);
-            },
-            BatchSize::SmallInput,
-        );
-    });
-    group.bench_function("read_the_event_alone", |bencher| {
-        bencher.iter_batched(
-            || {
-                number += 1;
-                payment(number)
-            },
-            |payment| windows.event(|at| payment.value(&names[at])),
-            BatchSize::SmallInput,
-        );
-    });
+fn states(criterion: &mut Criterion) {
+    let windows = fifteen();
+    let store = Payments::new(N_CARDS).observed(&windows);
+    let mut group = criterion.benchmark_group("states");
     let file = std::env::temp_dir().join(format!("shroff-bench-{}.state", std::process::id()));
     let out = std::fs::File::create(&file).expect("a temporary file");
     store.write_snapshot(out, START).expect("it is written");
@@ -256,5 +137,5 @@ fn online(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, replay, online);
+criterion_group!(benches, replay, states);
 criterion_main!(benches);

@@ -1,6 +1,8 @@
 //! Seeded models of the sizes that are used in earnest, built without training, and rows to score.
 #![forbid(unsafe_code)]
 
+pub mod payments;
+
 use shroff_serve::Scorer;
 use shroff_serve::artifact::{Contents, GoldenRecord, OwnedValue, Provenance, write, write_draft};
 use shroff_serve::features::{Program, Step, Vocabulary};
