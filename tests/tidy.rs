@@ -216,16 +216,17 @@ fn balanced(text: &str, open: char, close: char) -> &str {
     text
 }
 
-/// Calls of functions compiled for more than every processor has, and vector loads, argued there.
-const UNSAFE: &str = "serve-lib/src/engine/cpu.rs";
+/// Calls of functions compiled for more than every processor has, and vector loads; a hint to the processor. Argued
+/// there.
+const UNSAFE: [&str; 2] = ["serve-lib/src/engine/cpu.rs", "serve-lib/src/near.rs"];
 /// The root above it, which denies unsafe code: what is forbidden could not be allowed there.
 const ROOT_OF_UNSAFE: &str = "serve-lib/src/lib.rs";
 
 #[test]
-fn there_is_no_unsafe_code_but_in_one_file() {
+fn there_is_no_unsafe_code_but_in_two_files() {
     let files = rust_files(&CRATES);
     let mut offenders = Vec::new();
-    for file in files.iter().filter(|file| file.path != UNSAFE) {
+    for file in files.iter().filter(|file| !UNSAFE.contains(&file.path.as_str())) {
         let code = code_only(&file.text);
         let found = words(&code).find(|(_, word)| *word == "unsafe");
         offenders.extend(
@@ -234,7 +235,7 @@ fn there_is_no_unsafe_code_but_in_one_file() {
     }
     assert_none(
         &offenders,
-        "a wrong score must never come from memory: unsafe code only in serve-lib's engine/cpu.rs",
+        "a wrong score must never come from memory: unsafe code only in serve-lib's engine/cpu.rs and near.rs",
     );
 
     let by_path: BTreeMap<&str, &Source> = files.iter().map(|f| (f.path.as_str(), f)).collect();

@@ -1,8 +1,8 @@
 //! A live payment with many cards in memory: read, fifteen features computed, observed.
 //!
 //! `online [CARDS] [PAYMENTS]` fills a store with twenty payments of each card, by default of a million, and prints
-//! percentiles over so many further ones, by default a million, of nanoseconds of each step and of both; what the
-//! clock itself takes is off. Five gigabytes and a minute to fill.
+//! percentiles over so many further ones, by default a million, of nanoseconds of each step and of both; what reading
+//! the clock takes is off. A million cards take some four gigabytes.
 #![forbid(unsafe_code)]
 
 use std::hint::black_box;
@@ -35,11 +35,13 @@ fn main() {
     let clock =
         percentile(&mut (0..100_000).map(|_| Instant::now().elapsed()).collect::<Vec<_>>(), 50);
     println!("{:<26}{:>8}{:>8}{:>8}", format!("{} entities, ns", store.len()), "p50", "p90", "p99");
-    for (step, times) in
-        [("read an event", &mut read), ("15 features, observed", &mut asked), ("both", &mut both)]
-    {
-        let [p50, p90, p99] =
-            [50, 90, 99].map(|p| percentile(times, p).saturating_sub(clock).as_nanos());
+    for (step, times, n_clocks) in [
+        ("read an event", &mut read, 1),
+        ("15 features, observed", &mut asked, 1),
+        ("both", &mut both, 2),
+    ] {
+        let [p50, p90, p99] = [50, 90, 99]
+            .map(|percent| percentile(times, percent).saturating_sub(clock * n_clocks).as_nanos());
         println!("{step:<26}{p50:>8}{p90:>8}{p99:>8}");
     }
 }

@@ -106,7 +106,7 @@ impl Payment {
     }
 }
 
-/// Payments of cards drawn alike, as many in thirty days as each has [`PAYMENTS_OF_CARD`].
+/// Payments of cards drawn alike, [`PAYMENTS_OF_CARD`] of each in thirty days on average.
 pub struct Payments {
     dice: Dice,
     n_cards: u64,

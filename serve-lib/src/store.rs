@@ -38,7 +38,7 @@
 //! ```
 
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::features::state::{EntityState, Observed, StateError};
 use crate::features::window::{EntityKey, Event, EventError, Keeper, MAX_KEYS, Windows};
@@ -111,8 +111,8 @@ impl StateStore {
         self.n_evicted.load(Ordering::Relaxed)
     }
 
-    /// Reads a live event as [`Windows::event`] does. What is asked of the store for it next takes less time: the memory
-    /// of its entities is on its way meanwhile.
+    /// Reads a live event as [`Windows::event`] does, and meanwhile asks for the memory of its entities' states, so
+    /// that the question that follows waits less. Waits for no lock.
     ///
     /// # Errors
     /// As [`Windows::event`].
@@ -135,7 +135,7 @@ impl StateStore {
     /// comes in between.
     pub fn features_then_observe(&self, event: &Event, values: &mut [f32]) -> Observed {
         let mut locked = self.lock(event);
-        // Another may have read it.
+        // An event that was not read by the store has asked for nothing.
         locked.bring_near(&self.windows, event);
         self.ask_then_observe(&mut locked, &self.windows, event, values)
     }
@@ -182,9 +182,13 @@ impl StateStore {
         locked
     }
 
-    /// The shard of an entity, if it is free.
+    /// The shard of an entity, if no other thread has it.
     fn try_lock(&self, name: EntityKey) -> Option<MutexGuard<'_, Entities>> {
-        self.shards.get(shard_number(name))?.0.try_lock().ok()
+        match self.shards.get(shard_number(name))?.0.try_lock() {
+            Ok(entities) => Some(entities),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     fn observe_locked(&self, locked: &mut Locked<'_>, event: &Event) -> Observed {
@@ -204,13 +208,10 @@ impl StateStore {
         key: usize,
         name: EntityKey,
     ) -> Option<&'l mut EntityState> {
-        let entities = locked.entities_mut(name)?;
-        // Looked up twice only where there is none: the borrow checker does not see that the first one ended.
-        if entities.get(name).is_none() {
+        locked.entities_mut(name)?.get_or_put(name, |entities| {
             self.make_room(entities);
-            return entities.put(name, EntityState::new(&self.windows, key));
-        }
-        entities.get_mut(name)
+            EntityState::new(&self.windows, key)
+        })
     }
 
     /// Learns the label of an event for all its entities, as [`EntityState::learn_label`]. Tells whether it made a

@@ -10,13 +10,14 @@ use super::source::{code_only, line_of, rust_files, words};
 /// and nothing below names it; artifact knows no scoring, so that the format outlives any engine.
 /// `error` is named by all, and wraps the causes that schema, features and model define. A snapshot is a file of
 /// states in the frame of an artifact.
-const LAYERS: [(&str, &[&str]); 18] = [
+const LAYERS: [(&str, &[&str]); 19] = [
     ("background", &[]),
     ("limits", &[]),
+    ("near", &[]),
     ("error", &["schema", "features", "model"]),
     ("schema", &["error"]),
     ("record", &["error", "schema"]),
-    ("features", &["error", "limits", "schema", "record"]),
+    ("features", &["error", "limits", "near", "schema", "record"]),
     ("model", &["error", "schema", "record", "features"]),
     ("engine", &["error", "schema", "record", "features", "model"]),
     ("explain", &["error", "schema", "model"]),
@@ -30,7 +31,7 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ),
     ("counters", &["error", "schema", "record", "features", "artifact", "scorer"]),
     ("snapshot", &["error", "limits", "features", "artifact"]),
-    ("store", &["error", "features", "record", "scorer", "snapshot"]),
+    ("store", &["error", "near", "features", "record", "scorer", "snapshot"]),
     ("registry", &["error", "limits", "features", "artifact", "scorer", "snapshot"]),
     ("signed", &["limits", "artifact"]),
     ("shadow", &["background", "error", "artifact", "scorer"]),

@@ -1,5 +1,5 @@
-//! What this machine's processor can do beyond the common ground, and the only unsafe code of the
-//! project: calls of functions compiled for more than every processor has, and loads through
+//! What this machine's processor can do beyond the common ground, and but for [`near`](crate::near) the only
+//! unsafe code of the project: calls of functions compiled for more than every processor has, and loads through
 //! pointers. Both are argued line by line; everything else about the vector engines is safe code.
 #![allow(unsafe_code)]
 
@@ -47,14 +47,6 @@ impl Avx2 {
         // SAFETY: a safe function but for its features, which `self` proves.
         unsafe { engine.margins_avx2(rows, first, out) }
     }
-}
-
-/// Asks for the line of memory at an address, which need not be one.
-#[cfg(feature = "store")]
-#[inline]
-pub(crate) fn prefetch(address: *const i8) {
-    // SAFETY: every x86-64 processor has SSE. A hint neither reads nor writes nor fails, whatever the address.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(address) }
 }
 
 impl Avx512 {

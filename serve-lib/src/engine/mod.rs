@@ -6,7 +6,7 @@ mod batch;
 mod blocks;
 mod choice;
 #[cfg(target_arch = "x86_64")]
-pub(crate) mod cpu;
+mod cpu;
 #[cfg(target_arch = "x86_64")]
 mod leaves;
 #[cfg(target_arch = "x86_64")]

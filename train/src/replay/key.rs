@@ -1,8 +1,6 @@
 //! The features of one key as windows of their own.
 
-use shroff_serve::features::window::{
-    AmountColumn, Measure, WindowFeature, WindowProgram, Windows,
-};
+use shroff_serve::features::window::{AmountColumn, WindowFeature, WindowProgram, Windows};
 
 /// What a key's features read of an event is all that such an event has, so that less is packed, and their values lie
 /// one beside the other.
@@ -29,8 +27,8 @@ impl KeyWindows {
             all.filter(|(_, feature)| is_of_it(feature)).map(|(at, of)| (at, of.clone())).unzip();
         let is_summed = |amount: &&AmountColumn| {
             let mut measures = features.iter().map(|feature| &feature.measure);
-            measures
-                .any(|of| !matches!(of, Measure::Distinct(_)) && of.column() == Some(&amount.name))
+            // It cannot be a column of ids too, of which different values are counted.
+            measures.any(|of| of.column() == Some(&amount.name))
         };
         let amounts = program.amounts.iter().filter(is_summed).cloned().collect();
         let part = WindowProgram { amounts, features, ..program.clone() };

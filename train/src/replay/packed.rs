@@ -18,7 +18,6 @@ const BLOCK_ROWS: usize = 1 << 14;
 /// Events of a chunk in a block on average, where there are many chunks: fewer would no longer be read
 /// one after the other.
 const PIECE_ROWS: usize = 64;
-
 /// The word of an amount where there is none: no amount is as little.
 const NO_AMOUNT: i64 = i64::MIN;
 /// Bits of the half of a word.

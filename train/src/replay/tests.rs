@@ -29,10 +29,13 @@ fn feature(key: &[&str], measure: Measure, closed: Closed, delay: i64) -> Window
 fn windows() -> Windows {
     let small =
         Filter { column: "amount".into(), test: FilterTest::Within { low: 0.0, high: 50.0 } };
+    let tipped = Filter { column: "tip".into(), test: FilterTest::Within { low: 1.0, high: 9.0 } };
     let program = WindowProgram {
         time: "time".into(),
         event_id: Some("id".into()),
-        amounts: vec![AmountColumn { name: "amount".into(), decimals: 2 }],
+        amounts: ["amount", "tip"]
+            .map(|name| AmountColumn { name: name.into(), decimals: 2 })
+            .to_vec(),
         max_events: 256,
         features: vec![
             feature(&["shop"], Measure::Count, Closed::Right, 0),
@@ -43,6 +46,15 @@ fn windows() -> Windows {
             WindowFeature {
                 filter: Some(small),
                 ..feature(&["card"], Measure::Count, Closed::Left, 0)
+            },
+            // What one key reads and another does not, and a key in another order of its columns.
+            feature(&["shop"], Measure::Max("tip".into()), Closed::Left, 0),
+            feature(&["shop"], Measure::Sum("amount".into()), Closed::Left, 0),
+            feature(&["shop"], Measure::Distinct("card".into()), Closed::Left, 0),
+            feature(&["shop", "card"], Measure::Mean("tip".into()), Closed::Right, 0),
+            WindowFeature {
+                filter: Some(tipped),
+                ..feature(&["shop"], Measure::Count, Closed::Left, 0)
             },
         ],
     };
@@ -62,7 +74,9 @@ fn payments(in_order: bool) -> BTreeMap<&'static str, Column> {
     let shop = |n: u64| if n < 100 { "hot".to_owned() } else { format!("s{n}") };
     let shops: Vec<String> = (0..N_ROWS).map(|_| shop(below(200))).collect();
     let shops = Values::Text(shops.iter().map(String::as_str).collect());
-    let amounts = (0..N_ROWS).map(|_| below(10_000) as f64 / 100.0).collect();
+    let mut amounts: Vec<f64> = (0..N_ROWS).map(|_| below(10_000) as f64 / 100.0).collect();
+    amounts[N_ROWS / 2] = f64::INFINITY;
+    let tips = (0..N_ROWS).map(|_| below(1_000) as f64 / 100.0).collect();
     // Ids that rise with the rows, or such that part what happened at one time in another way.
     let id = |row: usize| if in_order { row as i64 } else { below(1 << 40) as i64 };
     let ids = (0..N_ROWS).map(id).collect();
@@ -71,6 +85,7 @@ fn payments(in_order: bool) -> BTreeMap<&'static str, Column> {
         ("card", Column::with_nulls(Values::Integer(cards), no_card)),
         ("shop", Column::new(shops)),
         ("amount", Column::new(Values::Number(amounts))),
+        ("tip", Column::new(Values::Number(tips))),
         ("id", Column::new(Values::Integer(ids))),
     ])
 }
@@ -88,6 +103,9 @@ fn blocks_and_chunks_change_no_bit() {
         let history = History { columns, labels: &labels, known_at: &known_at };
         let found = replay(&windows, &history).expect("sound events");
         assert!(found.notes[0].contains("have no card"), "{:?}", found.notes);
+        // Though two keys sum it.
+        let odd = "1 amounts are infinite or beyond what an amount can be, and count as missing";
+        assert_eq!(found.notes.iter().filter(|note| *note == odd).count(), 1, "{:?}", found.notes);
 
         let Values::Integer(ids) = table["id"].values() else { panic!("numbers") };
         let mut order: Vec<usize> = (0..N_ROWS).collect();

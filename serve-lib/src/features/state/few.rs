@@ -9,7 +9,8 @@ pub(super) struct Few<T> {
 
 impl<T: Default> FromIterator<T> for Few<T> {
     fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
-        let mut items = items.into_iter();
+        // What is collected while no item fails must not be asked on after the failure.
+        let mut items = items.into_iter().fuse();
         Self { first: items.next().unwrap_or_default(), others: items.collect() }
     }
 }

@@ -29,7 +29,7 @@ use occurrences::{FirstSeen, Occurrences};
 pub use codec::StateError;
 pub use replay::{Label, Replay};
 
-/// Lines of memory of one list that are asked for at once: more would not be on their way together.
+/// Lines of memory of one list that are asked for at once at most.
 #[cfg(feature = "store")]
 const NEAR_LINES: usize = 24;
 
@@ -141,7 +141,7 @@ impl EntityState {
         streams.fold(Observed::Outside, |observed, stream| each(stream).max(observed))
     }
 
-    /// Asks for the memory that a question is likely to read, of which the state itself is near.
+    /// Asks for the memory that a question is likely to read; to know where it lies, the state itself is read.
     #[cfg(feature = "store")]
     pub(crate) fn bring_near(&self, windows: &Windows) {
         let plans = windows.keys().get(self.key).map_or(&[][..], |key| &key.streams);

@@ -24,7 +24,7 @@ pub struct Event {
     n_odd_amounts: u32,
     /// 0 for none.
     values: [u64; MAX_DISTINCT],
-    entities: [Option<EntityKey>; MAX_KEYS],
+    pub(super) entities: [Option<EntityKey>; MAX_KEYS],
 }
 
 /// The name of an entity: 128 bits of BLAKE3 over the names and values of its key columns. A key of a
@@ -49,20 +49,6 @@ impl std::fmt::Display for EntityKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:032x}", self.0)
     }
-}
-
-/// Who keeps the states of entities, and may ask for their memory while an event is read.
-pub(crate) trait Keeper {
-    /// The entity has just been named.
-    fn bring_entity_near(&self, name: EntityKey);
-    /// It was named a hash or more ago.
-    fn bring_state_near(&self, name: EntityKey);
-}
-
-/// Keeps none.
-impl Keeper for () {
-    fn bring_entity_near(&self, _: EntityKey) {}
-    fn bring_state_near(&self, _: EntityKey) {}
 }
 
 /// Why values make no event.
@@ -110,30 +96,6 @@ impl Windows {
         self.event_for(value, &())
     }
 
-    /// As [`event`](Self::event), for who keeps the states of its entities.
-    ///
-    /// # Errors
-    /// As [`event`](Self::event).
-    #[inline]
-    pub(crate) fn event_for<'v>(
-        &self,
-        value: impl Fn(usize) -> Value<'v>,
-        keeper: &impl Keeper,
-    ) -> Result<Event, EventError> {
-        let mut entities = [None; MAX_KEYS];
-        for (key, slot) in self.keys().iter().zip(&mut entities) {
-            *slot = self.entity(&key.hash_key, &key.columns, &value)?;
-            slot.map(|entity| keeper.bring_entity_near(entity));
-        }
-        // One after each hash: what was asked for before may have come by then.
-        let mut named = entities.iter().flatten();
-        let event = self.event_with(value, || {
-            named.next().map(|entity| keeper.bring_state_near(*entity));
-        })?;
-        named.for_each(|entity| keeper.bring_state_near(*entity));
-        Ok(Event { entities, ..event })
-    }
-
     /// Reads an event without the names of its entities.
     ///
     /// # Errors
@@ -142,9 +104,9 @@ impl Windows {
         self.event_with(value, || ())
     }
 
-    /// As [`event_alone`](Self::event_alone); `hashed` is called after each hash.
+    /// As [`event_alone`](Self::event_alone); `hashed` is called after each value that is kept as a hash.
     #[inline]
-    fn event_with<'v>(
+    pub(super) fn event_with<'v>(
         &self,
         value: impl Fn(usize) -> Value<'v>,
         mut hashed: impl FnMut(),
@@ -243,7 +205,7 @@ impl Windows {
         self.entity(&plan.hash_key, &plan.columns, &value)
     }
 
-    fn entity<'v>(
+    pub(super) fn entity<'v>(
         &self,
         hash_key: &[u8; 32],
         columns: &[usize],

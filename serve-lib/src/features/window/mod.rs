@@ -44,6 +44,7 @@ mod canonical;
 mod check;
 mod event;
 mod identity;
+mod keeper;
 mod layout;
 mod plan;
 #[cfg(test)]
@@ -51,9 +52,9 @@ mod tests;
 
 use std::sync::Arc;
 
-pub(crate) use event::Keeper;
 pub use event::{EntityKey, Event, EventError};
 pub(in crate::features) use event::{MAX_TIME, MIN_TIME};
+pub(crate) use keeper::Keeper;
 pub use layout::{ColumnKind, WindowColumn, Windows};
 pub(in crate::features) use plan::{
     AmountPlan, FeaturePlan, LabelPlan, MAX_EDGES, MeasurePlan, PlannedMeasure, StreamPlan,

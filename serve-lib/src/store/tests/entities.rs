@@ -9,7 +9,8 @@ use crate::features::window::EntityKey;
 
 fn name(number: u128) -> EntityKey {
     // The lowest bits, by which a slot is found, are those of few numbers: of the last slot first.
-    EntityKey::from_bits(number << 64 | (u128::MAX >> 66) - number % 3).expect("not 0")
+    let lowest = (u128::MAX >> 66) - number * number % 5;
+    EntityKey::from_bits(number << 64 | lowest).expect("not 0")
 }
 
 #[test]
@@ -22,7 +23,7 @@ fn entities_that_meet_in_one_slot_are_found_until_they_go() {
     };
     let newest = |state: &EntityState| state.newest(&windows);
     let (mut table, mut map) = (Entities::default(), BTreeMap::new());
-    for number in 0..100 {
+    for number in 0..300 {
         assert!(table.get(name(number)).is_none());
         table.put(name(number), state(number as i64)).expect("there is room");
         map.insert(name(number), state(number as i64));
@@ -31,8 +32,11 @@ fn entities_that_meet_in_one_slot_are_found_until_they_go() {
             table.put(name(number / 2), state(1_000)).expect("it is there");
             map.insert(name(number / 2), state(1_000));
         }
-        if number == 60 {
-            let stays = |state: &EntityState| newest(state).is_some_and(|at| at % (3 * SECOND) > 0);
+        if number % 7 == 6 {
+            // Others every time, so that gaps arise everywhere.
+            let stays = |state: &EntityState| {
+                newest(state).is_some_and(|at| (at / SECOND * 31 + number as i64) % 5 > 0)
+            };
             table.retain(stays);
             map.retain(|_, state| stays(state));
         }
@@ -44,5 +48,5 @@ fn entities_that_meet_in_one_slot_are_found_until_they_go() {
     let all = table.iter().map(|Entity { name, state }| (*name, newest(state)));
     let expected = map.iter().map(|(name, state)| (*name, newest(state)));
     assert_eq!(all.collect::<BTreeMap<_, _>>(), expected.collect());
-    assert!(table.get_mut(name(100)).is_none() && map.len() < 100);
+    assert!(table.get_mut(name(300)).is_none() && map.len() < 300);
 }

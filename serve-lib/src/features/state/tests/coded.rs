@@ -6,7 +6,7 @@ use crate::features::state::log::NEVER;
 use crate::features::state::occurrences::{Occurrence, Occurrences};
 use crate::features::state::{EntityState, Observed, StateError};
 use crate::features::window::{
-    AmountColumn, Closed, Measure, WindowFeature, WindowProgram, Windows,
+    AmountColumn, Closed, Filter, FilterTest, Measure, WindowFeature, WindowProgram, Windows,
 };
 
 /// Of prefixes and bits, every so many.
@@ -90,6 +90,24 @@ fn bytes_do_not_tell_in_which_order_labels_came() {
     let expected = learnt(&[0, 1, 2, 3, 4]);
     assert_eq!(learnt(&[3, 0, 4, 2, 1]), expected);
     assert_eq!(learnt(&[4, 3, 2, 1, 0]), expected);
+}
+
+/// The first reason is told, though another stream follows the one that cannot be read.
+#[test]
+fn of_several_unsound_streams_the_first_is_told() {
+    let all = feature(&["card"], Measure::Count, 86_400);
+    let large = FilterTest::Within { low: 100.0, high: f64::INFINITY };
+    let large = Filter { column: "amount".into(), test: large };
+    let some = WindowFeature { filter: Some(large), ..all.clone() };
+    let windows = Windows::new(program(vec![all, some], 512)).expect("a sound program");
+    let mut forged = encoded(&windows, &EntityState::new(&windows, 0));
+    // Version, program and key; then no unit of time, and nothing after it.
+    forged.truncate(10);
+    forged.push(9);
+    let hash = blake3::hash(&forged);
+    forged.extend(&hash.as_bytes()[..8]);
+    let refusal = EntityState::decode(&windows, 0, &forged).err();
+    assert_eq!(refusal, Some(StateError::Content { what: "an unknown unit of time" }));
 }
 
 /// Fifteen features of a card: counts, means and shops over a day, a week and a month, and some.
