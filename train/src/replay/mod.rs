@@ -38,16 +38,19 @@ pub struct History<'a> {
 }
 
 impl<'a> History<'a> {
+    /// The column of this name, by the windows of whose columns these are.
+    fn column(&self, windows: &Windows, name: &str) -> &'a Column {
+        let position = windows.columns().iter().position(|column| *column.name == *name);
+        self.columns[position.expect("windows read what they name")]
+    }
+
     /// The rows in the order of time, as they are replayed.
     fn order(&self, windows: &Windows) -> Vec<u32> {
-        let of_name = |name: &str| {
-            let position = windows.columns().iter().position(|column| *column.name == *name)?;
-            self.columns.get(position).copied()
-        };
         let program = windows.program();
-        match of_name(&program.time).map(Column::values) {
-            Some(Values::Time(times)) => {
-                group::order(times, program.event_id.as_ref().and_then(|id| of_name(id)))
+        match self.column(windows, &program.time).values() {
+            Values::Time(times) => {
+                let ids = program.event_id.as_ref().map(|id| self.column(windows, id));
+                group::order(times, ids)
             }
             _ => Vec::new(),
         }
@@ -59,13 +62,9 @@ impl<'a> History<'a> {
         Entities::new(&columns.collect::<Vec<&'a Column>>(), self.labels.len())
     }
 
-    /// The history as some of the windows see it.
+    /// The history as windows see it that read some of its columns.
     fn of(&self, all: &Windows, some: &Windows) -> Self {
-        let column = |name: &str| {
-            let position = all.columns().iter().position(|column| *column.name == *name);
-            self.columns[position.expect("a part reads what the whole does")]
-        };
-        let columns = some.columns().iter().map(|some| column(&some.name)).collect();
+        let columns = some.columns().iter().map(|column| self.column(all, &column.name)).collect();
         Self { columns, labels: self.labels, known_at: self.known_at }
     }
 
