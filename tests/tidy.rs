@@ -10,13 +10,14 @@ pub(crate) mod source;
 const CRATES: [&str; 5] = ["serve-lib", "datasets", "train", "benches", "tests"];
 
 /// What a backend links besides our own code. One that belongs to a feature is listed with it here.
-const SERVE_DEPENDENCIES: [(&str, Option<&str>); 7] = [
+const SERVE_DEPENDENCIES: [(&str, Option<&str>); 8] = [
     ("arc-swap", Some("follow")),
     ("bincode", None),
     ("blake3", None),
     ("libm", None),
     ("minisign-verify", Some("signed")),
     ("serde", None),
+    ("siphasher", None),
     ("thiserror", None),
 ];
 
@@ -26,11 +27,12 @@ struct Room {
     files: &'static [&'static str],
 }
 
-const ROOMS: [Room; 8] = [
+const ROOMS: [Room; 9] = [
     Room { library: "askama", files: &["train/src/report/page/"] },
     Room { library: "bincode", files: &["serve-lib/src/artifact/codec.rs"] },
     Room { library: "arc_swap", files: &["serve-lib/src/follow/"] },
     Room { library: "minisign_verify", files: &["serve-lib/src/signed.rs"] },
+    Room { library: "siphasher", files: &["serve-lib/src/features/window/identity.rs"] },
     Room { library: "polars", files: &["datasets/src/"] },
     Room { library: "linfa", files: &[LOGISTIC, DECISION_TREE] },
     Room { library: "smartcore", files: &[RANDOM_FOREST] },

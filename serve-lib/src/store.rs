@@ -38,10 +38,10 @@
 //! ```
 
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::features::state::{EntityState, Observed, StateError};
-use crate::features::window::{EntityKey, Event, EventError, Keeper, MAX_KEYS, Windows};
+use crate::features::window::{EntityKey, Event, EventError, MAX_KEYS, Windows};
 use crate::record::Value;
 
 mod entities;
@@ -73,7 +73,12 @@ pub struct StateStore {
 /// A line of memory of its own, so that the locks of different threads do not meet in one.
 #[derive(Debug, Default)]
 #[repr(align(64))]
-struct Shard(Mutex<Entities>);
+struct Shard {
+    entities: Mutex<Entities>,
+    /// The address of the table of the entities as it last was, for hints alone: so these wait for no lock.
+    table: AtomicUsize,
+    n_lines: AtomicUsize,
+}
 
 impl StateStore {
     /// An empty store, of which history up to `as_of` (microseconds since 1970 UTC) is taken to be known:
@@ -117,12 +122,14 @@ impl StateStore {
     /// # Errors
     /// As [`Windows::event`].
     pub fn event<'v>(&self, value: impl Fn(usize) -> Value<'v>) -> Result<Event, EventError> {
-        self.windows.event_for(value, self)
+        self.windows.event_for(value, |name| self.bring_lines_near(name))
     }
 
     /// The values of all features for an event, as [`Windows::features`] gives them.
     pub fn features(&self, event: &Event, values: &mut [f32]) {
-        self.lock(event).features(&self.windows, event, values);
+        let locked = self.lock(event);
+        locked.bring_near(self.windows.n_keys(), event);
+        locked.features(&self.windows, event, values);
     }
 
     /// Counts a live event for all its entities.
@@ -135,8 +142,6 @@ impl StateStore {
     /// comes in between.
     pub fn features_then_observe(&self, event: &Event, values: &mut [f32]) -> Observed {
         let mut locked = self.lock(event);
-        // An event that was not read by the store has asked for nothing.
-        locked.bring_near(&self.windows, event);
         self.ask_then_observe(&mut locked, &self.windows, event, values)
     }
 
@@ -149,13 +154,12 @@ impl StateStore {
         values: &mut [f32],
     ) -> Observed {
         self.live_from.fetch_min(event.time(), Ordering::Relaxed);
+        locked.bring_near(windows.n_keys(), event);
         let mut observed = Observed::Outside;
         for key in 0..windows.n_keys() {
-            let state = event.entity(key).and_then(|entity| self.state_mut(locked, key, entity));
-            match state {
-                Some(state) => {
-                    observed = state.features_then_observe(windows, event, values).max(observed);
-                }
+            let ask = |state: &mut EntityState| state.features_then_observe(windows, event, values);
+            match event.entity(key).and_then(|entity| self.change(locked, key, entity, ask)) {
+                Some(one) => observed = one.max(observed),
                 None => windows.features_of_key(key, event, None, values),
             }
         }
@@ -182,36 +186,41 @@ impl StateStore {
         locked
     }
 
-    /// The shard of an entity, if no other thread has it.
-    fn try_lock(&self, name: EntityKey) -> Option<MutexGuard<'_, Entities>> {
-        match self.shards.get(shard_number(name))?.0.try_lock() {
-            Ok(entities) => Some(entities),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
+    /// Asks for the lines of the table at which an entity is looked for first.
+    #[inline]
+    fn bring_lines_near(&self, name: EntityKey) {
+        let table = self.shards.get(shard_number(name)).map(Shard::table);
+        table.inspect(|table| entities::first_lines(name, *table).bring());
     }
 
     fn observe_locked(&self, locked: &mut Locked<'_>, event: &Event) -> Observed {
         let mut observed = Observed::Outside;
         for key in 0..self.windows.n_keys() {
             let Some(entity) = event.entity(key) else { continue };
-            let Some(state) = self.state_mut(locked, key, entity) else { continue };
-            observed = state.observe(&self.windows, event).max(observed);
+            let observe = |state: &mut EntityState| state.observe(&self.windows, event);
+            let one = self.change(locked, key, entity, observe);
+            observed = one.unwrap_or(Observed::Outside).max(observed);
         }
         observed
     }
 
-    /// The state of an entity, a new one where it has none.
-    fn state_mut<'l>(
+    /// Changes the state of an entity, a new one where it has none.
+    #[inline]
+    fn change<R>(
         &self,
-        locked: &'l mut Locked<'_>,
+        locked: &mut Locked<'_>,
         key: usize,
         name: EntityKey,
-    ) -> Option<&'l mut EntityState> {
-        locked.entities_mut(name)?.get_or_put(name, |entities| {
+        change: impl FnOnce(&mut EntityState) -> R,
+    ) -> Option<R> {
+        let entities = locked.entities_mut(name)?;
+        let make = |entities: &mut Entities| {
             self.make_room(entities);
             EntityState::new(&self.windows, key)
-        })
+        };
+        let changed = entities.change_or_put(&self.windows, name, make, change);
+        self.shards.get(shard_number(name)).inspect(|shard| shard.set_table(entities.table()));
+        changed
     }
 
     /// Learns the label of an event for all its entities, as [`EntityState::learn_label`]. Tells whether it made a
@@ -220,9 +229,10 @@ impl StateStore {
         let mut changed = false;
         for entity in (0..self.windows.n_keys()).filter_map(|key| event.entity(key)) {
             let Some(shard) = self.shards.get(shard_number(entity)) else { continue };
-            if let Some(state) = shard.lock().get_mut(entity) {
-                changed |= state.learn_label(&self.windows, event, is_fraud, known_at);
-            }
+            let learn = |state: &mut EntityState| {
+                state.learn_label(&self.windows, event, is_fraud, known_at)
+            };
+            changed |= shard.lock().change(entity, learn).unwrap_or(false);
         }
         changed
     }
@@ -316,21 +326,9 @@ impl StateStore {
             if entities.get(entity).is_none() {
                 self.make_room(&mut entities);
             }
-            entities.put(entity, state);
+            entities.put(&self.windows, entity, state);
+            shard.set_table(entities.table());
         }
-    }
-}
-
-/// Nothing is brought near while another thread has its shard.
-impl Keeper for StateStore {
-    fn bring_entity_near(&self, name: EntityKey) {
-        self.try_lock(name).inspect(|entities| entities.bring_near(name));
-    }
-
-    fn bring_state_near(&self, name: EntityKey) {
-        let entities = self.try_lock(name);
-        let state = entities.as_ref().and_then(|entities| entities.get(name));
-        state.inspect(|state| state.bring_near(&self.windows));
     }
 }
 
@@ -350,14 +348,9 @@ struct Locked<'s> {
 impl Locked<'_> {
     /// Asks for the memory of all that will be read. An entity that was idle lies in memory far away: so the processor
     /// waits for all places at once rather than for one after the other.
-    fn bring_near(&self, windows: &Windows, event: &Event) {
-        let names = || (0..windows.n_keys()).filter_map(|key| event.entity(key));
-        for name in names() {
+    fn bring_near(&self, n_keys: usize, event: &Event) {
+        for name in (0..n_keys).filter_map(|key| event.entity(key)) {
             self.entities(name).inspect(|entities| entities.bring_near(name));
-        }
-        for name in names() {
-            let state = self.entities(name).and_then(|entities| entities.get(name));
-            state.inspect(|state| state.bring_near(windows));
         }
     }
 
@@ -385,6 +378,18 @@ impl Locked<'_> {
 impl Shard {
     /// A thread that panicked left at worst an event half counted; the others go on.
     fn lock(&self) -> MutexGuard<'_, Entities> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entities.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The address of the table of its entities and the number of lines, or of one before.
+    #[inline]
+    fn table(&self) -> (usize, usize) {
+        (self.table.load(Ordering::Relaxed), self.n_lines.load(Ordering::Relaxed))
+    }
+
+    #[inline]
+    fn set_table(&self, (table, n_lines): (usize, usize)) {
+        self.table.store(table, Ordering::Relaxed);
+        self.n_lines.store(n_lines, Ordering::Relaxed);
     }
 }

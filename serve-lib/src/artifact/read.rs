@@ -59,7 +59,10 @@ fn read_sections(bytes: &[u8], frame: Frame, limits: &Limits) -> Result<Artifact
     let reader = Reader { bytes, frame: &frame };
     reader.refuse_unknown()?;
     let schema = reader.required_either::<section::SchemaV1, section::SchemaV2>()?;
-    let program = reader.required_either::<section::ProgramV1, section::ProgramV2>()?;
+    let program = match reader.optional::<section::ProgramV3>()? {
+        None => reader.required_either::<section::ProgramV1, section::ProgramV2>()?,
+        Some(program) => program,
+    };
     let model = reader.required::<section::ModelV1>()?;
     let calibration = reader.required::<section::CalibrationV1>()?;
     let bands = reader.optional::<section::BandsV1>()?;

@@ -26,7 +26,10 @@ fn assemble(contents: &Contents, draft: bool) -> Result<Vec<u8>, Error> {
     read::check(contents, draft)?;
     let mut sections = vec![
         either::<section::SchemaV1, section::SchemaV2>(&contents.schema)?,
-        either::<section::ProgramV1, section::ProgramV2>(&contents.program)?,
+        match section::ProgramV3::suits(&contents.program) {
+            false => either::<section::ProgramV1, section::ProgramV2>(&contents.program)?,
+            true => encode::<section::ProgramV3>(&contents.program)?,
+        },
         encode::<section::ModelV1>(&contents.model)?,
         encode::<section::CalibrationV1>(&contents.calibration)?,
     ];

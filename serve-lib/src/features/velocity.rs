@@ -3,7 +3,7 @@
 
 use super::program::check_record;
 use super::state::EntityState;
-use super::window::{Event, Keeper, Windows};
+use super::window::{EntityKey, Event, Windows};
 use super::{Program, Step};
 use crate::error::ScoreError;
 use crate::record::{Record, Value};
@@ -36,7 +36,7 @@ impl Program {
         schema: &Schema,
         window_inputs: &[usize],
         record: Record<'_>,
-        keeper: &impl Keeper,
+        named: impl Fn(EntityKey),
     ) -> Result<Event, ScoreError> {
         let windows = self.windows.as_ref().ok_or_else(ScoreError::no_windows)?;
         check_record(schema, record)?;
@@ -44,7 +44,7 @@ impl Program {
             let input = window_inputs.get(column);
             input.and_then(|input| record.values().get(*input)).copied()
         };
-        Ok(windows.event_for(|column| value(column).unwrap_or(Value::Null), keeper)?)
+        Ok(windows.event_for(|column| value(column).unwrap_or(Value::Null), named)?)
     }
 
     /// The velocity features of a record, given a state for each key; none without windows.
@@ -59,7 +59,7 @@ impl Program {
         states: &[Option<&EntityState>],
     ) -> Result<Vec<f32>, ScoreError> {
         let Some(windows) = &self.windows else { return Ok(Vec::new()) };
-        let event = self.event(schema, window_inputs, record, &())?;
+        let event = self.event(schema, window_inputs, record, |_| ())?;
         let mut values = vec![f32::NAN; windows.n_features()];
         windows.features(&event, states, &mut values);
         Ok(values)

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::Bound;
 use crate::error::ScoreError;
-use crate::features::window::{Event, Keeper, Windows};
+use crate::features::window::{EntityKey, Event, Windows};
 use crate::record::{Sink, Value};
 
 /// Bytes of text on the stack; what does not fit, ids of unusual length, is allocated.
@@ -28,19 +28,19 @@ impl<T: Serialize + ?Sized> Bound<'_, T> {
     /// # Errors
     /// As [`Bound::event`].
     pub fn event_like<U: Serialize + ?Sized>(&self, value: &U) -> Result<Event, ScoreError> {
-        self.event_like_for(value, &())
+        self.event_like_for(value, |_| ())
     }
 
     /// As [`event_like`](Self::event_like), by [`Windows::event_for`].
     pub(crate) fn event_like_for<U: Serialize + ?Sized>(
         &self,
         value: &U,
-        keeper: &impl Keeper,
+        named: impl Fn(EntityKey),
     ) -> Result<Event, ScoreError> {
         let windows = self.scorer().windows().ok_or_else(ScoreError::no_windows)?;
         match windows.columns().len() {
-            0..=16 => self.event_on_stack::<16, U>(windows, value, keeper),
-            _ => self.event_on_stack::<MAX_COLUMNS, U>(windows, value, keeper),
+            0..=16 => self.event_on_stack::<16, U>(windows, value, named),
+            _ => self.event_on_stack::<MAX_COLUMNS, U>(windows, value, named),
         }
     }
 
@@ -49,7 +49,7 @@ impl<T: Serialize + ?Sized> Bound<'_, T> {
         &self,
         windows: &Windows,
         value: &U,
-        keeper: &impl Keeper,
+        named: impl Fn(EntityKey),
     ) -> Result<Event, ScoreError> {
         let scorer = self.scorer();
         let (mut values, mut text) = ([Held::Value(Value::Null); N], [0; TEXT_BYTES]);
@@ -61,7 +61,7 @@ impl<T: Serialize + ?Sized> Bound<'_, T> {
             long: Vec::new(),
         };
         self.plan().walk(&scorer.schema().inputs, value, &mut hold)?;
-        Ok(windows.event_for(|column| hold.value(column), keeper)?)
+        Ok(windows.event_for(|column| hold.value(column), named)?)
     }
 }
 

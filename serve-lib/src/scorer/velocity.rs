@@ -2,7 +2,7 @@
 
 use super::{Score, Scorer};
 use crate::error::ScoreError;
-use crate::features::window::{Event, Keeper, Windows};
+use crate::features::window::{EntityKey, Event, Windows};
 use crate::features::{Unwatched, Watch};
 use crate::record::Record;
 use crate::schema::MAX_FEATURES;
@@ -24,16 +24,16 @@ impl Scorer {
     /// A model without velocity features, a record of another length, a value of another type, a time
     /// that is null or outside the years 1 to 9999.
     pub fn event(&self, record: Record<'_>) -> Result<Event, ScoreError> {
-        self.event_for(record, &())
+        self.event_for(record, |_| ())
     }
 
     /// As [`event`](Self::event), by [`Windows::event_for`].
     pub(crate) fn event_for(
         &self,
         record: Record<'_>,
-        keeper: &impl Keeper,
+        named: impl Fn(EntityKey),
     ) -> Result<Event, ScoreError> {
-        self.contents.program.event(&self.contents.schema, &self.window_inputs, record, keeper)
+        self.contents.program.event(&self.contents.schema, &self.window_inputs, record, named)
     }
 
     /// As [`Scorer::score_record`], with the values of the velocity features: one for each, in the order in

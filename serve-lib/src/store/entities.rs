@@ -1,19 +1,20 @@
 //! The entities of one shard.
 //!
-//! A table in which an entity lies where its name, which is a hash, says, or as near behind as there was room: so the
-//! place to look at first can be asked for ahead of time. A table that keeps its hashes apart takes one more step
-//! through memory far away.
+//! A table of lines of memory. An entity's lies where its name, which is a hash, says, or as near behind as there was
+//! room: so it can be asked for ahead of time. It tells where the entity's state and all that a question will read of
+//! it lie: so these are asked for together, while each step from one to the next would be one more through memory
+//! far away.
 
-use crate::features::state::EntityState;
-use crate::features::window::EntityKey;
-use crate::near;
+use crate::features::state::{EntityState, N_SPANS};
+use crate::features::window::{EntityKey, Windows};
+use crate::near::Span;
 
 /// States by the names of their entities.
 #[derive(Debug, Default)]
 pub(super) struct Entities {
     /// None or a power of two, at least a quarter of them free.
-    slots: Vec<Option<Entity>>,
-    n_entities: usize,
+    lines: Vec<Line>,
+    entities: Vec<Entity>,
 }
 
 #[derive(Debug)]
@@ -22,112 +23,156 @@ pub(super) struct Entity {
     pub(super) state: EntityState,
 }
 
-/// Slots of the first table.
-const FEWEST_SLOTS: usize = 4;
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(align(64))]
+struct Line {
+    /// None where the line is free.
+    name: Option<EntityKey>,
+    /// The position of the entity.
+    place: usize,
+    /// What a question will read, as it lay after the last change.
+    spans: [Span; N_SPANS],
+}
+
+/// Lines of the first table.
+const FEWEST_LINES: usize = 4;
 
 impl Entities {
     pub(super) fn len(&self) -> usize {
-        self.n_entities
+        self.entities.len()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Entity> {
-        self.slots.iter().flatten()
+        self.entities.iter()
     }
 
-    /// Asks for the memory of the slot where an entity should lie.
+    /// The address of the table, and the number of its lines.
+    #[inline]
+    pub(super) fn table(&self) -> (usize, usize) {
+        (self.lines.as_ptr().addr(), self.lines.len())
+    }
+
+    /// Asks for the memory of an entity's state, and of what a question will read of it.
     #[inline]
     pub(super) fn bring_near(&self, name: EntityKey) {
-        let slot = first_slot(name, self.slots.len());
-        near::bring(self.slots.get(slot..=slot).unwrap_or_default());
+        let Some(line) = self.line(name) else { return };
+        Span::of(self.entities.get(line.place..=line.place).unwrap_or_default()).bring();
+        line.spans.iter().for_each(|span| span.bring());
     }
 
     #[inline]
     pub(super) fn get(&self, name: EntityKey) -> Option<&EntityState> {
-        let slot = self.slots.get(self.slot(name))?.as_ref();
-        slot.map(|entity| &entity.state)
+        self.entities.get(self.line(name)?.place).map(|entity| &entity.state)
     }
 
-    #[inline]
-    pub(super) fn get_mut(&mut self, name: EntityKey) -> Option<&mut EntityState> {
-        let slot = self.slot(name);
-        let slot = self.slots.get_mut(slot)?.as_mut();
-        slot.map(|entity| &mut entity.state)
-    }
-
-    /// The state of an entity; where it has none, the one that is made now.
-    #[inline]
-    pub(super) fn get_or_put(
+    /// Changes the state of an entity.
+    pub(super) fn change<R>(
         &mut self,
         name: EntityKey,
-        make: impl FnOnce(&mut Self) -> EntityState,
-    ) -> Option<&mut EntityState> {
-        let slot = self.slot(name);
-        if self.slots.get(slot).is_none_or(Option::is_none) {
-            let state = make(self);
-            return self.put(name, state);
-        }
-        let slot = self.slots.get_mut(slot)?.as_mut();
-        slot.map(|entity| &mut entity.state)
+        change: impl FnOnce(&mut EntityState) -> R,
+    ) -> Option<R> {
+        let place = self.line(name)?.place;
+        self.entities.get_mut(place).map(|entity| change(&mut entity.state))
     }
 
-    /// Puts a state in the place of the entity's own.
-    pub(super) fn put(&mut self, name: EntityKey, state: EntityState) -> Option<&mut EntityState> {
-        let n_slots = self.slots.len();
+    /// Changes the state of an entity; where it has none, the one that is made now.
+    #[inline]
+    pub(super) fn change_or_put<R>(
+        &mut self,
+        windows: &Windows,
+        name: EntityKey,
+        make: impl FnOnce(&mut Self) -> EntityState,
+        change: impl FnOnce(&mut EntityState) -> R,
+    ) -> Option<R> {
+        let mut at = self.position(name);
+        if self.lines.get(at).is_none_or(|line| line.name.is_none()) {
+            let state = make(self);
+            at = self.put(windows, name, state);
+        }
+        let line = self.lines.get_mut(at)?;
+        let entity = self.entities.get_mut(line.place)?;
+        let changed = change(&mut entity.state);
+        line.spans = entity.state.spans(windows);
+        Some(changed)
+    }
+
+    /// Puts a state in the place of the entity's own; the position of its line.
+    pub(super) fn put(&mut self, windows: &Windows, name: EntityKey, state: EntityState) -> usize {
+        let n_lines = self.lines.len();
         // A quarter is free: the search for an entity that is not there comes to an end, and soon.
-        if self.n_entities >= n_slots.saturating_sub(n_slots / 4) {
+        if self.len() >= n_lines.saturating_sub(n_lines / 4) {
             self.grow();
         }
-        let slot = self.slot(name);
-        let slot = self.slots.get_mut(slot)?;
-        self.n_entities = self.n_entities.saturating_add(slot.is_none().into());
-        Some(&mut slot.insert(Entity { name, state }).state)
+        let (at, spans) = (self.position(name), state.spans(windows));
+        let Some(line) = self.lines.get_mut(at) else { return at };
+        let entity = Entity { name, state };
+        let place = if line.name.is_some() { line.place } else { self.entities.len() };
+        *line = Line { name: Some(name), place, spans };
+        match self.entities.get_mut(place) {
+            Some(old) => *old = entity,
+            None => self.entities.push(entity),
+        }
+        at
     }
 
     fn grow(&mut self) {
-        let mut slots = Vec::new();
-        slots.resize_with(self.slots.len().saturating_mul(2).max(FEWEST_SLOTS), || None);
-        let old = std::mem::replace(self, Self { slots, n_entities: 0 });
-        for Entity { name, state } in old.slots.into_iter().flatten() {
-            self.put(name, state);
-        }
+        let n_lines = self.lines.len().saturating_mul(2).max(FEWEST_LINES);
+        let old = std::mem::replace(&mut self.lines, vec![Line::default(); n_lines]);
+        old.into_iter().for_each(|line| self.put_line(line));
+    }
+
+    fn put_line(&mut self, line: Line) {
+        let at = line.name.map_or(usize::MAX, |name| self.position(name));
+        self.lines.get_mut(at).into_iter().for_each(|free| *free = line);
     }
 
     /// Keeps the entities of some states.
     pub(super) fn retain(&mut self, mut stays: impl FnMut(&EntityState) -> bool) {
-        // A slot that was free before: no entity lies beyond it that is looked for from before it on.
-        let start = self.slots.iter().position(Option::is_none).unwrap_or(0);
-        for slot in &mut self.slots {
-            if slot.as_ref().is_some_and(|entity| !stays(&entity.state)) {
-                *slot = None;
-                self.n_entities = self.n_entities.saturating_sub(1);
-            }
-        }
-        // In the order in which they are looked for, each moves up into the gaps.
-        let n_slots = self.slots.len();
-        for at in (start..n_slots).chain(0..start) {
-            let Some(entity) = self.slots.get_mut(at).and_then(Option::take) else { continue };
-            let slot = self.slot(entity.name);
-            if let Some(free) = self.slots.get_mut(slot) {
-                *free = Some(entity);
+        let mut n_kept: usize = 0;
+        let mut kept_at = |entity: &Entity| {
+            let at = stays(&entity.state).then_some(n_kept);
+            n_kept = n_kept.saturating_add(at.is_some().into());
+            at
+        };
+        let places: Vec<_> = self.entities.iter().map(&mut kept_at).collect();
+        let mut stay = places.iter().map(Option::is_some);
+        self.entities.retain(|_| stay.next().unwrap_or(true));
+        let n_lines = self.lines.len();
+        let old = std::mem::replace(&mut self.lines, vec![Line::default(); n_lines]);
+        for line in old {
+            if let Some(Some(place)) = places.get(line.place).filter(|_| line.name.is_some()) {
+                self.put_line(Line { place: *place, ..line });
             }
         }
     }
 
-    /// The slot of an entity, or the free one that it would take.
     #[inline]
-    fn slot(&self, name: EntityKey) -> usize {
+    fn line(&self, name: EntityKey) -> Option<&Line> {
+        self.lines.get(self.position(name)).filter(|line| line.name.is_some())
+    }
+
+    /// The position of an entity's line, or of the free one that it would take.
+    #[inline]
+    fn position(&self, name: EntityKey) -> usize {
         let (before, from) =
-            self.slots.split_at_checked(first_slot(name, self.slots.len())).unwrap_or_default();
-        let is_it = |slot: &Option<Entity>| slot.as_ref().is_none_or(|entity| entity.name == name);
+            self.lines.split_at_checked(first_line(name, self.lines.len())).unwrap_or_default();
+        let is_it = |line: &Line| line.name.is_none_or(|other| other == name);
         match from.iter().position(is_it) {
-            Some(slot) => before.len().wrapping_add(slot),
+            Some(at) => before.len().wrapping_add(at),
             None => before.iter().position(is_it).unwrap_or(usize::MAX),
         }
     }
 }
 
-/// The slot from which on an entity is looked for: by the lower bits of its name, as the shard is by the upper ones.
+/// The two lines at which an entity is looked for first, where a table is of this address and length: a quarter or
+/// more find the first one taken.
 #[inline]
-fn first_slot(name: EntityKey, n_slots: usize) -> usize {
-    name.to_bits() as usize & n_slots.wrapping_sub(1)
+pub(super) fn first_lines(name: EntityKey, (table, n_lines): (usize, usize)) -> Span {
+    Span::at(table.wrapping_add(first_line(name, n_lines).wrapping_mul(size_of::<Line>())), 2)
+}
+
+/// The line from which on an entity is looked for: by the lower bits of its name, as the shard is by the upper ones.
+#[inline]
+fn first_line(name: EntityKey, n_lines: usize) -> usize {
+    name.to_bits() as usize & n_lines.wrapping_sub(1)
 }

@@ -33,7 +33,7 @@ impl StateStore {
     /// # Errors
     /// As [`Scorer::event`] and [`Scorer::score_record`], and for a model of other windows than the store's.
     pub fn score_record(&self, scorer: &Scorer, record: Record<'_>) -> Result<Scored, ScoreError> {
-        let event = scorer.event_for(record, self)?;
+        let event = scorer.event_for(record, |name| self.bring_lines_near(name))?;
         self.score_event(scorer, event, |velocity| scorer.score_record_with(record, velocity))
     }
 
@@ -58,7 +58,7 @@ impl StateStore {
         bound: &Bound<'_, T>,
         value: &U,
     ) -> Result<Scored, ScoreError> {
-        let event = bound.event_like_for(value, self)?;
+        let event = bound.event_like_for(value, |name| self.bring_lines_near(name))?;
         self.score_event(bound.scorer(), event, |velocity| bound.score_like_with(value, velocity))
     }
 

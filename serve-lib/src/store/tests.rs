@@ -149,19 +149,30 @@ fn staleness_is_the_history_between_the_snapshot_and_the_first_live_event() {
 fn too_many_entities_go_the_idlest_first() {
     let windows = windows(None);
     let store = StateStore::new(windows.clone(), START, 2_560);
+    // Ten in each of 256 shards; of a full one the idlest eighth goes, rounded up.
+    let mut shards: BTreeMap<usize, Vec<i64>> = BTreeMap::new();
     for card in 0..20_000 {
-        store.observe(&event(&windows, START + card * SECOND, card, None));
+        let event = event(&windows, START + card * SECOND, card, None);
+        store.observe(&event);
+        let shard =
+            shards.entry(super::shard_number(event.entity(0).expect("a card"))).or_default();
+        if shard.len() == 10 {
+            shard.drain(..2);
+        }
+        shard.push(card);
     }
-    assert!((2_000..=2_560).contains(&store.len()), "found {}", store.len());
-    assert_eq!(store.len() + store.n_evicted(), 20_000);
-    // Of the last half of those that fit, all are there.
-    let mut values = [0.0; 2];
-    for card in 19_000..20_000 {
-        store.features(&event(&windows, START + 30_000 * SECOND, card, None), &mut values);
-        assert_eq!(values[0].to_bits(), 1.0_f32.to_bits(), "card {card}");
-    }
-    let n_idle = store.evict_idle_since(START + 19_500 * SECOND);
-    assert_eq!((store.len(), n_idle > 0), (500, true));
+    let mut kept: Vec<i64> = shards.into_values().flatten().collect();
+    kept.sort_unstable();
+    assert_eq!((store.len(), store.n_evicted()), (kept.len(), 20_000 - kept.len()));
+    let is_kept = |card: &i64| {
+        let mut values = [0.0; 2];
+        store.features(&event(&windows, START + 30_000 * SECOND, *card, None), &mut values);
+        values[0] > 0.0
+    };
+    assert_eq!((0..20_000).filter(is_kept).collect::<Vec<_>>(), kept);
+    let n_new = kept.iter().filter(|card| **card >= 19_500).count();
+    assert_eq!(store.evict_idle_since(START + 19_500 * SECOND), kept.len() - n_new);
+    assert_eq!((store.len(), n_new > 400), (n_new, true));
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod windows;
 pub(super) use evidence::{BandsV1, GoldenV1, ProvenanceV1, ReasonsV1, ReferenceV1};
 pub(super) use golden::GoldenV2;
 pub(super) use model::{CalibrationV1, ModelV1};
-pub(super) use schema::{ProgramV1, ProgramV2, SchemaV1, SchemaV2};
+pub(super) use schema::{ProgramV1, ProgramV2, ProgramV3, SchemaV1, SchemaV2};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -67,7 +67,8 @@ impl Section {
     /// The newest version that this library knows, and writes where an older one will not do.
     pub(super) fn version(self) -> u16 {
         match self {
-            Self::Schema | Self::Program | Self::Golden => 2,
+            Self::Program => 3,
+            Self::Schema | Self::Golden => 2,
             _ => 1,
         }
     }

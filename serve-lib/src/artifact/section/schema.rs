@@ -1,11 +1,11 @@
-//! SCHEMA and PROGRAM, versions 1 and 2.
+//! SCHEMA, versions 1 and 2, and PROGRAM, versions 1 to 3.
 
 use serde::{Deserialize, Serialize};
 
 use super::windows::WindowsV1;
 use super::{Body, Section};
 use crate::error::ErrorKind;
-use crate::features::window::Windows;
+use crate::features::window::Naming;
 use crate::features::{Program, RateTable, Step, TimePart, TimeUnit, Transform, Vocabulary};
 use crate::schema::{Feature, Input, InputType, Policy, RowType, Schema};
 
@@ -48,12 +48,16 @@ pub(in crate::artifact) struct ProgramV1 {
     steps: Vec<StepV1>,
 }
 
-/// Version 1 with windows.
+/// Version 1 with windows, whose ids are hashed by BLAKE3.
 #[derive(Serialize, Deserialize)]
 pub(in crate::artifact) struct ProgramV2 {
     steps: Vec<StepV1>,
     windows: Option<WindowsV1>,
 }
+
+/// The layout of version 2, with ids hashed by SipHash.
+#[derive(Serialize, Deserialize)]
+pub(in crate::artifact) struct ProgramV3(ProgramV2);
 
 #[derive(Serialize, Deserialize)]
 struct StepV1 {
@@ -269,7 +273,7 @@ impl Body for ProgramV2 {
     const VERSION: u16 = 2;
 
     fn suits(program: &Program) -> bool {
-        program.windows.is_some()
+        program.windows.as_ref().is_some_and(|windows| windows.naming() == Naming::Blake3)
     }
 
     fn from_content(program: &Program) -> Self {
@@ -278,8 +282,33 @@ impl Body for ProgramV2 {
     }
 
     fn into_content(self) -> Result<Program, ErrorKind> {
+        self.into_program(Naming::Blake3)
+    }
+}
+
+impl ProgramV2 {
+    fn into_program(self, naming: Naming) -> Result<Program, ErrorKind> {
         let Program { steps, .. } = ProgramV1 { steps: self.steps }.into_content()?;
-        Ok(Program { steps, windows: self.windows.map(Windows::try_from).transpose()? })
+        let windows = self.windows.map(|windows| windows.into_windows(naming)).transpose()?;
+        Ok(Program { steps, windows })
+    }
+}
+
+impl Body for ProgramV3 {
+    type Content = Program;
+    const SECTION: Section = Section::Program;
+    const VERSION: u16 = 3;
+
+    fn suits(program: &Program) -> bool {
+        program.windows.as_ref().is_some_and(|windows| windows.naming() == Naming::SipHash)
+    }
+
+    fn from_content(program: &Program) -> Self {
+        Self(ProgramV2::from_content(program))
+    }
+
+    fn into_content(self) -> Result<Program, ErrorKind> {
+        self.0.into_program(Naming::SipHash)
     }
 }
 

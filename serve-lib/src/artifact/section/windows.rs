@@ -1,11 +1,11 @@
-//! The window definitions within PROGRAM, version 2.
+//! The window definitions within PROGRAM, since version 2.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorKind;
 use crate::features::window::{
-    AmountColumn, Closed, Filter, FilterTest, FilterValue, Measure, WindowFeature, WindowProgram,
-    Windows,
+    AmountColumn, Closed, Filter, FilterTest, FilterValue, Measure, Naming, WindowFeature,
+    WindowProgram, Windows,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -82,10 +82,9 @@ impl From<&Windows> for WindowsV1 {
     }
 }
 
-impl TryFrom<WindowsV1> for Windows {
-    type Error = ErrorKind;
-
-    fn try_from(wire: WindowsV1) -> Result<Self, ErrorKind> {
+impl WindowsV1 {
+    /// The windows of a program that hashes ids so.
+    pub(super) fn into_windows(self, naming: Naming) -> Result<Windows, ErrorKind> {
         let amount = |amount: AmountV1| AmountColumn {
             name: amount.name.into(),
             // More than 6 are refused, 255 for one.
@@ -108,14 +107,15 @@ impl TryFrom<WindowsV1> for Windows {
                 },
             })
         };
-        let windows = Self::new(WindowProgram {
-            time: wire.time.into(),
-            event_id: wire.event_id.map(Into::into),
-            amounts: wire.amounts.into_iter().map(amount).collect(),
-            max_events: wire.max_events,
-            features: wire.features.into_iter().map(feature).collect::<Result<_, ErrorKind>>()?,
-        })?;
-        if *windows.hash() != wire.hash {
+        let program = WindowProgram {
+            time: self.time.into(),
+            event_id: self.event_id.map(Into::into),
+            amounts: self.amounts.into_iter().map(amount).collect(),
+            max_events: self.max_events,
+            features: self.features.into_iter().map(feature).collect::<Result<_, ErrorKind>>()?,
+        };
+        let windows = Windows::with_naming(program, naming)?;
+        if *windows.hash() != self.hash {
             let what = "the window-program hash is another one than that of the definitions";
             return Err(ErrorKind::Content { what });
         }

@@ -1,11 +1,9 @@
 //! The frauds of one stream: when they happened, and since when that is known.
 
-#[cfg(feature = "store")]
-use super::NEAR_LINES;
 use super::log::NEVER;
 use crate::features::window::{Event, LabelPlan, StreamPlan};
 #[cfg(feature = "store")]
-use crate::near;
+use crate::near::Span;
 
 /// Frauds in ascending order of time, and of id.
 #[derive(Debug, Clone, Default)]
@@ -47,12 +45,16 @@ impl FraudLog {
         self.entries.is_empty()
     }
 
-    /// Asks for the memory of the newest.
+    /// Where the newest lie, if there are any.
     #[cfg(feature = "store")]
-    pub(super) fn bring_near(&self) {
-        const LINE_FRAUDS: usize = 2;
-        let first = self.entries.len().saturating_sub(NEAR_LINES.wrapping_mul(LINE_FRAUDS));
-        near::bring(self.entries.get(first..).unwrap_or_default());
+    pub(super) fn spans(&self, push: &mut impl FnMut(Span)) {
+        const MOST: usize = 48;
+        let first = self.entries.len().saturating_sub(MOST);
+        self.entries
+            .get(first..)
+            .filter(|it| !it.is_empty())
+            .into_iter()
+            .for_each(|it| push(Span::of(it)));
     }
 
     /// Forgets everything but its room.

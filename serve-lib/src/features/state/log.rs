@@ -9,13 +9,11 @@
 mod row;
 mod search;
 
-#[cfg(feature = "store")]
-use super::NEAR_LINES;
 use super::Observed;
 use super::amounts::AmountSums;
 use crate::features::window::{Event, StreamPlan};
 #[cfg(feature = "store")]
-use crate::near;
+use crate::near::Span;
 pub(super) use row::{Pair, id_of, n_events_between, time_of};
 use row::{add_count, count, join, mark, set_id, set_time, widen};
 pub(super) use search::{Found, Hints};
@@ -171,22 +169,31 @@ impl EventLog {
         Observed::New
     }
 
-    /// Asks for the memory of the rows at which edges were found last and of those after them; where extremes are
-    /// looked for row by row, of all from the first on.
+    /// Where the rows lie at which edges were found last, and those after them.
     #[cfg(feature = "store")]
-    pub(super) fn bring_near(&self, plan: &StreamPlan) {
-        const LINE_PAIRS: usize = 4;
-        let hinted = self.hints.iter().zip(&plan.edges).map(|(hint, _)| *hint as usize);
-        if plan.has_extremes {
-            let most = NEAR_LINES.wrapping_mul(LINE_PAIRS);
-            let first = hinted.min().unwrap_or(0).max(self.pairs.len().saturating_sub(most));
-            near::bring(self.from(first));
+    pub(super) fn spans(&self, plan: &StreamPlan, push: &mut impl FnMut(Span)) {
+        /// Of more pairs from the first edge on, only those at the edges.
+        const MOST_PAIRS: usize = 96;
+        let hinted = || self.hints.iter().zip(&plan.edges).map(|(hint, _)| *hint as usize);
+        let all = self.from(hinted().min().unwrap_or(0));
+        if plan.has_extremes || all.len() <= MOST_PAIRS {
+            push(Span::of(all.get(all.len().saturating_sub(MOST_PAIRS)..).unwrap_or_default()));
         } else {
             let few = plan.row_pairs.saturating_mul(2);
-            for place in hinted.chain([self.last(plan)]) {
+            let span = |place: usize| {
                 let rows = self.from(place);
-                near::bring(rows.get(..few).unwrap_or(rows));
+                Span::of(rows.get(..few).unwrap_or(rows))
+            };
+            let mut last = span(self.last(plan));
+            // Edges of ascending distance lie in descending places.
+            for hint in hinted() {
+                let earlier = span(hint);
+                last = earlier.joined(last).unwrap_or_else(|| {
+                    push(last);
+                    earlier
+                });
             }
+            push(last);
         }
     }
 

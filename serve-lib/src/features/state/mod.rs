@@ -21,6 +21,8 @@ mod tests;
 mod values;
 
 use super::window::{Event, MAX_TIME, MIN_TIME, StreamPlan, Windows};
+#[cfg(feature = "store")]
+use crate::near::Span;
 use few::Few;
 use frauds::FraudLog;
 use log::{EventLog, Hints};
@@ -29,9 +31,10 @@ use occurrences::{FirstSeen, Occurrences};
 pub use codec::StateError;
 pub use replay::{Label, Replay};
 
-/// Lines of memory of one list that are asked for at once at most.
+/// Places in memory of one entity that are asked for ahead of a question: the log of one stream, or its edges, and a
+/// list of different values. What lies at others, which few have, is waited for.
 #[cfg(feature = "store")]
-const NEAR_LINES: usize = 24;
+pub(crate) const N_SPANS: usize = 5;
 
 /// The past of one entity, as far as the features of one key need it.
 ///
@@ -141,11 +144,19 @@ impl EntityState {
         streams.fold(Observed::Outside, |observed, stream| each(stream).max(observed))
     }
 
-    /// Asks for the memory that a question is likely to read; to know where it lies, the state itself is read.
+    /// Where the memory lies that the next question is likely to read.
     #[cfg(feature = "store")]
-    pub(crate) fn bring_near(&self, windows: &Windows) {
+    pub(crate) fn spans(&self, windows: &Windows) -> [Span; N_SPANS] {
+        let mut spans = [Span::default(); N_SPANS];
+        let mut free = spans.iter_mut();
+        let mut push = |span| free.next().into_iter().for_each(|free| *free = span);
         let plans = windows.keys().get(self.key).map_or(&[][..], |key| &key.streams);
-        plans.iter().zip(self.streams.iter()).for_each(|(plan, stream)| stream.bring_near(plan));
+        for (plan, stream) in plans.iter().zip(self.streams.iter()) {
+            stream.events.spans(plan, &mut push);
+            stream.distinct.iter().for_each(|distinct| distinct.windowed.spans(&mut push));
+            stream.frauds.spans(&mut push);
+        }
+        spans
     }
 
     /// Forgets everything but its room: an entity of the same key of which nothing is known yet.
@@ -190,13 +201,6 @@ impl Stream {
     fn new(plan: &StreamPlan) -> Self {
         let distinct = plan.distinct.iter().map(|_| Distinct::default()).collect();
         Self { events: EventLog::default(), distinct, frauds: FraudLog::default() }
-    }
-
-    #[cfg(feature = "store")]
-    fn bring_near(&self, plan: &StreamPlan) {
-        self.events.bring_near(plan);
-        self.distinct.iter().for_each(|distinct| distinct.windowed.bring_near());
-        self.frauds.bring_near();
     }
 
     fn clear(&mut self) {

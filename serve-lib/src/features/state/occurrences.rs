@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::log::NEVER;
 use crate::features::window::StreamPlan;
 #[cfg(feature = "store")]
-use crate::near;
+use crate::near::Span;
 
 /// Occurrences in ascending order of time, at most one of a value and a time. One counts in an interval
 /// exactly when its value did not occur earlier in it.
@@ -29,13 +29,15 @@ impl Occurrences {
         self.entries.get(self.head..).unwrap_or_default()
     }
 
-    /// Asks for the memory of the newest.
+    /// Where the newest lie, if there are any.
     #[cfg(feature = "store")]
-    pub(super) fn bring_near(&self) {
-        const LINE_ENTRIES: usize = 2;
-        let n_near = super::NEAR_LINES.wrapping_mul(LINE_ENTRIES);
-        let first = self.entries.len().saturating_sub(n_near).max(self.head);
-        near::bring(self.entries.get(first..).unwrap_or_default());
+    pub(super) fn spans(&self, push: &mut impl FnMut(Span)) {
+        const MOST: usize = 48;
+        let kept = self.kept();
+        kept.get(kept.len().saturating_sub(MOST)..)
+            .filter(|it| !it.is_empty())
+            .into_iter()
+            .for_each(|it| push(Span::of(it)));
     }
 
     /// Those of a state read from bytes.

@@ -1,12 +1,15 @@
 //! The bytes of a program by which it is told from others: names rather than positions, sorted where
 //! order means nothing. Two programs of one hash read each other's states.
 
-use super::identity::Identity;
+use super::identity::{Identity, IdentityHasher, Naming};
 use super::{Closed, Filter, FilterTest, Measure, WindowFeature, WindowProgram};
 
 /// BLAKE3 of everything that gives states and values their meaning.
-pub(super) fn program_hash(program: &WindowProgram) -> [u8; 32] {
-    let mut bytes = Bytes::of_domain("shroff window program 1");
+pub(super) fn program_hash(program: &WindowProgram, naming: Naming) -> [u8; 32] {
+    let mut bytes = Bytes::of_domain(match naming {
+        Naming::Blake3 => "shroff window program 1",
+        Naming::SipHash => "shroff window program 2",
+    });
     bytes.text(&program.time);
     bytes.text(program.event_id.as_deref().unwrap_or_default());
     bytes.number(program.max_events.into());
@@ -25,18 +28,18 @@ pub(super) fn program_hash(program: &WindowProgram) -> [u8; 32] {
     *blake3::hash(&bytes.0).as_bytes()
 }
 
-/// The key under which an entity's ids are hashed.
-pub(super) fn entity_hash_key(feature: &WindowFeature) -> [u8; 32] {
+/// Hashes the ids of an entity, under a key of its own.
+pub(super) fn entity_hasher(feature: &WindowFeature, naming: Naming) -> IdentityHasher {
     let mut bytes = Bytes::of_domain("shroff entity 1");
     bytes.part(&key(feature));
-    *blake3::hash(&bytes.0).as_bytes()
+    IdentityHasher::keyed_by(&bytes.0, naming)
 }
 
-/// The key under which values of this column are hashed.
-pub(super) fn column_hash_key(column: &str) -> [u8; 32] {
+/// Hashes the values of this column, under a key of its own.
+pub(super) fn column_hasher(column: &str, naming: Naming) -> IdentityHasher {
     let mut bytes = Bytes::of_domain("shroff column 1");
     bytes.text(column);
-    *blake3::hash(&bytes.0).as_bytes()
+    IdentityHasher::keyed_by(&bytes.0, naming)
 }
 
 /// The bytes of a feature.

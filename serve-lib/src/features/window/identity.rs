@@ -1,5 +1,9 @@
 //! When two raw values name the same thing, and the hashes that stand for them.
 
+use std::hash::Hasher;
+
+use siphasher::sip128::{Hasher128, SipHasher24};
+
 use super::FilterValue;
 use crate::record::Value;
 
@@ -13,8 +17,6 @@ pub(super) enum Identity<'a> {
     Text(&'a str),
 }
 
-/// Bytes of all values of a key for which no hasher is set up.
-const SHORT_BYTES: usize = 192;
 /// A tag, then an integer or a length.
 const HEAD_BYTES: usize = 9;
 
@@ -81,48 +83,80 @@ fn plain_integer(text: &str) -> Option<i64> {
     if plain { text.parse().ok() } else { None }
 }
 
-/// BLAKE3 under a key of the parts of these identities, one after the other.
-pub(super) fn hash(key: &[u8; 32], identities: &[Identity<'_>]) -> blake3::Hash {
-    let mut short = [0; SHORT_BYTES];
-    let mut free: &mut [u8] = &mut short;
-    for identity in identities {
-        let (head, rest) = identity.parts();
-        for part in [&head[..], rest] {
-            match free.split_at_mut_checked(part.len()) {
-                Some((place, others)) => {
-                    place.copy_from_slice(part);
-                    free = others;
-                }
-                None => return hash_long(key, identities),
+/// What hashes ids.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// BLAKE3: that of artifacts with version 2 of PROGRAM.
+    Blake3,
+    /// SipHash-2-4 of 128 bits, in a tenth of the time. It is no cryptographic hash, and need be none: whoever would
+    /// craft an id to be taken for another could as well send that other.
+    #[default]
+    SipHash,
+}
+
+/// Hashes identities, one after the other, under a key.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum IdentityHasher {
+    Blake3([u8; 32]),
+    SipHash(SipHasher24),
+}
+
+impl IdentityHasher {
+    /// The key is BLAKE3 of these bytes, for SipHash its first half.
+    pub(super) fn keyed_by(bytes: &[u8], naming: Naming) -> Self {
+        let key = *blake3::hash(bytes).as_bytes();
+        match naming {
+            Naming::Blake3 => Self::Blake3(key),
+            Naming::SipHash => {
+                let half = key.first_chunk().unwrap_or(&[0; 16]);
+                Self::SipHash(SipHasher24::new_with_key(half))
             }
         }
     }
-    let n_free = free.len();
-    let used = short.len().saturating_sub(n_free);
-    blake3::keyed_hash(key, short.get(..used).unwrap_or_default())
+
+    #[inline]
+    pub(super) fn hash(&self, identities: &[Identity<'_>]) -> u128 {
+        match self {
+            Self::SipHash(keyed) => {
+                let mut hasher = *keyed;
+                each_part(identities, |part| hasher.write(part));
+                hasher.finish128().into()
+            }
+            Self::Blake3(key) => {
+                let mut hasher = blake3::Hasher::new_keyed(key);
+                each_part(identities, |part| {
+                    hasher.update(part);
+                });
+                let hash = hasher.finalize();
+                hash.as_bytes().first_chunk().map_or(0, |bytes| u128::from_le_bytes(*bytes))
+            }
+        }
+    }
 }
 
-fn hash_long(key: &[u8; 32], identities: &[Identity<'_>]) -> blake3::Hash {
-    let mut hasher = blake3::Hasher::new_keyed(key);
+#[inline]
+fn each_part(identities: &[Identity<'_>], mut each: impl FnMut(&[u8])) {
     for identity in identities {
         let (head, rest) = identity.parts();
-        hasher.update(&head).update(rest);
+        each(&head);
+        if !rest.is_empty() {
+            each(rest);
+        }
     }
-    hasher.finalize()
 }
 
 /// 48 bits of a value's hash, never 0: enough to tell apart the few values that one entity holds.
-pub(super) fn value_fingerprint(hash: &blake3::Hash) -> u64 {
+pub(super) fn value_fingerprint(hash: u128) -> u64 {
     fingerprint(hash, (1 << 48) - 1)
 }
 
 /// 32 bits of an event's id, never 0: it is only ever compared with those of the same entity and the same
 /// microsecond.
-pub(super) fn id_fingerprint(hash: &blake3::Hash) -> u64 {
+pub(super) fn id_fingerprint(hash: u128) -> u64 {
     fingerprint(hash, u32::MAX.into())
 }
 
-fn fingerprint(hash: &blake3::Hash, bits: u64) -> u64 {
-    let low = hash.as_bytes().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    (low & bits).max(1)
+#[expect(clippy::cast_possible_truncation, reason = "the lowest bits are wanted")]
+fn fingerprint(hash: u128, bits: u64) -> u64 {
+    (hash as u64 & bits).max(1)
 }

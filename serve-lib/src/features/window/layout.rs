@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::identity::{IdentityHasher, Naming};
 use super::plan::{self, KeyPlan};
 use super::{
     AmountColumn, Filter, FilterTest, FilterValue, MAX_DISTINCT, MAX_FILTERS, MAX_KEYS, Measure,
@@ -14,6 +15,7 @@ use crate::schema::{InputType, SchemaError};
 #[derive(Debug, Clone)]
 pub struct Windows {
     program: WindowProgram,
+    naming: Naming,
     hash: [u8; 32],
     columns: Vec<WindowColumn>,
     pub(super) time_column: usize,
@@ -29,7 +31,7 @@ pub struct Windows {
 /// Programs that declare the same in the same order; see [`Windows::hash`] for the same meaning.
 impl PartialEq for Windows {
     fn eq(&self, other: &Self) -> bool {
-        self.program == other.program
+        (&self.program, self.naming) == (&other.program, other.naming)
     }
 }
 
@@ -72,7 +74,7 @@ impl ColumnKind {
 #[derive(Debug, Clone)]
 pub(super) struct HashedColumn {
     pub(super) column: usize,
-    pub(super) hash_key: [u8; 32],
+    pub(super) hasher: IdentityHasher,
 }
 
 #[derive(Debug, Clone)]
@@ -94,12 +96,17 @@ impl Windows {
     /// # Errors
     /// What is wrong, and with which column or feature.
     pub fn new(program: WindowProgram) -> Result<Self, SchemaError> {
+        Self::with_naming(program, Naming::default())
+    }
+
+    /// As [`new`](Self::new), for a program that hashes ids so.
+    pub(crate) fn with_naming(program: WindowProgram, naming: Naming) -> Result<Self, SchemaError> {
         check::check(&program)?;
         let columns = columns(&program)?;
         let at = |name: &Arc<str>| columns.iter().position(|column| column.name == *name);
         let hashed = |name: &Arc<str>| {
-            let hash_key = canonical::column_hash_key(name);
-            at(name).map(|column| HashedColumn { column, hash_key })
+            let hasher = canonical::column_hasher(name, naming);
+            at(name).map(|column| HashedColumn { column, hasher })
         };
         let amounts = program.sorted_amounts().into_iter().filter_map(|amount: &AmountColumn| {
             let scale = 10_i64.saturating_pow(amount.decimals.into());
@@ -126,13 +133,14 @@ impl Windows {
             let problem = "different keys should number 16 at most";
             return Err(SchemaError::new("window program", problem));
         }
-        let context = plan::Context { program: &program, distinct: &distinct, filters: &filters };
+        let context =
+            plan::Context { program: &program, naming, distinct: &distinct, filters: &filters };
         let keys = by_key
             .into_values()
             .map(|features| plan::key(&context, &features, at))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
-            hash: canonical::program_hash(&program),
+            hash: canonical::program_hash(&program, naming),
             time_column: at(&program.time).unwrap_or(usize::MAX),
             id_column: program.event_id.as_ref().and_then(hashed),
             amounts: amounts.collect(),
@@ -140,6 +148,7 @@ impl Windows {
             filters: filter_slots.collect(),
             keys,
             columns,
+            naming,
             program,
         })
     }
@@ -147,6 +156,11 @@ impl Windows {
     /// The program it was made of.
     pub fn program(&self) -> &WindowProgram {
         &self.program
+    }
+
+    /// What hashes its ids.
+    pub(crate) fn naming(&self) -> Naming {
+        self.naming
     }
 
     /// The window-program hash: BLAKE3 of all that gives states and values their meaning. The order of

@@ -44,7 +44,6 @@ mod canonical;
 mod check;
 mod event;
 mod identity;
-mod keeper;
 mod layout;
 mod plan;
 #[cfg(test)]
@@ -54,7 +53,7 @@ use std::sync::Arc;
 
 pub use event::{EntityKey, Event, EventError};
 pub(in crate::features) use event::{MAX_TIME, MIN_TIME};
-pub(crate) use keeper::Keeper;
+pub(crate) use identity::Naming;
 pub use layout::{ColumnKind, WindowColumn, Windows};
 pub(in crate::features) use plan::{
     AmountPlan, FeaturePlan, LabelPlan, MAX_EDGES, MeasurePlan, PlannedMeasure, StreamPlan,

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::identity::{IdentityHasher, Naming};
 use super::{Closed, Filter, Measure, WindowFeature, WindowProgram, canonical};
 use crate::schema::SchemaError;
 
@@ -19,7 +20,7 @@ pub(in crate::features) const MAX_EDGES: usize = 64;
 #[derive(Debug, Clone)]
 pub(in crate::features) struct KeyPlan {
     pub(super) columns: Vec<usize>,
-    pub(super) hash_key: [u8; 32],
+    pub(super) hasher: IdentityHasher,
     /// In the order of their filters' bytes, so that programs of one hash have the same.
     pub(in crate::features) streams: Vec<StreamPlan>,
 }
@@ -135,6 +136,7 @@ pub(in crate::features) enum PlannedMeasure {
 /// What a plan refers to.
 pub(super) struct Context<'a> {
     pub(super) program: &'a WindowProgram,
+    pub(super) naming: Naming,
     pub(super) distinct: &'a [&'a Arc<str>],
     pub(super) filters: &'a [&'a Filter],
 }
@@ -161,7 +163,7 @@ pub(super) fn key(
     });
     Ok(KeyPlan {
         columns: first.sorted_key().into_iter().filter_map(column).collect(),
-        hash_key: canonical::entity_hash_key(first),
+        hasher: canonical::entity_hasher(first, context.naming),
         streams: streams.collect::<Result<_, _>>()?,
     })
 }

@@ -95,9 +95,54 @@ fn an_id_is_the_same_as_text_integer_and_float() {
     assert!(others.iter().all(|other| *other != pair("ab", "c")) && pair("ab", "").is_none());
 }
 
+/// By hand after FORMAT.md, with BLAKE3 and SipHash of others.
+#[test]
+fn an_entity_has_the_name_that_the_format_gives_it() {
+    let values = [
+        (
+            Value::Integer(7),
+            [
+                "7cd8b1a9359bc093d9aef8092f2dca77",
+                "2c057a92269cfe763652c5819abe8efc",
+                "f748e56fa44b61dadafe9b467a45517c",
+                "11fe18bd58d402b8a7b58bf69ab8e144",
+            ],
+        ),
+        (
+            Value::Text("DE-7"),
+            [
+                "281ee8815ad2b5f74f43c097242ba572",
+                "ea676439aff673cff47efaa7c8cb8343",
+                "33a0f9539cae60098d426048f48f1008",
+                "f974c5e76788bd1b16bde2e76664b6d6",
+            ],
+        ),
+        (
+            Value::Text("forty letters of a card that never ends."),
+            [
+                "205f5ffe299cacd783f4c7a2691510bd",
+                "fb9aa9c546dc22e1646df404ee4035ce",
+                "baf7bd2613782777d7b1e064b2702639",
+                "e4a4a56cb71aa92232ddac4ca9cacdf8",
+            ],
+        ),
+    ];
+    for (value, expected) in values {
+        let names = [Naming::Blake3, Naming::SipHash].map(|naming| {
+            let windows = Windows::with_naming(declared(), naming).expect("a sound program");
+            let event = event_of(&windows, Value::Time(0), value).expect("it fits");
+            // The card, and the pair of device and IP.
+            [0, 1].map(|key| event.entity(key).expect("it has one").to_string())
+        });
+        assert_eq!(names.concat(), expected);
+    }
+}
+
 #[test]
 fn the_hash_of_a_program_is_that_of_its_meaning() {
     let hash = |program: WindowProgram| *Windows::new(program).expect("a sound program").hash();
+    let before = Windows::with_naming(declared(), Naming::Blake3).expect("a sound program");
+    assert_ne!(*before.hash(), hash(declared()));
     let mut reordered = declared();
     reordered.features.reverse();
     reordered.amounts.reverse();

@@ -87,11 +87,15 @@ fn golden_files_are_read_and_written_alike() {
 
 #[test]
 fn golden_states_are_read_and_written_alike() {
+    ["v1-velocity", "v1-program3"].into_iter().for_each(its_states_are_read_and_written_alike);
+}
+
+fn its_states_are_read_and_written_alike(folder: &str) {
     let scorer = match cfg!(miri) {
-        false => opens_and_is_written_alike("v1-velocity/velocity.shroff"),
+        false => opens_and_is_written_alike(&format!("{folder}/velocity.shroff")),
         // Opening takes it a quarter of an hour: some of the records do.
         true => {
-            let bytes = golden_file("v1-velocity/velocity.shroff");
+            let bytes = golden_file(&format!("{folder}/velocity.shroff"));
             let scorer = Scorer::new(artifact::read(&bytes).expect("it is sound"));
             for (row, golden) in scorer.contents().golden.iter().enumerate().step_by(16) {
                 scorer.check_golden(row, golden).expect("the bits of the file");
@@ -100,7 +104,7 @@ fn golden_states_are_read_and_written_alike() {
         }
     };
     let windows = scorer.windows().expect("the model has windows");
-    let states = golden_file("v1-velocity/velocity.state");
+    let states = golden_file(&format!("{folder}/velocity.state"));
     let mut snapshot = Snapshot::read(std::io::Cursor::new(states)).expect("it opens");
     assert_eq!(snapshot.as_of(), 1_750_291_200_000_000);
     let read_states = snapshot.for_each(|saved| {

@@ -1,4 +1,4 @@
-//! The table against a map, with names that all want the same few slots.
+//! The table against a map, with names that all want the same few lines.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use crate::features::state::EntityState;
 use crate::features::window::EntityKey;
 
 fn name(number: u128) -> EntityKey {
-    // The lowest bits, by which a slot is found, are those of few numbers: of the last slot first.
+    // The lowest bits, by which a line is found, are those of few numbers: of the last line first.
     let lowest = (u128::MAX >> 66) - number * number % 5;
     EntityKey::from_bits(number << 64 | lowest).expect("not 0")
 }
 
 #[test]
-fn entities_that_meet_in_one_slot_are_found_until_they_go() {
+fn entities_that_meet_in_one_line_are_found_until_they_go() {
     let windows = windows(Some(100 * SECOND));
     let state = |second: i64| {
         let mut state = EntityState::new(&windows, 0);
@@ -25,11 +25,11 @@ fn entities_that_meet_in_one_slot_are_found_until_they_go() {
     let (mut table, mut map) = (Entities::default(), BTreeMap::new());
     for number in 0..300 {
         assert!(table.get(name(number)).is_none());
-        table.put(name(number), state(number as i64)).expect("there is room");
+        table.put(&windows, name(number), state(number as i64));
         map.insert(name(number), state(number as i64));
         if number % 10 == 0 {
             // Once more, in the place of the first.
-            table.put(name(number / 2), state(1_000)).expect("it is there");
+            table.put(&windows, name(number / 2), state(1_000));
             map.insert(name(number / 2), state(1_000));
         }
         if number % 7 == 6 {
@@ -48,5 +48,5 @@ fn entities_that_meet_in_one_slot_are_found_until_they_go() {
     let all = table.iter().map(|Entity { name, state }| (*name, newest(state)));
     let expected = map.iter().map(|(name, state)| (*name, newest(state)));
     assert_eq!(all.collect::<BTreeMap<_, _>>(), expected.collect());
-    assert!(table.get_mut(name(300)).is_none() && map.len() < 300);
+    assert!(table.change(name(300), |_| ()).is_none() && map.len() < 300);
 }
