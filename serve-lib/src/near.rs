@@ -32,10 +32,19 @@ impl Span {
         Self((address / LINE_BYTES) << N_LINES_BITS | n_lines.min(MOST_LINES))
     }
 
+    /// With the line behind, where the next value will be put: what waits to be written holds up the release of a lock.
+    #[inline]
+    pub(crate) fn and_next(self) -> Self {
+        Self::at(
+            (self.0 >> N_LINES_BITS).wrapping_mul(LINE_BYTES),
+            (self.0 & MOST_LINES).wrapping_add(1),
+        )
+    }
+
     /// The lines of both and those in between, where `later` begins within or not far behind this one.
     #[inline]
     pub(crate) fn joined(self, later: Self) -> Option<Self> {
-        const FAR: usize = 8;
+        const FAR: usize = 16;
         let (first, n_lines) = (self.0 >> N_LINES_BITS, self.0 & MOST_LINES);
         let distance = (later.0 >> N_LINES_BITS).wrapping_sub(first);
         let joined = distance.wrapping_add(later.0 & MOST_LINES).max(n_lines);

@@ -134,7 +134,7 @@ impl StateStore {
 
     /// Counts a live event for all its entities.
     pub fn observe(&self, event: &Event) -> Observed {
-        self.live_from.fetch_min(event.time(), Ordering::Relaxed);
+        self.note_live(event);
         self.observe_locked(&mut self.lock(event), event)
     }
 
@@ -153,7 +153,7 @@ impl StateStore {
         event: &Event,
         values: &mut [f32],
     ) -> Observed {
-        self.live_from.fetch_min(event.time(), Ordering::Relaxed);
+        self.note_live(event);
         locked.bring_near(windows.n_keys(), event);
         let mut observed = Observed::Outside;
         for key in 0..windows.n_keys() {
@@ -164,6 +164,13 @@ impl StateStore {
             }
         }
         observed
+    }
+
+    /// Of all events the first one changes it, and threads only read it from then on.
+    fn note_live(&self, event: &Event) {
+        if event.time() < self.live_from.load(Ordering::Relaxed) {
+            self.live_from.fetch_min(event.time(), Ordering::Relaxed);
+        }
     }
 
     /// The shards of an event's entities, locked in ascending order.
@@ -194,6 +201,7 @@ impl StateStore {
     }
 
     fn observe_locked(&self, locked: &mut Locked<'_>, event: &Event) -> Observed {
+        locked.bring_near(self.windows.n_keys(), event);
         let mut observed = Observed::Outside;
         for key in 0..self.windows.n_keys() {
             let Some(entity) = event.entity(key) else { continue };

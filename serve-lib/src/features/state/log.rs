@@ -177,14 +177,15 @@ impl EventLog {
         let hinted = || self.hints.iter().zip(&plan.edges).map(|(hint, _)| *hint as usize);
         let all = self.from(hinted().min().unwrap_or(0));
         if plan.has_extremes || all.len() <= MOST_PAIRS {
-            push(Span::of(all.get(all.len().saturating_sub(MOST_PAIRS)..).unwrap_or_default()));
+            let newest = all.get(all.len().saturating_sub(MOST_PAIRS)..).unwrap_or_default();
+            push(Span::of(newest).and_next());
         } else {
             let few = plan.row_pairs.saturating_mul(2);
             let span = |place: usize| {
                 let rows = self.from(place);
                 Span::of(rows.get(..few).unwrap_or(rows))
             };
-            let mut last = span(self.last(plan));
+            let mut last = span(self.last(plan)).and_next();
             // Edges of ascending distance lie in descending places.
             for hint in hinted() {
                 let earlier = span(hint);

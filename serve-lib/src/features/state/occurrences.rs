@@ -37,7 +37,7 @@ impl Occurrences {
         kept.get(kept.len().saturating_sub(MOST)..)
             .filter(|it| !it.is_empty())
             .into_iter()
-            .for_each(|it| push(Span::of(it)));
+            .for_each(|it| push(Span::of(it).and_next()));
     }
 
     /// Those of a state read from bytes.
