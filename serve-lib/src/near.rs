@@ -6,10 +6,8 @@
 use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
 const LINE_BYTES: usize = 64;
-/// Bits of a span that number its lines.
-const N_LINES_BITS: u32 = 6;
-/// Most lines of a span.
-const MOST_LINES: usize = (1 << N_LINES_BITS) - 1;
+/// Most lines of a span: as a line begins at a multiple of its bytes, their number takes the bits that are left.
+const MOST_LINES: usize = LINE_BYTES - 1;
 
 /// Lines of memory to be asked for, now or later. It holds nothing: what lay there may have gone by then.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,36 +27,43 @@ impl Span {
     /// So many lines from an address on.
     #[inline]
     pub(crate) fn at(address: usize, n_lines: usize) -> Self {
-        Self((address / LINE_BYTES) << N_LINES_BITS | n_lines.min(MOST_LINES))
+        Self(address & !MOST_LINES | n_lines.min(MOST_LINES))
     }
 
-    /// With the line behind, where the next value will be put: what waits to be written holds up the release of a lock.
+    #[inline]
+    fn first_and_number(self) -> (usize, usize) {
+        (self.0 & !MOST_LINES, self.0 & MOST_LINES)
+    }
+
+    /// With the line behind, where the next value will be put: what waits to be written holds up the release of a
+    /// lock. None stays none.
     #[inline]
     pub(crate) fn and_next(self) -> Self {
-        Self::at(
-            (self.0 >> N_LINES_BITS).wrapping_mul(LINE_BYTES),
-            (self.0 & MOST_LINES).wrapping_add(1),
-        )
+        match self.first_and_number() {
+            (_, 0) => self,
+            (first, n_lines) => Self::at(first, n_lines.wrapping_add(1)),
+        }
     }
 
     /// The lines of both and those in between, where `later` begins within or not far behind this one.
     #[inline]
     pub(crate) fn joined(self, later: Self) -> Option<Self> {
         const FAR: usize = 16;
-        let (first, n_lines) = (self.0 >> N_LINES_BITS, self.0 & MOST_LINES);
-        let distance = (later.0 >> N_LINES_BITS).wrapping_sub(first);
-        let joined = distance.wrapping_add(later.0 & MOST_LINES).max(n_lines);
-        let is_near = distance <= n_lines.wrapping_add(FAR) && joined <= MOST_LINES;
-        is_near.then_some(Self(first << N_LINES_BITS | joined))
+        let ((first, n_lines), (later, n_later)) =
+            (self.first_and_number(), later.first_and_number());
+        let distance = later.wrapping_sub(first) / LINE_BYTES;
+        let n_joined = distance.wrapping_add(n_later).max(n_lines);
+        let is_near = distance <= n_lines.wrapping_add(FAR) && n_joined <= MOST_LINES;
+        is_near.then_some(Self::at(first, n_joined))
     }
 
     /// Asks for the memory. The processor goes on meanwhile: so it waits for many places together rather
     /// than for one after the other. None is asked for on processors other than x86-64, nor under Miri, which has none.
     #[inline]
     pub(crate) fn bring(self) {
-        let first_line = self.0 >> N_LINES_BITS;
-        for line in 0..self.0 & MOST_LINES {
-            bring_line(first_line.wrapping_add(line).wrapping_mul(LINE_BYTES));
+        let (first, n_lines) = self.first_and_number();
+        for line in 0..n_lines {
+            bring_line(first.wrapping_add(line.wrapping_mul(LINE_BYTES)));
         }
     }
 }
@@ -71,5 +76,36 @@ fn bring_line(address: usize) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     unsafe {
         _mm_prefetch::<_MM_HINT_T0>(std::ptr::without_provenance(address));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Span;
+
+    #[test]
+    fn a_span_has_every_line_of_its_values() {
+        let values = [0_u8; 400];
+        let place = values.as_ptr().addr().next_multiple_of(64);
+        let at = place - values.as_ptr().addr();
+        let of = |from: usize, to: usize| {
+            Span::of(values.get(at + from..at + to).expect("they are there"))
+        };
+        assert_eq!([of(0, 64), of(0, 65), of(63, 65)], [1, 2, 2].map(|n| Span::at(place, n)));
+        assert_eq!(of(70, 190), Span::at(place + 64, 2));
+        assert_eq!((of(5, 5), of(5, 5).and_next()), (Span::default(), Span::default()));
+        assert_eq!(of(0, 10).and_next(), Span::at(place, 2));
+        assert_eq!(Span::of(&[0_u64; 4_096]).first_and_number().1, 63);
+    }
+
+    #[test]
+    fn spans_that_lie_near_are_joined() {
+        let span = |line: usize, n_lines| Span::at(line * 64, n_lines);
+        assert_eq!(span(100, 2).joined(span(101, 4)), Some(span(100, 5)));
+        assert_eq!(span(100, 8).joined(span(101, 2)), Some(span(100, 8)));
+        assert_eq!(span(100, 2).joined(span(118, 1)), Some(span(100, 19)));
+        for far in [span(119, 1), span(99, 1), span(110, 60)] {
+            assert_eq!(span(100, 2).joined(far), None);
+        }
     }
 }

@@ -37,8 +37,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::features::state::{EntityState, Observed, StateError};
 use crate::features::window::{EntityKey, Event, EventError, MAX_KEYS, Windows};
@@ -47,11 +47,13 @@ use crate::record::Value;
 mod entities;
 mod live;
 mod saved;
+mod shard;
 #[cfg(test)]
 mod tests;
 
 use entities::{Entities, Entity};
 pub use live::Scored;
+use shard::Shard;
 
 /// Shards, one for each first byte of an entity: enough that tens of threads seldom meet.
 const N_SHARDS: usize = 256;
@@ -68,16 +70,6 @@ pub struct StateStore {
     /// The first event that did not come by `catch_up`; `i64::MAX` before.
     live_from: AtomicI64,
     n_evicted: AtomicUsize,
-}
-
-/// A line of memory of its own, so that the locks of different threads do not meet in one.
-#[derive(Debug, Default)]
-#[repr(align(64))]
-struct Shard {
-    entities: Mutex<Entities>,
-    /// The address of the table of the entities as it last was, for hints alone: so these wait for no lock.
-    table: AtomicUsize,
-    n_lines: AtomicUsize,
 }
 
 impl StateStore {
@@ -193,11 +185,9 @@ impl StateStore {
         locked
     }
 
-    /// Asks for the lines of the table at which an entity is looked for first.
     #[inline]
     fn bring_lines_near(&self, name: EntityKey) {
-        let table = self.shards.get(shard_number(name)).map(Shard::table);
-        table.inspect(|table| entities::first_lines(name, *table).bring());
+        self.shards.get(shard_number(name)).inspect(|shard| shard.bring_lines_near(name));
     }
 
     fn observe_locked(&self, locked: &mut Locked<'_>, event: &Event) -> Observed {
@@ -227,7 +217,7 @@ impl StateStore {
             EntityState::new(&self.windows, key)
         };
         let changed = entities.change_or_put(&self.windows, name, make, change);
-        self.shards.get(shard_number(name)).inspect(|shard| shard.set_table(entities.table()));
+        self.shards.get(shard_number(name)).inspect(|shard| shard.tell_table(entities));
         changed
     }
 
@@ -240,7 +230,7 @@ impl StateStore {
             let learn = |state: &mut EntityState| {
                 state.learn_label(&self.windows, event, is_fraud, known_at)
             };
-            changed |= shard.lock().change(entity, learn).unwrap_or(false);
+            changed |= shard.lock().change(&self.windows, entity, learn).unwrap_or(false);
         }
         changed
     }
@@ -273,8 +263,9 @@ impl StateStore {
         let evict = |shard: &Shard| {
             let mut entities = shard.lock();
             let before = entities.len();
-            entities
-                .retain(|state| state.newest(&self.windows).is_some_and(|newest| newest >= time));
+            entities.retain(&self.windows, |state| {
+                state.newest(&self.windows).is_some_and(|newest| newest >= time)
+            });
             before.saturating_sub(entities.len())
         };
         self.shards.iter().map(evict).sum()
@@ -295,7 +286,7 @@ impl StateStore {
         let (_, limit, _) = newest.select_nth_unstable(last);
         let (limit, before) = (*limit, entities.len());
         let mut n_left = n_evicted;
-        entities.retain(|state| {
+        entities.retain(&self.windows, |state| {
             let goes = n_left > 0 && state.newest(&self.windows) <= limit;
             n_left = n_left.saturating_sub(usize::from(goes));
             !goes
@@ -335,7 +326,7 @@ impl StateStore {
                 self.make_room(&mut entities);
             }
             entities.put(&self.windows, entity, state);
-            shard.set_table(entities.table());
+            shard.tell_table(&entities);
         }
     }
 }
@@ -380,24 +371,5 @@ impl Locked<'_> {
         let number = shard_number(entity);
         let at = self.numbers.iter().position(|other| *other == number)?;
         self.guards.get_mut(at)?.as_deref_mut()
-    }
-}
-
-impl Shard {
-    /// A thread that panicked left at worst an event half counted; the others go on.
-    fn lock(&self) -> MutexGuard<'_, Entities> {
-        self.entities.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The address of the table of its entities and the number of lines, or of one before.
-    #[inline]
-    fn table(&self) -> (usize, usize) {
-        (self.table.load(Ordering::Relaxed), self.n_lines.load(Ordering::Relaxed))
-    }
-
-    #[inline]
-    fn set_table(&self, (table, n_lines): (usize, usize)) {
-        self.table.store(table, Ordering::Relaxed);
-        self.n_lines.store(n_lines, Ordering::Relaxed);
     }
 }

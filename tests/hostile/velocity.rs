@@ -33,6 +33,9 @@ fn sections_are_of_the_oldest_version_that_holds_them() {
         assert!(!is_known, "{error}");
         assert!(error.section().is_some(), "{error}");
     }
+    // The same layout, but another hash of ids.
+    let error = relabelled(&velocity(), PROGRAM, 2);
+    assert!(error.to_string().contains("the window-program hash is another one"), "{error}");
     let error = relabelled(&linear(), SCHEMA, 2);
     let expected = "the section is of another version than its content asks for";
     assert_eq!((error.section(), error.kind().to_string()), (Some("SCHEMA"), expected.into()));

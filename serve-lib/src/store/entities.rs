@@ -46,10 +46,14 @@ impl Entities {
         self.entities.iter()
     }
 
-    /// The address of the table, and the number of its lines.
+    /// Where the table lies and how many lines it has, for [`first_lines`]; 0 while there is none. A line begins at a
+    /// multiple of 64, and the number is a power of two.
     #[inline]
-    pub(super) fn table(&self) -> (usize, usize) {
-        (self.lines.as_ptr().addr(), self.lines.len())
+    pub(super) fn table(&self) -> usize {
+        match self.lines.len() {
+            0 => 0,
+            n_lines => self.lines.as_ptr().addr() | n_lines.trailing_zeros() as usize,
+        }
     }
 
     /// Asks for the memory of an entity's state, and of what a question will read of it.
@@ -68,11 +72,11 @@ impl Entities {
     /// Changes the state of an entity.
     pub(super) fn change<R>(
         &mut self,
+        windows: &Windows,
         name: EntityKey,
         change: impl FnOnce(&mut EntityState) -> R,
     ) -> Option<R> {
-        let place = self.line(name)?.place;
-        self.entities.get_mut(place).map(|entity| change(&mut entity.state))
+        self.change_at(self.position(name), windows, change)
     }
 
     /// Changes the state of an entity; where it has none, the one that is made now.
@@ -89,10 +93,20 @@ impl Entities {
             let state = make(self);
             at = self.put(windows, name, state);
         }
-        let line = self.lines.get_mut(at)?;
-        let entity = self.entities.get_mut(line.place)?;
-        let changed = change(&mut entity.state);
-        line.spans = entity.state.spans(windows);
+        self.change_at(at, windows, change)
+    }
+
+    #[inline]
+    fn change_at<R>(
+        &mut self,
+        at: usize,
+        windows: &Windows,
+        change: impl FnOnce(&mut EntityState) -> R,
+    ) -> Option<R> {
+        let line = self.lines.get_mut(at).filter(|line| line.name.is_some())?;
+        let state = &mut self.entities.get_mut(line.place)?.state;
+        let changed = change(state);
+        line.spans = state.spans(windows);
         Some(changed)
     }
 
@@ -127,23 +141,26 @@ impl Entities {
     }
 
     /// Keeps the entities of some states.
-    pub(super) fn retain(&mut self, mut stays: impl FnMut(&EntityState) -> bool) {
-        let mut n_kept: usize = 0;
-        let mut kept_at = |entity: &Entity| {
-            let at = stays(&entity.state).then_some(n_kept);
-            n_kept = n_kept.saturating_add(at.is_some().into());
-            at
-        };
-        let places: Vec<_> = self.entities.iter().map(&mut kept_at).collect();
-        let mut stay = places.iter().map(Option::is_some);
-        self.entities.retain(|_| stay.next().unwrap_or(true));
-        let n_lines = self.lines.len();
-        let old = std::mem::replace(&mut self.lines, vec![Line::default(); n_lines]);
-        for line in old {
-            if let Some(Some(place)) = places.get(line.place).filter(|_| line.name.is_some()) {
-                self.put_line(Line { place: *place, ..line });
-            }
+    pub(super) fn retain(
+        &mut self,
+        windows: &Windows,
+        mut stays: impl FnMut(&EntityState) -> bool,
+    ) {
+        self.entities.retain(|entity| stays(&entity.state));
+        self.lines.fill(Line::default());
+        let entities = std::mem::take(&mut self.entities);
+        for (place, Entity { name, state }) in entities.iter().enumerate() {
+            self.put_line(Line { name: Some(*name), place, spans: state.spans(windows) });
         }
+        self.entities = entities;
+    }
+
+    #[cfg(test)]
+    pub(super) fn knows_where_all_lies(&self, windows: &Windows) -> bool {
+        let is_so = |Entity { name, state }: &Entity| {
+            self.line(*name).is_some_and(|line| line.spans == state.spans(windows))
+        };
+        self.entities.iter().all(is_so)
     }
 
     #[inline]
@@ -164,11 +181,16 @@ impl Entities {
     }
 }
 
-/// The two lines at which an entity is looked for first, where a table is of this address and length: a quarter or
-/// more find the first one taken.
+/// The two lines of a [`table`](Entities::table) at which an entity is looked for first: a quarter or more find the
+/// first one taken.
 #[inline]
-pub(super) fn first_lines(name: EntityKey, (table, n_lines): (usize, usize)) -> Span {
-    Span::at(table.wrapping_add(first_line(name, n_lines).wrapping_mul(size_of::<Line>())), 2)
+#[expect(clippy::cast_possible_truncation, reason = "six bits")]
+pub(super) fn first_lines(name: EntityKey, table: usize) -> Span {
+    const LINE_BYTES: usize = size_of::<Line>();
+    const { assert!(LINE_BYTES == 64) };
+    let (address, log2) = (table & !(LINE_BYTES - 1), table & (LINE_BYTES - 1));
+    let line = first_line(name, 1_usize.wrapping_shl(log2 as u32));
+    Span::at(address.wrapping_add(line.wrapping_mul(LINE_BYTES)), 2)
 }
 
 /// The line from which on an entity is looked for: by the lower bits of its name, as the shard is by the upper ones.

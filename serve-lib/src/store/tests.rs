@@ -5,7 +5,7 @@ mod live;
 
 use std::collections::BTreeMap;
 
-use super::StateStore;
+use super::{Shard, StateStore};
 use crate::features::state::{EntityState, Observed};
 use crate::features::window::{
     Closed, EntityKey, Event, Measure, WindowFeature, WindowProgram, Windows,
@@ -164,6 +164,8 @@ fn too_many_entities_go_the_idlest_first() {
     let mut kept: Vec<i64> = shards.into_values().flatten().collect();
     kept.sort_unstable();
     assert_eq!((store.len(), store.n_evicted()), (kept.len(), 20_000 - kept.len()));
+    let is_told = || store.shards.iter().all(Shard::knows_its_table);
+    assert!(is_told());
     let is_kept = |card: &i64| {
         let mut values = [0.0; 2];
         store.features(&event(&windows, START + 30_000 * SECOND, *card, None), &mut values);
@@ -172,7 +174,7 @@ fn too_many_entities_go_the_idlest_first() {
     assert_eq!((0..20_000).filter(is_kept).collect::<Vec<_>>(), kept);
     let n_new = kept.iter().filter(|card| **card >= 19_500).count();
     assert_eq!(store.evict_idle_since(START + 19_500 * SECOND), kept.len() - n_new);
-    assert_eq!((store.len(), n_new > 400), (n_new, true));
+    assert_eq!((store.len(), n_new > 400, is_told()), (n_new, true, true));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use shroff_serve::Scorer;
 use super::frame::{Frame, GOLDEN, Table};
 use super::{BASES, score_anything};
 
-/// The first byte names the artifact, the second its section and, by its top bit, the section's other version;
+/// The first byte names the artifact, the second its section and, by its top bit, the section's next version, 1 after 3;
 /// the rest is its content. Golden records are left out unless they are what is replaced.
 pub fn section(bytes: &[u8]) -> bool {
     let Some(([base, section], body)) = bytes.split_first_chunk::<2>() else { return false };
@@ -14,7 +14,7 @@ pub fn section(bytes: &[u8]) -> bool {
     let at = usize::from(section & 0x7f) % frame.sections.len();
     let (head, _, place) = &mut frame.sections[at];
     if section & 0x80 != 0 {
-        head[4] ^= 3;
+        head[4] = head[4] % 3 + 1;
     }
     body.clone_into(place);
     let is_golden = head[..4] == GOLDEN.to_le_bytes();

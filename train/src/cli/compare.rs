@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde_json::{Value, json};
 use shroff_serve::Scorer;
+use shroff_serve::features::window::Windows;
 
 use super::Ending;
 use super::data::ModelArgs;
@@ -74,7 +75,8 @@ fn compare(args: &Args, a: &Scorer, b: &Scorer, progress: &Terminal) -> Result<V
     let Chosen { data, events, rows, .. } = &chosen;
     let config = &data.config;
     // B may read what A does not.
-    let shared = a.windows() == b.windows() && events.bind(&b.schema().inputs).is_ok();
+    let [of_a, of_b] = [a, b].map(|scorer| scorer.windows().map(Windows::program));
+    let shared = of_a == of_b && events.bind(&b.schema().inputs).is_ok();
     let read = if shared { None } else { Some(chosen.read_again(b)?) };
     let events_of_b = read.as_ref().unwrap_or(events);
     progress.step("scoring");

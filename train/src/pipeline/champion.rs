@@ -3,6 +3,7 @@
 use serde_json::Value;
 use shroff_datasets::time::format_time;
 use shroff_serve::Scorer;
+use shroff_serve::features::window::Windows;
 use shroff_serve::schema::InputType;
 
 use super::Reporter;
@@ -174,7 +175,9 @@ fn compare<'a>(
 ) -> Result<Compared<'a>, Error> {
     let own = &prepared.events;
     let candidate = trained.candidate_scorer();
-    if candidate.windows() == scorer.windows() && own.bind(&scorer.schema().inputs).is_ok() {
+    // How ids are hashed does not enter into the values.
+    let program = |scorer: &'a Scorer| scorer.windows().map(Windows::program);
+    if program(candidate) == program(scorer) && own.bind(&scorer.schema().inputs).is_ok() {
         return sides(plan.config, trained, (scorer, own));
     }
     // The champion reads what the candidate does not: the same rows are read again.

@@ -45,16 +45,12 @@ impl FraudLog {
         self.entries.is_empty()
     }
 
-    /// Where the newest lie, if there are any.
+    /// Where the newest lie.
     #[cfg(feature = "store")]
     pub(super) fn spans(&self, push: &mut impl FnMut(Span)) {
         const MOST: usize = 48;
         let first = self.entries.len().saturating_sub(MOST);
-        self.entries
-            .get(first..)
-            .filter(|it| !it.is_empty())
-            .into_iter()
-            .for_each(|it| push(Span::of(it)));
+        push(Span::of(self.entries.get(first..).unwrap_or_default()).and_next());
     }
 
     /// Forgets everything but its room.

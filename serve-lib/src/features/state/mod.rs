@@ -149,7 +149,13 @@ impl EntityState {
     pub(crate) fn spans(&self, windows: &Windows) -> [Span; N_SPANS] {
         let mut spans = [Span::default(); N_SPANS];
         let mut free = spans.iter_mut();
-        let mut push = |span| free.next().into_iter().for_each(|free| *free = span);
+        let mut push = |span| {
+            if span != Span::default()
+                && let Some(free) = free.next()
+            {
+                *free = span;
+            }
+        };
         let plans = windows.keys().get(self.key).map_or(&[][..], |key| &key.streams);
         for (plan, stream) in plans.iter().zip(self.streams.iter()) {
             stream.events.spans(plan, &mut push);

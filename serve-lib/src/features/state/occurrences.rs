@@ -29,15 +29,12 @@ impl Occurrences {
         self.entries.get(self.head..).unwrap_or_default()
     }
 
-    /// Where the newest lie, if there are any.
+    /// Where the newest lie.
     #[cfg(feature = "store")]
     pub(super) fn spans(&self, push: &mut impl FnMut(Span)) {
         const MOST: usize = 48;
-        let kept = self.kept();
-        kept.get(kept.len().saturating_sub(MOST)..)
-            .filter(|it| !it.is_empty())
-            .into_iter()
-            .for_each(|it| push(Span::of(it).and_next()));
+        let first = self.kept().len().saturating_sub(MOST);
+        push(Span::of(self.kept().get(first..).unwrap_or_default()).and_next());
     }
 
     /// Those of a state read from bytes.

@@ -88,8 +88,8 @@ fn plain_integer(text: &str) -> Option<i64> {
 pub(crate) enum Naming {
     /// BLAKE3: that of artifacts with version 2 of PROGRAM.
     Blake3,
-    /// SipHash-2-4 of 128 bits, in a tenth of the time. It is no cryptographic hash, and need be none: whoever would
-    /// craft an id to be taken for another could as well send that other.
+    /// SipHash-2-4 of 128 bits, in a tenth of the time. Ids meet by chance as seldom; that nobody can craft two that do is
+    /// promised only while the key is secret, which it is not: SECURITY.md says what that means.
     #[default]
     SipHash,
 }

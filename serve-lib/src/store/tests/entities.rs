@@ -37,16 +37,17 @@ fn entities_that_meet_in_one_line_are_found_until_they_go() {
             let stays = |state: &EntityState| {
                 newest(state).is_some_and(|at| (at / SECOND * 31 + number as i64) % 5 > 0)
             };
-            table.retain(stays);
+            table.retain(&windows, stays);
             map.retain(|_, state| stays(state));
         }
         let found = |number| table.get(name(number)).map(newest);
         let expected = |number| map.get(&name(number)).map(newest);
         assert!((0..=number).all(|number| found(number) == expected(number)), "after {number}");
         assert_eq!(table.len(), map.len());
+        assert!(table.knows_where_all_lies(&windows), "after {number}");
     }
     let all = table.iter().map(|Entity { name, state }| (*name, newest(state)));
     let expected = map.iter().map(|(name, state)| (*name, newest(state)));
     assert_eq!(all.collect::<BTreeMap<_, _>>(), expected.collect());
-    assert!(table.change(name(300), |_| ()).is_none() && map.len() < 300);
+    assert!(table.change(&windows, name(300), |_| ()).is_none() && map.len() < 300);
 }
