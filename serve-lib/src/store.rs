@@ -108,8 +108,8 @@ impl StateStore {
         self.n_evicted.load(Ordering::Relaxed)
     }
 
-    /// Reads a live event as [`Windows::event`] does, and meanwhile asks for the memory of its entities' states, so
-    /// that the question that follows waits less. Waits for no lock.
+    /// Reads a live event as [`Windows::event`] does, and meanwhile asks for the memory that tells where its entities'
+    /// states lie, so that the question that follows waits less. Waits for no lock.
     ///
     /// # Errors
     /// As [`Windows::event`].

@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use shroff_serve::Scorer;
 
-/// Artifacts: linear, averaged, boosted (with bands and reference), transforms, reasons, velocity, the same with ids hashed as in version 3 of PROGRAM.
+/// Artifacts: linear, averaged, boosted (with bands and reference), transforms, reasons, velocity, and that with
+/// version 3 of PROGRAM.
 pub const BASES: [&[u8]; 7] = [
     include_bytes!("../../golden/v1/linear.shroff"),
     include_bytes!("../../golden/v1/averaged.shroff"),
