@@ -51,7 +51,7 @@ mod shard;
 #[cfg(test)]
 mod tests;
 
-use entities::{Entities, Entity};
+use entities::Entities;
 pub use live::Scored;
 use shard::Shard;
 
@@ -263,9 +263,8 @@ impl StateStore {
         let evict = |shard: &Shard| {
             let mut entities = shard.lock();
             let before = entities.len();
-            entities.retain(&self.windows, |state| {
-                state.newest(&self.windows).is_some_and(|newest| newest >= time)
-            });
+            entities
+                .retain(|state| state.newest(&self.windows).is_some_and(|newest| newest >= time));
             before.saturating_sub(entities.len())
         };
         self.shards.iter().map(evict).sum()
@@ -277,7 +276,7 @@ impl StateStore {
             return;
         }
         let newest = |state: &EntityState| state.newest(&self.windows);
-        let mut newest: Vec<_> = entities.iter().map(|it| newest(&it.state)).collect();
+        let mut newest: Vec<_> = entities.iter().map(|(_, state)| newest(state)).collect();
         let n_evicted = newest.len().div_ceil(EVICTED_SHARE);
         if newest.is_empty() {
             return;
@@ -286,7 +285,7 @@ impl StateStore {
         let (_, limit, _) = newest.select_nth_unstable(last);
         let (limit, before) = (*limit, entities.len());
         let mut n_left = n_evicted;
-        entities.retain(&self.windows, |state| {
+        entities.retain(|state| {
             let goes = n_left > 0 && state.newest(&self.windows) <= limit;
             n_left = n_left.saturating_sub(usize::from(goes));
             !goes
@@ -300,12 +299,12 @@ impl StateStore {
         let mut bytes = Vec::new();
         for shard in &self.shards {
             let entities = shard.lock();
-            let mut by_name: Vec<&Entity> = entities.iter().collect();
-            by_name.sort_unstable_by_key(|entity| entity.name);
-            for Entity { name, state } in by_name {
+            let mut by_name: Vec<_> = entities.iter().collect();
+            by_name.sort_unstable_by_key(|(name, _)| *name);
+            for (name, state) in by_name {
                 bytes.clear();
                 state.encode(&self.windows, &mut bytes);
-                each(*name, state.key(), &bytes);
+                each(name, state.key(), &bytes);
             }
         }
     }

@@ -14,21 +14,22 @@ use crate::near::Span;
 pub(super) struct Entities {
     /// None or a power of two, at least a quarter of them free.
     lines: Vec<Line>,
-    entities: Vec<Entity>,
+    states: Vec<Placed>,
 }
 
+/// A state in as few lines of memory as it takes.
 #[derive(Debug)]
-pub(super) struct Entity {
-    pub(super) name: EntityKey,
-    pub(super) state: EntityState,
-}
+#[repr(align(64))]
+struct Placed(EntityState);
+
+const _: () = assert!(size_of::<Placed>() == 3 * 64 || size_of::<usize>() != 8);
 
 #[derive(Debug, Clone, Copy, Default)]
 #[repr(align(64))]
 struct Line {
     /// None where the line is free.
     name: Option<EntityKey>,
-    /// The position of the entity.
+    /// The position of the state.
     place: usize,
     /// What a question will read, as it lay after the last change.
     spans: [Span; N_SPANS],
@@ -39,11 +40,13 @@ const FEWEST_LINES: usize = 4;
 
 impl Entities {
     pub(super) fn len(&self) -> usize {
-        self.entities.len()
+        self.states.len()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Entity> {
-        self.entities.iter()
+    /// In no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (EntityKey, &EntityState)> {
+        let state = |line: &Line| self.states.get(line.place).map(|Placed(state)| state);
+        self.lines.iter().filter_map(move |line| Some((line.name?, state(line)?)))
     }
 
     /// Where the table lies and how many lines it has, for [`first_lines`]; 0 while there is none. A line begins at a
@@ -60,13 +63,13 @@ impl Entities {
     #[inline]
     pub(super) fn bring_near(&self, name: EntityKey) {
         let Some(line) = self.line(name) else { return };
-        Span::of(self.entities.get(line.place..=line.place).unwrap_or_default()).bring();
+        Span::of(self.states.get(line.place..=line.place).unwrap_or_default()).bring();
         line.spans.iter().for_each(|span| span.bring());
     }
 
     #[inline]
     pub(super) fn get(&self, name: EntityKey) -> Option<&EntityState> {
-        self.entities.get(self.line(name)?.place).map(|entity| &entity.state)
+        self.states.get(self.line(name)?.place).map(|Placed(state)| state)
     }
 
     /// Changes the state of an entity.
@@ -104,7 +107,7 @@ impl Entities {
         change: impl FnOnce(&mut EntityState) -> R,
     ) -> Option<R> {
         let line = self.lines.get_mut(at).filter(|line| line.name.is_some())?;
-        let state = &mut self.entities.get_mut(line.place)?.state;
+        let Placed(state) = self.states.get_mut(line.place)?;
         let changed = change(state);
         line.spans = state.spans(windows);
         Some(changed)
@@ -119,12 +122,11 @@ impl Entities {
         }
         let (at, spans) = (self.position(name), state.spans(windows));
         let Some(line) = self.lines.get_mut(at) else { return at };
-        let entity = Entity { name, state };
-        let place = if line.name.is_some() { line.place } else { self.entities.len() };
+        let place = if line.name.is_some() { line.place } else { self.states.len() };
         *line = Line { name: Some(name), place, spans };
-        match self.entities.get_mut(place) {
-            Some(old) => *old = entity,
-            None => self.entities.push(entity),
+        match self.states.get_mut(place) {
+            Some(Placed(old)) => *old = state,
+            None => self.states.push(Placed(state)),
         }
         at
     }
@@ -140,27 +142,32 @@ impl Entities {
         self.lines.get_mut(at).into_iter().for_each(|free| *free = line);
     }
 
-    /// Keeps the entities of some states.
-    pub(super) fn retain(
-        &mut self,
-        windows: &Windows,
-        mut stays: impl FnMut(&EntityState) -> bool,
-    ) {
-        self.entities.retain(|entity| stays(&entity.state));
+    /// Keeps the entities of some states, of which it asks in the order in which they came.
+    pub(super) fn retain(&mut self, mut stays: impl FnMut(&EntityState) -> bool) {
+        let mut next = 0_usize;
+        let place = |Placed(state): &Placed| {
+            let place = next;
+            next = next.wrapping_add(stays(state).into());
+            (next > place).then_some(place)
+        };
+        let places: Vec<Option<usize>> = self.states.iter().map(place).collect();
+        let mut of_state = places.iter();
+        self.states.retain(|_| of_state.next().is_some_and(Option::is_some));
+        // What a state has in other places lies there still.
+        let kept = |line: &Line| {
+            line.name?;
+            Some(Line { place: places.get(line.place).copied().flatten()?, ..*line })
+        };
+        let kept: Vec<Line> = self.lines.iter().filter_map(kept).collect();
         self.lines.fill(Line::default());
-        let entities = std::mem::take(&mut self.entities);
-        for (place, Entity { name, state }) in entities.iter().enumerate() {
-            self.put_line(Line { name: Some(*name), place, spans: state.spans(windows) });
-        }
-        self.entities = entities;
+        kept.into_iter().for_each(|line| self.put_line(line));
     }
 
     #[cfg(test)]
     pub(super) fn knows_where_all_lies(&self, windows: &Windows) -> bool {
-        let is_so = |Entity { name, state }: &Entity| {
-            self.line(*name).is_some_and(|line| line.spans == state.spans(windows))
-        };
-        self.entities.iter().all(is_so)
+        self.iter().all(|(name, state)| {
+            self.line(name).is_some_and(|line| line.spans == state.spans(windows))
+        })
     }
 
     #[inline]

@@ -1,5 +1,6 @@
 //! Events in the order of time, and the events of each entity within it.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -7,31 +8,35 @@ use shroff_datasets::{Column, Values};
 
 use crate::hash::NumberMap;
 
-/// The rows in the order of time, then of their ids, then of their places. Ids without a value come
-/// first.
-pub(super) fn order(times: &[i64], ids: Option<&Column>) -> Vec<u32> {
+/// The rows in the order of time, then of their ids, then of their places; none if that is their own. Ids without a
+/// value come first.
+pub(super) fn order(times: &[i64], ids: Option<&Column>) -> Option<Vec<u32>> {
+    let by_id = |a: usize, b: usize| ids.map_or(Ordering::Equal, |ids| id_order(ids, a, b));
+    let in_order = |row: usize| match times[row - 1].cmp(&times[row]) {
+        Ordering::Equal => by_id(row - 1, row) != Ordering::Greater,
+        order => order == Ordering::Less,
+    };
+    if (1..times.len()).all(in_order) {
+        return None;
+    }
     let n_rows = u32::try_from(times.len()).expect("fewer than 2^32 rows fit in memory");
     let mut rows: Vec<u32> = (0..n_rows).collect();
-    let time = |row: &u32| times[*row as usize];
-    if !rows.is_sorted_by_key(time) {
-        rows.par_sort_unstable_by_key(|row| (time(row), *row));
-    }
-    let Some(ids) = ids else { return rows };
-    rows.par_chunk_by_mut(|a, b| time(a) == time(b)).filter(|ties| ties.len() > 1).for_each(
-        |ties| {
-            let known = |row: &u32| !ids.is_null(*row as usize);
-            match ids.values() {
-                Values::Integer(ids) => {
-                    ties.sort_by_key(|row| known(row).then(|| ids[*row as usize]));
-                }
-                Values::Text(ids) => {
-                    ties.sort_by_key(|row| known(row).then(|| ids.value(*row as usize)));
-                }
-                _ => {}
-            }
-        },
-    );
-    rows
+    rows.par_sort_unstable_by(|a, b| {
+        let (first, second) = (*a as usize, *b as usize);
+        times[first].cmp(&times[second]).then_with(|| by_id(first, second)).then(a.cmp(b))
+    });
+    Some(rows)
+}
+
+fn id_order(ids: &Column, a: usize, b: usize) -> Ordering {
+    let known = |row: usize| !ids.is_null(row);
+    known(a).cmp(&known(b)).then_with(|| match ids.values() {
+        _ if !known(a) => Ordering::Equal,
+        Values::Integer(ids) => ids[a].cmp(&ids[b]),
+        Values::Text(ids) => ids.value(a).cmp(ids.value(b)),
+        Values::Number(ids) => ids[a].total_cmp(&ids[b]),
+        Values::Boolean(_) | Values::Time(_) => Ordering::Equal,
+    })
 }
 
 /// In place of an entity's number where the key has no value.
@@ -100,10 +105,12 @@ impl Entities {
         Groups::new(entities.start, &self.n_rows[entities], (0..).zip(of_rows))
     }
 
-    /// The rows of each entity, in this order.
-    pub(super) fn groups(&self, order: &[u32]) -> Groups {
-        let entity = |row: u32| self.of_row[row as usize];
-        let known = order.iter().map(|row| (*row, entity(*row))).filter(|(_, of)| *of != NONE);
+    /// The rows of each entity, in this order, or in their own.
+    pub(super) fn groups(&self, order: Option<&[u32]>) -> Groups {
+        let row = |place: usize| order.map_or(place as u32, |order| order[place]);
+        let entity = |row: u32| (row, self.of_row[row as usize]);
+        let rows = (0..self.of_row.len()).map(row);
+        let known = rows.map(entity).filter(|(_, of)| *of != NONE);
         Groups::new(0, &self.n_rows, known)
     }
 }
@@ -222,11 +229,12 @@ mod tests {
         let ids = Values::Integer(vec![9, 4, -2, 4, 0, 7]);
         let last_is_null = vec![false, false, false, false, true, false];
         let ids = Column::with_nulls(ids, last_is_null);
-        assert_eq!(order(&times, Some(&ids)), [5, 1, 3, 4, 2, 0]);
-        assert_eq!(order(&times, None), [5, 1, 3, 0, 2, 4]);
+        assert_eq!(order(&times, Some(&ids)), Some(vec![5, 1, 3, 4, 2, 0]));
+        assert_eq!(order(&times, None), Some(vec![5, 1, 3, 0, 2, 4]));
+        assert_eq!(order(&[1, 1, 2], None), None);
         // As text, 10 comes before 9.
         let words = Column::new(Values::Text(["9", "10", "9"].into_iter().collect()));
-        assert_eq!(order(&[1, 1, 1], Some(&words)), [1, 0, 2]);
+        assert_eq!(order(&[1, 1, 1], Some(&words)), Some(vec![1, 0, 2]));
     }
 
     #[test]
@@ -237,7 +245,7 @@ mod tests {
         let order = [5, 4, 3, 2, 1, 0];
         let groups = |columns: &[&Column]| {
             let entities = Entities::new(columns, order.len());
-            let groups = entities.groups(&order);
+            let groups = entities.groups(Some(&order));
             let rows = entities.chunks(1).into_iter().flatten();
             let rows =
                 rows.map(|entity| groups.of(entity).to_vec()).filter(|rows| !rows.is_empty());

@@ -22,7 +22,7 @@ use shroff_serve::features::window::{Event, EventError, Windows};
 
 use group::{Entities, NONE};
 use key::KeyWindows;
-use packed::{Block, Codes, Packer, Row};
+use packed::{Block, Codes, Packer, Piece, Row};
 
 pub use states::{States, states};
 
@@ -44,16 +44,12 @@ impl<'a> History<'a> {
         self.columns[position.expect("windows read what they name")]
     }
 
-    /// The rows in the order of time, as they are replayed.
-    fn order(&self, windows: &Windows) -> Vec<u32> {
+    /// The rows in the order of time, as they are replayed; none if that is their own.
+    fn order(&self, windows: &Windows) -> Option<Vec<u32>> {
         let program = windows.program();
-        match self.column(windows, &program.time).values() {
-            Values::Time(times) => {
-                let ids = program.event_id.as_ref().map(|id| self.column(windows, id));
-                group::order(times, ids)
-            }
-            _ => Vec::new(),
-        }
+        let Values::Time(times) = self.column(windows, &program.time).values() else { return None };
+        let ids = program.event_id.as_ref().map(|id| self.column(windows, id));
+        group::order(times, ids)
     }
 
     /// The entities of a key.
@@ -76,10 +72,12 @@ impl<'a> History<'a> {
 }
 
 /// The velocity features of events, `n_rows x n_features`, in the order of the events.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct Velocity {
     n_features: usize,
-    values: Vec<f32>,
+    /// Events of a block; the last one may have fewer.
+    block_rows: usize,
+    blocks: Vec<Vec<f32>>,
     /// What a person should know of the events.
     pub notes: Vec<String>,
 }
@@ -100,19 +98,28 @@ const CHUNK_ROWS: usize = 8_192;
 impl Velocity {
     /// The features of an event, NaN where missing; none at all where there are no windows.
     pub fn row(&self, row: usize) -> &[f32] {
-        self.values.get(row * self.n_features..(row + 1) * self.n_features).unwrap_or_default()
+        let Some(number) = row.checked_div(self.block_rows) else { return &[] };
+        let at = row % self.block_rows * self.n_features;
+        let block = self.blocks.get(number).map_or(&[][..], Vec::as_slice);
+        block.get(at..at + self.n_features).unwrap_or_default()
     }
 
     /// One feature of all events.
     pub fn feature(&self, feature: usize) -> impl Iterator<Item = f32> {
-        self.values.iter().copied().skip(feature).step_by(self.n_features.max(1))
+        let rows = self.blocks.iter().flat_map(|block| block.chunks_exact(self.n_features.max(1)));
+        rows.map(move |row| row[feature])
     }
 
     /// The features of these events, in this order.
     pub fn select(&self, rows: &[usize]) -> Self {
         let mut values = Vec::with_capacity(rows.len() * self.n_features);
         rows.iter().for_each(|row| values.extend_from_slice(self.row(*row)));
-        Self { n_features: self.n_features, values, notes: self.notes.clone() }
+        Self {
+            n_features: self.n_features,
+            block_rows: rows.len(),
+            blocks: vec![values],
+            notes: self.notes.clone(),
+        }
     }
 }
 
@@ -122,8 +129,8 @@ impl Velocity {
 /// counted nowhere, and its features of that key are missing. A label that claims to be older than its
 /// event is not known before it.
 ///
-/// Cost: some tens of nanoseconds a value and thread; memory of eight bytes a value at most, eight an event
-/// and column, some twelve an event and key, and the states of as many entities as there are threads.
+/// Cost: some tens of nanoseconds a value and thread; memory of eight bytes a value, eight an event, key and column that
+/// the key reads, and the states of as many entities as there are threads.
 ///
 /// # Errors
 /// A value of another type than its column, a time outside the years 1 to 9999.
@@ -134,12 +141,13 @@ pub fn replay(windows: &Windows, history: &History<'_>) -> Result<Velocity, Repl
         (0..windows.n_keys()).map(|key| KeyWindows::new(windows, key)).collect();
     let of_keys = (0..keys.len()).into_par_iter();
     let ((codes, ranks), of_keys) = rayon::join(
-        || (Codes::new(windows, history), ranks(&history.order(windows))),
+        || (Codes::new(windows, history), history.order(windows).map(ranks)),
         || of_keys.map(|key| Chunked::new(history, windows, key)).collect::<Vec<_>>(),
     );
+    let block_rows = packed::block_rows(&of_keys);
     let mut notes = Vec::new();
     let mut n_odd_amounts = BTreeMap::new();
-    let mut values = vec![0.0; n_rows * n_features];
+    let mut replayed = Vec::with_capacity(keys.len());
     for (key, of_key) in keys.iter().zip(of_keys) {
         if of_key.entities.n_without() > 0 {
             notes.push(format!(
@@ -151,14 +159,14 @@ pub fn replay(windows: &Windows, history: &History<'_>) -> Result<Velocity, Repl
         }
         let history = history.of(windows, &key.windows);
         let packer = Packer::new(&key.windows, &history, &codes);
-        let blocks = packer.pack(&of_key)?;
+        let mut blocks = packer.pack(&of_key, block_rows)?;
         for (number, amount) in key.windows.amount_columns().enumerate() {
             let n_odd = blocks.iter().map(|block| block.n_odd_amounts(number)).sum::<u64>();
             n_odd_amounts.insert(key.windows.columns()[amount].name.clone(), n_odd);
         }
-        let keyed =
-            Keyed { key, packer: &packer, ranks: ranks.as_deref(), of_key, blocks: &blocks };
-        keyed.replay(&mut values, n_features);
+        let keyed = Keyed { key, packer: &packer, ranks: ranks.as_deref(), of_key };
+        keyed.replay(&mut blocks);
+        replayed.push(Replayed { features: &key.features, of_key: keyed.of_key, blocks });
     }
     let n_odd_amounts: u64 = n_odd_amounts.values().sum();
     if n_odd_amounts > 0 {
@@ -166,18 +174,14 @@ pub fn replay(windows: &Windows, history: &History<'_>) -> Result<Velocity, Repl
             "{n_odd_amounts} amounts are infinite or beyond what an amount can be, and count as missing"
         ));
     }
-    Ok(Velocity { n_features, values, notes })
+    Ok(Velocity { n_features, block_rows, blocks: spread(replayed, n_features, block_rows), notes })
 }
 
-/// The place of each row in an order; none if that is the rows' own.
-fn ranks(order: &[u32]) -> Option<Vec<u32>> {
-    let is_own = (0_u32..).zip(order).all(|(rank, row)| rank == *row);
-    if is_own {
-        return None;
-    }
+/// The place of each row in an order.
+fn ranks(order: Vec<u32>) -> Vec<u32> {
     let mut ranks = vec![0; order.len()];
-    (0_u32..).zip(order).for_each(|(rank, row)| ranks[*row as usize] = rank);
-    Some(ranks)
+    (0_u32..).zip(order).for_each(|(rank, row)| ranks[row as usize] = rank);
+    ranks
 }
 
 /// The entities of a key in parts that a thread takes at a time.
@@ -196,84 +200,58 @@ impl Chunked {
         let of_entity = numbers.flat_map(|(chunk, of)| of.clone().map(move |_| chunk)).collect();
         Self { entities, chunks, of_entity }
     }
+
+    /// The chunk of an entity; none where the key has no value.
+    fn chunk(&self, entity: u32) -> Option<usize> {
+        (entity != NONE).then(|| self.of_entity[entity as usize] as usize)
+    }
 }
 
-/// The events of one key.
+/// What the events of one key are replayed with.
 struct Keyed<'a> {
     key: &'a KeyWindows,
     packer: &'a Packer<'a>,
     /// The place of each row in the order of time; none where rows are in it.
     ranks: Option<&'a [u32]>,
     of_key: Chunked,
-    blocks: &'a [Block],
 }
 
 /// Room that a thread uses for one chunk after the other.
 #[derive(Default)]
 struct Room {
     rows: Vec<Row>,
-    words: Vec<u64>,
+    words: Vec<u32>,
+    values: Vec<f32>,
 }
 
 impl Keyed<'_> {
-    /// Puts the features of all events into their places among all `values`, `n_features` an event.
-    fn replay(&self, values: &mut [f32], n_features: usize) {
-        let chunks = (0..self.of_key.chunks.len()).into_par_iter();
-        let found = chunks.map_init(Room::default, |room, chunk| self.replay_chunk(chunk, room));
-        self.spread(&found.collect::<Vec<_>>(), values, n_features);
+    /// Puts the features of all events into their places, chunk by chunk.
+    fn replay(&self, blocks: &mut [Block]) {
+        let chunks = packed::by_chunk(blocks, self.of_key.chunks.len()).into_par_iter();
+        let chunks = chunks.zip(&self.of_key.chunks);
+        chunks.for_each_init(Room::default, |room, (mut pieces, entities)| {
+            self.replay_chunk(entities.clone(), &mut pieces, room);
+        });
+        blocks.iter_mut().for_each(Block::forget_rows);
     }
 
-    /// Puts what was found by chunk into the order of the rows.
-    fn spread(&self, found: &[Vec<f32>], values: &mut [f32], n_features: usize) {
-        let Self { key: KeyWindows { features, .. }, of_key, blocks, .. } = self;
-        // Where the events of each block begin among those of their chunks.
-        let mut next = vec![0_usize; found.len()];
-        let starts = blocks.iter().map(|block| {
-            let starts = next.clone();
-            for (chunk, next) in next.iter_mut().enumerate() {
-                *next += block.n_rows(chunk);
-            }
-            starts
-        });
-        let starts: Vec<Vec<usize>> = starts.collect();
-        // All blocks but the last have as many rows.
-        let block_rows = blocks.first().map_or(1, Block::len);
-        let values = values.par_chunks_mut(block_rows * n_features);
-        let of_rows = of_key.entities.of_row().par_chunks(block_rows);
-        values.zip(of_rows).zip(starts).for_each(|((values, of_row), mut next)| {
-            for (values, entity) in values.chunks_exact_mut(n_features).zip(of_row) {
-                if *entity == NONE {
-                    features.iter().for_each(|feature| values[*feature] = f32::NAN);
-                    continue;
-                }
-                let chunk = of_key.of_entity[*entity as usize] as usize;
-                let found = &found[chunk][next[chunk] * features.len()..];
-                next[chunk] += 1;
-                for (feature, found) in features.iter().zip(found) {
-                    values[*feature] = *found;
-                }
-            }
-        });
-    }
-
-    /// The features of a chunk's events, block after block.
-    fn replay_chunk(&self, chunk: usize, room: &mut Room) -> Vec<f32> {
-        let Self { key: KeyWindows { windows, .. }, packer, ranks, of_key, blocks } = self;
-        let Room { rows, words } = room;
+    fn replay_chunk(&self, entities: Range<usize>, pieces: &mut [Piece<'_>], room: &mut Room) {
+        let Self { key: KeyWindows { windows, .. }, packer, ranks, of_key } = self;
+        let Room { rows, words, values } = room;
         rows.clear();
         words.clear();
-        for (of_rows, of_words) in blocks.iter().map(|block| block.piece(chunk)) {
-            rows.extend_from_slice(of_rows);
-            words.extend_from_slice(of_words);
+        for piece in pieces.iter() {
+            rows.extend_from_slice(piece.rows);
+            words.extend_from_slice(piece.words);
         }
-        let of_chunk = of_key.chunks[chunk].clone();
         let of_rows = rows.iter().map(|row| row.entity);
-        let mut groups = of_key.entities.groups_within(of_chunk.clone(), of_rows);
+        let mut groups = of_key.entities.groups_within(entities.clone(), of_rows);
         let (n_words, n_features) = (packer.n_words(), windows.n_features());
+        // Each is an event of some entity, so that none is left as it was.
+        values.resize(rows.len() * n_features, 0.0);
         let mut event = Event::blank();
-        let mut values = vec![0.0; rows.len() * n_features];
         let mut replay = Replay::new(windows, EntityState::new(windows, 0));
-        for entity in of_chunk {
+        for entity in entities {
             let events = groups.of_mut(entity);
             if let Some(ranks) = ranks {
                 events.sort_unstable_by_key(|at| ranks[rows[*at as usize].row as usize]);
@@ -285,6 +263,45 @@ impl Keyed<'_> {
                 replay.next(&event, label, &mut values[at * n_features..][..n_features]);
             }
         }
-        values
+        let mut values = values.chunks_exact(n_features);
+        for words in pieces.iter_mut().flat_map(|piece| piece.words.chunks_exact_mut(n_words)) {
+            packed::put_features(values.next().unwrap_or_default(), words);
+        }
     }
+}
+
+/// The events of one key, replayed.
+struct Replayed<'a> {
+    /// The positions of the features among those of all keys.
+    features: &'a [usize],
+    of_key: Chunked,
+    blocks: Vec<Block>,
+}
+
+/// Puts the features of all keys together, in the order of the rows. One block after the other is freed, so that its
+/// memory becomes that of values: new pages would take longer than all else here.
+fn spread(replayed: Vec<Replayed<'_>>, n_features: usize, block_rows: usize) -> Vec<Vec<f32>> {
+    let (keys, mut by_key): (Vec<_>, Vec<_>) = replayed
+        .into_iter()
+        .map(|Replayed { features, of_key, blocks }| ((features, of_key), blocks.into_iter()))
+        .unzip();
+    let n_blocks = by_key.first().map_or(0, ExactSizeIterator::len);
+    let of_keys = (0..n_blocks).map(|_| by_key.iter_mut().flat_map(Iterator::next).collect());
+    let by_block: Vec<Vec<Block>> = of_keys.collect();
+    let together = |(number, blocks): (usize, Vec<Block>)| {
+        let first = number * block_rows;
+        let n_rows = blocks.first().map_or(0, Block::n_rows);
+        let mut values = vec![f32::NAN; n_rows * n_features];
+        let mut next: Vec<Vec<u32>> = blocks.iter().map(Block::starts).collect();
+        for (row, of_row) in (first..).zip(values.chunks_exact_mut(n_features)) {
+            for (((features, of_key), block), next) in keys.iter().zip(&blocks).zip(&mut next) {
+                if let Some(chunk) = of_key.chunk(of_key.entities.of_row()[row]) {
+                    block.take_features(next[chunk], features, of_row);
+                    next[chunk] += 1;
+                }
+            }
+        }
+        values
+    };
+    by_block.into_par_iter().enumerate().map(together).collect()
 }

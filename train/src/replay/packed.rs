@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use shroff_datasets::{Column, Values};
+use shroff_serve::Value;
 use shroff_serve::features::state::Label;
 use shroff_serve::features::window::{Event, EventError, Windows};
 
@@ -20,21 +22,20 @@ const BLOCK_ROWS: usize = 1 << 14;
 const PIECE_ROWS: usize = 64;
 /// The word of an amount where there is none: no amount is as little.
 const NO_AMOUNT: i64 = i64::MIN;
-/// Bits of the half of a word.
-const HALF_BITS: usize = u32::BITS as usize;
-
 /// Packs the events of a history.
 ///
-/// An event is halves of words: whether it was fraud, the numbers of its id and of its values; then words: its
-/// time, its amounts, the filters that it passes.
+/// An event is words: whether it was fraud, the numbers of its id and of its values; then, two words each, its time,
+/// its amounts, the filters that it passes. Its features take its place once they are known, a word each.
 pub(super) struct Packer<'a> {
     windows: &'a Windows,
     history: &'a History<'a>,
     /// The numbers of the ids, where there are any, and of each column of values.
     codes: Vec<&'a [u32]>,
     has_id: bool,
-    /// The word of the time.
+    /// The first word of the time.
     time: usize,
+    /// Words that an event has, and those that it takes: its features may be more.
+    n_read: usize,
     n_words: usize,
 }
 
@@ -43,7 +44,8 @@ pub(super) struct Block {
     /// Where the rows of each chunk end.
     ends: Vec<u32>,
     rows: Vec<Row>,
-    words: Vec<u64>,
+    n_words: usize,
+    words: Vec<u32>,
     /// Of each column of amounts how many are infinite or absurd, and packed as none.
     n_odd_amounts: Vec<u64>,
 }
@@ -55,7 +57,7 @@ pub(super) struct Row {
     pub(super) entity: u32,
 }
 
-/// The numbers of ids and values by column: equal for equal values, one less than the half that is packed, so
+/// The numbers of ids and values by column: equal for equal values, one less than the word that is packed, so
 /// that the number of none is 0.
 pub(super) struct Codes(BTreeMap<Arc<str>, Vec<u32>>);
 
@@ -80,28 +82,25 @@ impl<'a> Packer<'a> {
     pub(super) fn new(windows: &'a Windows, history: &'a History<'a>, codes: &'a Codes) -> Self {
         let of_column = |column: usize| codes.0[&windows.columns()[column].name].as_slice();
         let codes: Vec<&[u32]> = coded(windows).map(of_column).collect();
-        let time = (1 + codes.len()).div_ceil(2);
-        Self {
-            windows,
-            history,
-            codes,
-            has_id: windows.id_column().is_some(),
-            time,
-            n_words: time
-                + 1
-                + windows.amount_columns().count()
-                + usize::from(windows.has_filters()),
-        }
+        let time = 1 + codes.len();
+        let n_wide = 1 + windows.amount_columns().count() + usize::from(windows.has_filters());
+        let n_read = time + 2 * n_wide;
+        let n_words = n_read.max(windows.n_features());
+        let has_id = windows.id_column().is_some();
+        Self { windows, history, codes, has_id, time, n_read, n_words }
     }
 
-    /// Words of an event.
+    /// Words that an event takes.
     pub(super) fn n_words(&self) -> usize {
         self.n_words
     }
 
     /// All events, those without an entity where none is read.
-    pub(super) fn pack(&self, of_key: &Chunked) -> Result<Vec<Block>, ReplayError> {
-        let block_rows = BLOCK_ROWS.max(PIECE_ROWS * of_key.chunks.len());
+    pub(super) fn pack(
+        &self,
+        of_key: &Chunked,
+        block_rows: usize,
+    ) -> Result<Vec<Block>, ReplayError> {
         let of_row = of_key.entities.of_row().par_chunks(block_rows).enumerate();
         of_row.map(|(number, of_row)| self.block(number * block_rows, of_row, of_key)).collect()
     }
@@ -114,10 +113,7 @@ impl<'a> Packer<'a> {
     ) -> Result<Block, ReplayError> {
         let n_chunks = of_key.chunks.len();
         // Rows without an entity come last, where none is read.
-        let chunk = |entity: &u32| match *entity {
-            NONE => n_chunks,
-            entity => of_key.of_entity[entity as usize] as usize,
-        };
+        let chunk = |entity: &u32| of_key.chunk(*entity).unwrap_or(n_chunks);
         let mut ends = vec![0_u32; n_chunks + 2];
         entities.iter().for_each(|entity| ends[chunk(entity) + 1] += 1);
         for at in 0..=n_chunks {
@@ -132,58 +128,100 @@ impl<'a> Packer<'a> {
         ends.truncate(n_chunks);
         let words = vec![0; self.n_words * places.len()];
         let mut packed = Rows { first, places, n_words: self.n_words, words };
-        packed.put_half(0, |row| u32::from(self.history.labels[row] == Some(true)));
-        for (half, codes) in (1..).zip(&self.codes) {
+        packed.put(0, |row| u32::from(self.history.labels[row] == Some(true)));
+        for (word, codes) in (1..).zip(&self.codes) {
             // The number of none wraps to 0.
-            packed.put_half(half, |row| codes[row].wrapping_add(1));
+            packed.put(word, |row| codes[row].wrapping_add(1));
         }
         let Self { windows, history, .. } = self;
         let column = |column: usize| history.columns[column];
         let times = column(windows.time_column());
-        packed.put(self.time, |row| Ok(windows.time(value(times, row))?.cast_unsigned()))?;
+        packed.put_column(self.time, times, |time| Ok(windows.time(time)?.cast_unsigned()))?;
         let mut n_odd_amounts = vec![0; windows.amount_columns().count()];
         for (number, of) in windows.amount_columns().enumerate() {
-            let amounts = column(of);
-            packed.put(self.time + 1 + number, |row| {
-                let (amount, is_odd) = windows.amount(number, value(amounts, row))?;
+            packed.put_column(self.time + 2 * (1 + number), column(of), |amount| {
+                let (amount, is_odd) = windows.amount(number, amount)?;
                 n_odd_amounts[number] += u64::from(is_odd);
                 Ok(amount.unwrap_or(NO_AMOUNT).cast_unsigned())
             })?;
         }
         if windows.has_filters() {
             let passed = |row| windows.filters_passed(|of| value(column(of), row));
-            packed.put(self.n_words - 1, passed)?;
+            packed.put_wide(self.n_read - 2, passed)?;
         }
         let mut rows = vec![Row { row: 0, entity: NONE }; packed.places.len()];
         for ((row, entity), place) in (first..).zip(entities).zip(&packed.places) {
             rows[*place as usize] = Row { row: row as u32, entity: *entity };
         }
-        Ok(Block { ends, rows, words: packed.words, n_odd_amounts })
+        Ok(Block { ends, rows, n_words: self.n_words, words: packed.words, n_odd_amounts })
     }
 
     /// Puts an event of this row in the place of another; its label where it is to be learnt: only frauds are.
     #[inline]
-    pub(super) fn read(&self, words: &[u64], row: usize, event: &mut Event) -> Option<Label> {
-        let half = |half: usize| words[half / 2] >> (HALF_BITS * (half % 2)) & u64::from(u32::MAX);
-        let n_ids = usize::from(self.has_id);
-        let id = if self.has_id { half(1) } else { 0 };
-        let values = (1 + n_ids..=self.codes.len()).map(half);
-        let (time, rest) = (words[self.time].cast_signed(), &words[self.time + 1..]);
-        let (amounts, filters) = match self.windows.has_filters() {
-            true => rest.split_at(rest.len() - 1),
-            false => (rest, &[][..]),
-        };
-        let amounts = amounts.iter().map(|word| word.cast_signed());
+    pub(super) fn read(&self, words: &[u32], row: usize, event: &mut Event) -> Option<Label> {
+        let (narrow, wide) = words[..self.n_read].split_at(self.time);
+        let (ids, values) = narrow[1..].split_at(usize::from(self.has_id));
+        let id = ids.first().map_or(0, |id| u64::from(*id));
+        let (time, rest) = wide.split_at(2);
+        let n_filters = 2 * usize::from(self.windows.has_filters());
+        let (amounts, filters) = rest.split_at(rest.len() - n_filters);
+        let amounts = amounts.chunks_exact(2).map(|amount| wide_of(amount).cast_signed());
         let amounts = amounts.map(|amount| (amount != NO_AMOUNT).then_some(amount));
-        event.put(time, id, filters.first().copied().unwrap_or(0), amounts, values);
-        (half(0) != 0).then(|| self.history.fraud(row, event))
+        let values = values.iter().map(|value| u64::from(*value));
+        event.put(wide_of(time).cast_signed(), id, wide_of(filters), amounts, values);
+        (words[0] != 0).then(|| self.history.fraud(row, event))
     }
+}
+
+/// The number of two words; 0 of none.
+#[inline]
+fn wide_of(words: &[u32]) -> u64 {
+    match words {
+        [low, high] => u64::from(*low) | u64::from(*high) << u32::BITS,
+        _ => 0,
+    }
+}
+
+/// Rows of a block, the same for all keys.
+pub(super) fn block_rows(of_keys: &[Chunked]) -> usize {
+    let n_chunks = of_keys.iter().map(|of_key| of_key.chunks.len()).max().unwrap_or(0);
+    BLOCK_ROWS.max(PIECE_ROWS * n_chunks)
+}
+
+/// What a block has of one chunk: rows, and their events, in whose place their features are put.
+pub(super) struct Piece<'a> {
+    pub(super) rows: &'a [Row],
+    pub(super) words: &'a mut [u32],
+}
+
+/// The pieces of all blocks by chunk.
+pub(super) fn by_chunk(blocks: &mut [Block], n_chunks: usize) -> Vec<Vec<Piece<'_>>> {
+    let n_blocks = blocks.len();
+    let mut by_chunk: Vec<Vec<Piece<'_>>> =
+        (0..n_chunks).map(|_| Vec::with_capacity(n_blocks)).collect();
+    for Block { ends, rows, n_words, words, .. } in blocks {
+        let (mut start, mut rows, mut words) = (0, rows.as_slice(), words.as_mut_slice());
+        for (end, of_chunk) in ends.iter().zip(&mut by_chunk) {
+            let n_rows = (end - start) as usize;
+            let (of_rows, later_rows) = rows.split_at(n_rows);
+            let (of_words, later_words) = words.split_at_mut(n_rows * *n_words);
+            of_chunk.push(Piece { rows: of_rows, words: of_words });
+            (start, rows, words) = (*end, later_rows, later_words);
+        }
+    }
+    by_chunk
+}
+
+/// Puts features into the place of their event.
+#[inline]
+pub(super) fn put_features(features: &[f32], words: &mut [u32]) {
+    words.iter_mut().zip(features).for_each(|(word, feature)| *word = feature.to_bits());
 }
 
 impl Block {
     /// How many rows it has, those without an entity too.
-    pub(super) fn len(&self) -> usize {
-        self.rows.len()
+    pub(super) fn n_rows(&self) -> usize {
+        self.words.len() / self.n_words
     }
 
     /// How many of a column's amounts are infinite or absurd.
@@ -191,21 +229,22 @@ impl Block {
         self.n_odd_amounts[number]
     }
 
-    /// How many of its rows belong to a chunk.
-    pub(super) fn n_rows(&self, chunk: usize) -> usize {
-        self.rows_of(chunk).len()
+    /// The place of the first row of each chunk.
+    pub(super) fn starts(&self) -> Vec<u32> {
+        [0].into_iter().chain(self.ends.iter().copied()).collect()
     }
 
-    /// The rows of a chunk, and their events.
-    pub(super) fn piece(&self, chunk: usize) -> (&[Row], &[u64]) {
-        let rows = self.rows_of(chunk);
-        let n_words = self.words.len() / self.rows.len().max(1);
-        (&self.rows[rows.clone()], &self.words[rows.start * n_words..rows.end * n_words])
+    /// Takes the features that were [put](put_features) in the place of a row's event to these positions of a row.
+    #[inline]
+    pub(super) fn take_features(&self, place: u32, positions: &[usize], row: &mut [f32]) {
+        let words = &self.words[place as usize * self.n_words..][..self.n_words];
+        let words = positions.iter().zip(words);
+        words.for_each(|(position, word)| row[*position] = f32::from_bits(*word));
     }
 
-    fn rows_of(&self, chunk: usize) -> std::ops::Range<usize> {
-        let start = chunk.checked_sub(1).map_or(0, |before| self.ends[before]);
-        start as usize..self.ends[chunk] as usize
+    /// Frees what only a replay needs.
+    pub(super) fn forget_rows(&mut self) {
+        self.rows = Vec::new();
     }
 }
 
@@ -214,26 +253,42 @@ struct Rows {
     first: usize,
     places: Vec<u32>,
     n_words: usize,
-    words: Vec<u64>,
+    words: Vec<u32>,
 }
 
 impl Rows {
-    fn put(
+    fn put(&mut self, word: usize, value: impl Fn(usize) -> u32) {
+        for (row, place) in (self.first..).zip(&self.places) {
+            self.words[*place as usize * self.n_words + word] = value(row);
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a word takes its half of the bits")]
+    fn put_wide(
         &mut self,
         word: usize,
         mut value: impl FnMut(usize) -> Result<u64, EventError>,
     ) -> Result<(), ReplayError> {
         for (row, place) in (self.first..).zip(&self.places) {
             let value = value(row).map_err(|source| ReplayError { row, source })?;
-            self.words[*place as usize * self.n_words + word] = value;
+            let words = &mut self.words[*place as usize * self.n_words + word..][..2];
+            (words[0], words[1]) = (value as u32, (value >> u32::BITS) as u32);
         }
         Ok(())
     }
 
-    fn put_half(&mut self, half: usize, value: impl Fn(usize) -> u32) {
-        let (word, shift) = (half / 2, HALF_BITS * (half % 2));
-        for (row, place) in (self.first..).zip(&self.places) {
-            self.words[*place as usize * self.n_words + word] |= u64::from(value(row)) << shift;
+    /// Of a column whose values are of one kind, as most are, none is asked which it is.
+    fn put_column(
+        &mut self,
+        word: usize,
+        column: &Column,
+        mut of: impl FnMut(Value<'_>) -> Result<u64, EventError>,
+    ) -> Result<(), ReplayError> {
+        match column.values() {
+            _ if column.null_count() > 0 => self.put_wide(word, |row| of(value(column, row))),
+            Values::Time(times) => self.put_wide(word, |row| of(Value::Time(times[row]))),
+            Values::Number(numbers) => self.put_wide(word, |row| of(Value::Number(numbers[row]))),
+            _ => self.put_wide(word, |row| of(value(column, row))),
         }
     }
 }

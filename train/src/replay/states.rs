@@ -47,7 +47,7 @@ pub fn states(windows: &Windows, history: &History<'_>) -> Result<States, Replay
     let (mut chunks, mut places) = (Vec::new(), Vec::new());
     for key in 0..windows.n_keys() {
         let entities = history.entities(windows, key);
-        let groups = entities.groups(&order);
+        let groups = entities.groups(order.as_deref());
         let made = entities.chunks(CHUNK_ROWS).into_par_iter();
         let made = made.map(|entities| encoded(windows, history, key, &groups, entities));
         for (bytes, of_chunk) in made.collect::<Result<Vec<_>, _>>()? {

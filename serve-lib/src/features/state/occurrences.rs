@@ -120,9 +120,12 @@ impl Occurrences {
 }
 
 /// The first occurrence of each value, by value; at most `max_events`, then further values are not
-/// counted.
+/// counted. Few keys count them: they lie apart, where the states of others need no room for them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct FirstSeen {
+pub(super) struct FirstSeen(Option<Box<Seen>>);
+
+#[derive(Debug, Clone, Default)]
+struct Seen {
     times: Vec<(u64, i64)>,
     /// The latest of the times, or later.
     latest: i64,
@@ -130,38 +133,39 @@ pub(super) struct FirstSeen {
 
 impl FirstSeen {
     pub(super) fn times(&self) -> &[(u64, i64)] {
-        &self.times
+        self.0.as_ref().map_or(&[], |seen| &seen.times)
     }
 
     pub(super) fn from_times(times: Vec<(u64, i64)>) -> Self {
-        let latest = times.iter().map(|(_, time)| *time).max().unwrap_or_default();
-        Self { times, latest }
+        let latest = times.iter().map(|(_, time)| *time).max();
+        Self(latest.map(|latest| Box::new(Seen { times, latest })))
     }
 
     /// Number of values that first occurred before `to`.
     pub(super) fn count(&self, to: i64) -> u64 {
-        if self.latest < to {
-            return self.times.len() as u64;
+        match &self.0 {
+            Some(seen) if seen.latest < to => seen.times.len() as u64,
+            _ => self.times().iter().filter(|(_, time)| *time < to).count() as u64,
         }
-        self.times.iter().filter(|(_, time)| *time < to).count() as u64
     }
 
     /// Whether a value first occurred before `to`.
     pub(super) fn has(&self, value: u64, to: i64) -> bool {
-        let found = self.times.binary_search_by_key(&value, |(value, _)| *value);
-        found.is_ok_and(|at| self.times.get(at).is_some_and(|(_, time)| *time < to))
+        let found = self.times().binary_search_by_key(&value, |(value, _)| *value);
+        found.is_ok_and(|at| self.times().get(at).is_some_and(|(_, time)| *time < to))
     }
 
     pub(super) fn observe(&mut self, plan: &StreamPlan, time: i64, value: u64) {
-        match self.times.binary_search_by_key(&value, |(value, _)| *value) {
+        let Seen { times, latest } = &mut **self.0.get_or_insert_default();
+        match times.binary_search_by_key(&value, |(value, _)| *value) {
             Ok(at) => {
-                if let Some((_, first)) = self.times.get_mut(at) {
+                if let Some((_, first)) = times.get_mut(at) {
                     *first = time.min(*first);
                 }
             }
-            Err(at) if self.times.len() < plan.max_events => {
-                self.latest = if self.times.is_empty() { time } else { time.max(self.latest) };
-                self.times.insert(at, (value, time));
+            Err(at) if times.len() < plan.max_events => {
+                *latest = if times.is_empty() { time } else { time.max(*latest) };
+                times.insert(at, (value, time));
             }
             Err(_) => {}
         }

@@ -84,10 +84,7 @@ pub(super) fn filter(filter: Option<&Filter>) -> Vec<u8> {
     bytes.text(column);
     match test {
         FilterTest::OneOf(values) => {
-            let identity = |value| {
-                let (head, rest) = Identity::of_filter(value).parts();
-                [&head, rest].concat()
-            };
+            let identity = |value| Identity::of_filter(value).bytes();
             let mut values: Vec<_> = values.iter().map(identity).collect();
             values.sort_unstable();
             values.dedup();

@@ -13,6 +13,9 @@ pub(in crate::features) const MIN_TIME: i64 = -62_135_596_800_000_000;
 /// The last microsecond of the year 9999.
 pub(in crate::features) const MAX_TIME: i64 = 253_402_300_799_999_999;
 
+/// No amount is as little.
+const NO_AMOUNT: i64 = i64::MIN;
+
 /// What is known of an event: its time, and amounts, ids and filters' answers as the features need
 /// them. It holds no raw id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +24,8 @@ pub struct Event {
     /// 0 for none.
     id: u64,
     filters: u64,
-    amounts: [Option<i64>; MAX_AMOUNTS],
+    /// [`NO_AMOUNT`] for none.
+    amounts: [i64; MAX_AMOUNTS],
     n_odd_amounts: u32,
     /// 0 for none.
     values: [u64; MAX_DISTINCT],
@@ -107,13 +111,12 @@ impl Windows {
         value: impl Fn(usize) -> Value<'v>,
         named: impl Fn(EntityKey),
     ) -> Result<Event, EventError> {
-        let mut entities = [None; MAX_KEYS];
-        for (key, slot) in self.keys().iter().zip(&mut entities) {
+        let mut event = Event::blank();
+        for (key, slot) in self.keys().iter().zip(&mut event.entities) {
             *slot = self.entity(key, &value)?;
             slot.iter().for_each(|entity| named(*entity));
         }
-        let mut event = self.event_alone(value)?;
-        event.entities = entities;
+        self.read_alone(value, &mut event)?;
         Ok(event)
     }
 
@@ -123,6 +126,16 @@ impl Windows {
     /// As [`event`](Self::event).
     pub fn event_alone<'v>(&self, value: impl Fn(usize) -> Value<'v>) -> Result<Event, EventError> {
         let mut event = Event::blank();
+        self.read_alone(value, &mut event)?;
+        Ok(event)
+    }
+
+    #[inline]
+    fn read_alone<'v>(
+        &self,
+        value: impl Fn(usize) -> Value<'v>,
+        event: &mut Event,
+    ) -> Result<(), EventError> {
         let hash = |from: &HashedColumn, fingerprint: fn(u128) -> u64| {
             let identity = self.identity(from.column, value(from.column))?;
             let hash = |identity| fingerprint(from.hasher.hash(&[identity]));
@@ -138,11 +151,11 @@ impl Windows {
         event.time = self.time(value(self.time_column))?;
         for (amount, slot) in self.amounts.iter().zip(&mut event.amounts) {
             let (found, is_odd) = self.minor_units(amount, value(amount.column))?;
-            *slot = found;
+            *slot = found.unwrap_or(NO_AMOUNT);
             event.n_odd_amounts = event.n_odd_amounts.saturating_add(u32::from(is_odd));
         }
         event.filters = self.filters_passed(value)?;
-        Ok(event)
+        Ok(())
     }
 
     /// The position among [`columns`](Windows::columns) of the times of events.
@@ -328,7 +341,7 @@ impl Event {
             time: 0,
             id: 0,
             filters: 0,
-            amounts: [None; MAX_AMOUNTS],
+            amounts: [NO_AMOUNT; MAX_AMOUNTS],
             n_odd_amounts: 0,
             values: [0; MAX_DISTINCT],
             entities: [None; MAX_KEYS],
@@ -351,6 +364,7 @@ impl Event {
         values: impl Iterator<Item = u64>,
     ) {
         (self.time, self.id, self.filters, self.n_odd_amounts) = (time, id, filters, 0);
+        let amounts = amounts.map(|amount| amount.unwrap_or(NO_AMOUNT));
         self.amounts.iter_mut().zip(amounts).for_each(|(slot, amount)| *slot = amount);
         self.values.iter_mut().zip(values).for_each(|(slot, value)| *slot = value);
     }
@@ -381,7 +395,7 @@ impl Event {
 
     #[inline]
     pub(in crate::features) fn amount(&self, slot: usize) -> Option<i64> {
-        self.amounts.get(slot).copied().flatten()
+        self.amounts.get(slot).copied().filter(|amount| *amount != NO_AMOUNT)
     }
 
     #[inline]

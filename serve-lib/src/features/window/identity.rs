@@ -17,9 +17,6 @@ pub(super) enum Identity<'a> {
     Text(&'a str),
 }
 
-/// A tag, then an integer or a length.
-const HEAD_BYTES: usize = 9;
-
 impl<'a> Identity<'a> {
     /// The identity of a value; none of a null, an empty text or NaN.
     ///
@@ -55,19 +52,21 @@ impl<'a> Identity<'a> {
         }
     }
 
-    /// Bytes that no other identity has, and of which none begins another's.
-    pub(super) fn parts(self) -> ([u8; HEAD_BYTES], &'a [u8]) {
-        let (tag, number, rest): (u8, u64, &[u8]) = match self {
+    /// A tag, a number and the bytes of a text, which stand for no other identity.
+    #[inline]
+    fn parts(self) -> (u8, u64, &'a [u8]) {
+        match self {
             Self::Integer(integer) => (1, integer.cast_unsigned(), &[]),
             Self::Boolean(truth) => (2, u64::from(truth), &[]),
             Self::Real(bits) => (3, bits, &[]),
             Self::Text(text) => (4, text.len() as u64, text.as_bytes()),
-        };
-        let mut head = [tag; HEAD_BYTES];
-        if let Some((_, bytes)) = head.split_first_mut() {
-            bytes.copy_from_slice(&number.to_le_bytes());
         }
-        (head, rest)
+    }
+
+    /// Its parts as bytes, of which none begins another's.
+    pub(super) fn bytes(self) -> Vec<u8> {
+        let (tag, number, rest) = self.parts();
+        [&[tag], &number.to_le_bytes()[..], rest].concat()
     }
 }
 
@@ -119,28 +118,26 @@ impl IdentityHasher {
         match self {
             Self::SipHash(keyed) => {
                 let mut hasher = *keyed;
-                each_part(identities, |part| hasher.write(part));
+                for identity in identities {
+                    let (tag, number, rest) = identity.parts();
+                    hasher.write_u8(tag);
+                    // It takes a number in the order of the machine, and all machines hash the same bytes.
+                    hasher.write_u64(number.to_le());
+                    if !rest.is_empty() {
+                        hasher.write(rest);
+                    }
+                }
                 hasher.finish128().into()
             }
             Self::Blake3(key) => {
                 let mut hasher = blake3::Hasher::new_keyed(key);
-                each_part(identities, |part| {
-                    hasher.update(part);
-                });
+                for identity in identities {
+                    let (tag, number, rest) = identity.parts();
+                    hasher.update(&[tag]).update(&number.to_le_bytes()).update(rest);
+                }
                 let hash = hasher.finalize();
                 hash.as_bytes().first_chunk().map_or(0, |bytes| u128::from_le_bytes(*bytes))
             }
-        }
-    }
-}
-
-#[inline]
-fn each_part(identities: &[Identity<'_>], mut each: impl FnMut(&[u8])) {
-    for identity in identities {
-        let (head, rest) = identity.parts();
-        each(&head);
-        if !rest.is_empty() {
-            each(rest);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::entities::{Entities, Entity};
+use super::super::entities::Entities;
 use super::{SECOND, START, event, windows};
 use crate::features::state::EntityState;
 use crate::features::window::EntityKey;
@@ -37,7 +37,7 @@ fn entities_that_meet_in_one_line_are_found_until_they_go() {
             let stays = |state: &EntityState| {
                 newest(state).is_some_and(|at| (at / SECOND * 31 + number as i64) % 5 > 0)
             };
-            table.retain(&windows, stays);
+            table.retain(stays);
             map.retain(|_, state| stays(state));
         }
         let found = |number| table.get(name(number)).map(newest);
@@ -46,7 +46,7 @@ fn entities_that_meet_in_one_line_are_found_until_they_go() {
         assert_eq!(table.len(), map.len());
         assert!(table.knows_where_all_lies(&windows), "after {number}");
     }
-    let all = table.iter().map(|Entity { name, state }| (*name, newest(state)));
+    let all = table.iter().map(|(name, state)| (name, newest(state)));
     let expected = map.iter().map(|(name, state)| (*name, newest(state)));
     assert_eq!(all.collect::<BTreeMap<_, _>>(), expected.collect());
     assert!(table.change(&windows, name(300), |_| ()).is_none() && map.len() < 300);

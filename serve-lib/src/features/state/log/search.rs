@@ -54,17 +54,15 @@ impl EventLog {
         if self.time_at(at) >= bound {
             return self.before_below(plan, at, bound);
         }
-        // How many of the next rows are earlier, which chance decides: a branch would be mispredicted. Behind the
-        // last one it is asked again.
-        let pairs = self.pairs.get(..=last).unwrap_or_default();
+        // How many of the next rows are earlier, which chance decides: a branch would be mispredicted.
         let (mut next, mut n_earlier) = (at, 0_usize);
         for _ in 0..N_NEAR {
             next = next.wrapping_add(plan.row_pairs);
-            let time = pairs.get(next.min(last)).map_or(0, |[time, _]| time.cast_signed());
+            let time = self.pairs.get(next).map_or(i64::MAX, |[time, _]| time.cast_signed());
             n_earlier = n_earlier.wrapping_add((time < bound).into());
         }
-        at = at.wrapping_add(n_earlier.wrapping_mul(plan.row_pairs)).min(last);
-        if n_earlier < N_NEAR || at == last { at } else { self.before_above(plan, at, bound) }
+        at = at.wrapping_add(n_earlier.wrapping_mul(plan.row_pairs));
+        if n_earlier < N_NEAR { at } else { self.before_above(plan, at, bound) }
     }
 
     /// The place of the last row that is not later than a time, that of the base where every event is.
