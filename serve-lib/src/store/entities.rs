@@ -144,15 +144,13 @@ impl Entities {
 
     /// Keeps the entities of some states, of which it asks in the order in which they came.
     pub(super) fn retain(&mut self, mut stays: impl FnMut(&EntityState) -> bool) {
-        let mut next = 0_usize;
-        let place = |Placed(state): &Placed| {
-            let place = next;
-            next = next.wrapping_add(stays(state).into());
-            (next > place).then_some(place)
-        };
-        let places: Vec<Option<usize>> = self.states.iter().map(place).collect();
-        let mut of_state = places.iter();
-        self.states.retain(|_| of_state.next().is_some_and(Option::is_some));
+        let (mut places, mut next) = (Vec::with_capacity(self.states.len()), 0_usize);
+        self.states.retain(|Placed(state)| {
+            let stays = stays(state);
+            places.push(stays.then_some(next));
+            next = next.wrapping_add(stays.into());
+            stays
+        });
         // What a state has in other places lies there still.
         let kept = |line: &Line| {
             line.name?;

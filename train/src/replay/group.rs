@@ -11,6 +11,7 @@ use crate::hash::NumberMap;
 /// The rows in the order of time, then of their ids, then of their places; none if that is their own. Ids without a
 /// value come first.
 pub(super) fn order(times: &[i64], ids: Option<&Column>) -> Option<Vec<u32>> {
+    let n_rows = u32::try_from(times.len()).expect("fewer than 2^32 rows fit in memory");
     let by_id = |a: usize, b: usize| ids.map_or(Ordering::Equal, |ids| id_order(ids, a, b));
     let in_order = |row: usize| match times[row - 1].cmp(&times[row]) {
         Ordering::Equal => by_id(row - 1, row) != Ordering::Greater,
@@ -19,24 +20,29 @@ pub(super) fn order(times: &[i64], ids: Option<&Column>) -> Option<Vec<u32>> {
     if (1..times.len()).all(in_order) {
         return None;
     }
-    let n_rows = u32::try_from(times.len()).expect("fewer than 2^32 rows fit in memory");
     let mut rows: Vec<u32> = (0..n_rows).collect();
-    rows.par_sort_unstable_by(|a, b| {
-        let (first, second) = (*a as usize, *b as usize);
-        times[first].cmp(&times[second]).then_with(|| by_id(first, second)).then(a.cmp(b))
-    });
+    let time = |row: &u32| times[*row as usize];
+    if !times.is_sorted() {
+        rows.par_sort_unstable_by_key(|row| (time(row), *row));
+    }
+    rows.par_chunk_by_mut(|a, b| time(a) == time(b))
+        .filter(|ties| ties.len() > 1)
+        .for_each(|ties| ties.sort_by(|a, b| by_id(*a as usize, *b as usize)));
     Some(rows)
 }
 
 fn id_order(ids: &Column, a: usize, b: usize) -> Ordering {
     let known = |row: usize| !ids.is_null(row);
-    known(a).cmp(&known(b)).then_with(|| match ids.values() {
-        _ if !known(a) => Ordering::Equal,
-        Values::Integer(ids) => ids[a].cmp(&ids[b]),
-        Values::Text(ids) => ids.value(a).cmp(ids.value(b)),
-        Values::Number(ids) => ids[a].total_cmp(&ids[b]),
+    match ids.values() {
+        Values::Integer(ids) => known(a).then(|| ids[a]).cmp(&known(b).then(|| ids[b])),
+        Values::Text(ids) => known(a).then(|| ids.value(a)).cmp(&known(b).then(|| ids.value(b))),
+        Values::Number(ids) => {
+            // One zero, whatever its sign, and NaN is no id.
+            let id = |row: usize| (known(row) && !ids[row].is_nan()).then(|| ids[row] + 0.0);
+            id(a).partial_cmp(&id(b)).unwrap_or(Ordering::Equal)
+        }
         Values::Boolean(_) | Values::Time(_) => Ordering::Equal,
-    })
+    }
 }
 
 /// In place of an entity's number where the key has no value.
@@ -235,6 +241,9 @@ mod tests {
         // As text, 10 comes before 9.
         let words = Column::new(Values::Text(["9", "10", "9"].into_iter().collect()));
         assert_eq!(order(&[1, 1, 1], Some(&words)), Some(vec![1, 0, 2]));
+        // 0 is one id, whatever its sign, and NaN is none.
+        let numbers = Column::new(Values::Number(vec![0.0, 0.5, -0.0, f64::NAN]));
+        assert_eq!(order(&[1, 1, 1, 1], Some(&numbers)), Some(vec![3, 0, 2, 1]));
     }
 
     #[test]

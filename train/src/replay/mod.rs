@@ -232,7 +232,8 @@ impl Keyed<'_> {
         chunks.for_each_init(Room::default, |room, (mut pieces, entities)| {
             self.replay_chunk(entities.clone(), &mut pieces, room);
         });
-        blocks.iter_mut().for_each(Block::forget_rows);
+        let n_features = self.key.windows.n_features();
+        blocks.par_iter_mut().for_each(|block| block.keep_features(n_features));
     }
 
     fn replay_chunk(&self, entities: Range<usize>, pieces: &mut [Piece<'_>], room: &mut Room) {
@@ -263,9 +264,9 @@ impl Keyed<'_> {
                 replay.next(&event, label, &mut values[at * n_features..][..n_features]);
             }
         }
-        let mut values = values.chunks_exact(n_features);
-        for words in pieces.iter_mut().flat_map(|piece| piece.words.chunks_exact_mut(n_words)) {
-            packed::put_features(values.next().unwrap_or_default(), words);
+        let places = pieces.iter_mut().flat_map(|piece| piece.words.chunks_exact_mut(n_words));
+        for (features, words) in values.chunks_exact(n_features).zip(places) {
+            packed::put_features(features, words);
         }
     }
 }

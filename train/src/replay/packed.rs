@@ -15,13 +15,15 @@ use super::group::NONE;
 use super::{Chunked, History, ReplayError, group};
 use crate::events::value;
 
-/// Rows of a block: their events fit the second-level cache while they are put in the order of chunks.
+/// Rows of a block: their events, where features are few, fit the second-level cache while they are put in the order of
+/// chunks.
 const BLOCK_ROWS: usize = 1 << 14;
 /// Events of a chunk in a block on average, where there are many chunks: fewer would no longer be read
 /// one after the other.
 const PIECE_ROWS: usize = 64;
 /// The word of an amount where there is none: no amount is as little.
 const NO_AMOUNT: i64 = i64::MIN;
+
 /// Packs the events of a history.
 ///
 /// An event is words: whether it was fraud, the numbers of its id and of its values; then, two words each, its time,
@@ -242,9 +244,19 @@ impl Block {
         words.for_each(|(position, word)| row[*position] = f32::from_bits(*word));
     }
 
-    /// Frees what only a replay needs.
-    pub(super) fn forget_rows(&mut self) {
+    /// Frees all but the features, once they have been put into the place of each event.
+    pub(super) fn keep_features(&mut self, n_features: usize) {
         self.rows = Vec::new();
+        if n_features < self.n_words {
+            let n_rows = self.n_rows();
+            for row in 0..n_rows {
+                let start = row * self.n_words;
+                self.words.copy_within(start..start + n_features, row * n_features);
+            }
+            self.words.truncate(n_rows * n_features);
+            self.words.shrink_to_fit();
+            self.n_words = n_features;
+        }
     }
 }
 

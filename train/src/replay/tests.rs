@@ -52,6 +52,13 @@ fn windows() -> Windows {
             feature(&["shop"], Measure::Sum("amount".into()), Closed::Left, 0),
             feature(&["shop"], Measure::Distinct("card".into()), Closed::Left, 0),
             feature(&["shop", "card"], Measure::Mean("tip".into()), Closed::Right, 0),
+            // More features than an event of the key has words.
+            feature(&["shop"], Measure::Mean("amount".into()), Closed::Left, 0),
+            feature(&["shop"], Measure::Min("tip".into()), Closed::Left, 0),
+            feature(&["shop"], Measure::Count, Closed::Left, 24 * HOUR),
+            feature(&["shop"], Measure::SecondsSinceLast, Closed::Left, 0),
+            feature(&["shop"], Measure::RatioToMean("amount".into()), Closed::Left, 0),
+            feature(&["shop"], Measure::Std("tip".into()), Closed::Left, 0),
             WindowFeature {
                 filter: Some(tipped),
                 ..feature(&["shop"], Measure::Count, Closed::Left, 0)
@@ -79,14 +86,16 @@ fn payments(in_order: bool) -> BTreeMap<&'static str, Column> {
     let tips = (0..N_ROWS).map(|_| below(1_000) as f64 / 100.0).collect();
     // Ids that rise with the rows, or such that part what happened at one time in another way.
     let id = |row: usize| if in_order { row as i64 } else { below(1 << 40) as i64 };
-    let ids = (0..N_ROWS).map(id).collect();
+    let ids: Vec<i64> = (0..N_ROWS).map(id).collect();
+    let no_id = (0..N_ROWS).map(|row| row % 70 == 0).collect();
+    let no_amount = (0..N_ROWS).map(|row| row % 90 == 1).collect();
     BTreeMap::from([
         ("time", Column::new(Values::Time(times))),
         ("card", Column::with_nulls(Values::Integer(cards), no_card)),
         ("shop", Column::new(shops)),
-        ("amount", Column::new(Values::Number(amounts))),
+        ("amount", Column::with_nulls(Values::Number(amounts), no_amount)),
         ("tip", Column::new(Values::Number(tips))),
-        ("id", Column::new(Values::Integer(ids))),
+        ("id", Column::with_nulls(Values::Integer(ids), no_id)),
     ])
 }
 
@@ -109,7 +118,8 @@ fn blocks_and_chunks_change_no_bit() {
 
         let Values::Integer(ids) = table["id"].values() else { panic!("numbers") };
         let mut order: Vec<usize> = (0..N_ROWS).collect();
-        order.sort_by_key(|row| (times[*row], ids[*row], *row));
+        let id = |row: usize| (!table["id"].is_null(row)).then(|| ids[row]);
+        order.sort_by_key(|row| (times[*row], id(*row), *row));
         let mut states = BTreeMap::new();
         for row in order {
             let mut expected = vec![f32::NAN; windows.n_features()];
