@@ -340,15 +340,13 @@ impl<'a, const N: usize> Interval<'a, N> {
     #[inline(always)]
     fn fraud_rate(self) -> f64 {
         let n_all = self.n_events();
-        if n_all == 0 {
-            return MISSING;
-        }
         let frauds = &self.question.stream.frauds;
-        match if frauds.is_empty() { 0 } else { self.n_frauds(frauds) } {
+        match (n_all, if frauds.is_empty() { 0 } else { self.n_frauds(frauds) }) {
+            (0, _) => MISSING,
             // Of most entities; a division takes longer than all else here.
-            0 => 0.0,
+            (_, 0) => 0.0,
             // More frauds than events: labels of events that were not observed, or a blurred edge.
-            n_frauds => number(n_frauds.min(n_all)) / number(n_all),
+            (_, n_frauds) => number(n_frauds.min(n_all)) / number(n_all),
         }
     }
 

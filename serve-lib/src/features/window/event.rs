@@ -1,8 +1,6 @@
 //! An event as window features see it, read once and then good for all its entities.
 
-use std::num::NonZeroU128;
-
-use super::identity::{self, Identity};
+use super::identity::{self, EntityKey, Identity};
 use super::layout::{AmountSlot, FilterSlot, HashedColumn, Windows};
 use super::plan::KeyPlan;
 use super::{FilterTest, MAX_AMOUNT, MAX_AMOUNTS, MAX_DISTINCT, MAX_KEYS};
@@ -30,30 +28,6 @@ pub struct Event {
     /// 0 for none.
     values: [u64; MAX_DISTINCT],
     entities: [Option<EntityKey>; MAX_KEYS],
-}
-
-/// The name of an entity: a hash of 128 bits over the names and values of its key columns, which one says the version of
-/// PROGRAM. A key of a backend's store as it stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EntityKey(NonZeroU128);
-
-impl EntityKey {
-    /// The key of this number; none for 0, which names no entity.
-    pub fn from_bits(bits: u128) -> Option<Self> {
-        NonZeroU128::new(bits).map(Self)
-    }
-
-    /// The number.
-    pub fn to_bits(self) -> u128 {
-        self.0.get()
-    }
-}
-
-impl std::fmt::Display for EntityKey {
-    /// 32 lower-case hexadecimal digits.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:032x}", self.0)
-    }
 }
 
 /// Why values make no event.

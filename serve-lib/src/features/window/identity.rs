@@ -1,11 +1,36 @@
 //! When two raw values name the same thing, and the hashes that stand for them.
 
 use std::hash::Hasher;
+use std::num::NonZeroU128;
 
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::FilterValue;
 use crate::record::Value;
+
+/// The name of an entity: a hash of 128 bits over the names and values of its key columns, which one says the version of
+/// PROGRAM. A key of a backend's store as it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntityKey(NonZeroU128);
+
+impl EntityKey {
+    /// The key of this number; none for 0, which names no entity.
+    pub fn from_bits(bits: u128) -> Option<Self> {
+        NonZeroU128::new(bits).map(Self)
+    }
+
+    /// The number.
+    pub fn to_bits(self) -> u128 {
+        self.0.get()
+    }
+}
+
+impl std::fmt::Display for EntityKey {
+    /// 32 lower-case hexadecimal digits.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
 
 /// A value as an id, the same whether a source holds it as text, integer or float.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -51,8 +51,9 @@ mod tests;
 
 use std::sync::Arc;
 
-pub use event::{EntityKey, Event, EventError};
+pub use event::{Event, EventError};
 pub(in crate::features) use event::{MAX_TIME, MIN_TIME};
+pub use identity::EntityKey;
 pub(crate) use identity::Naming;
 pub use layout::{ColumnKind, WindowColumn, Windows};
 pub(in crate::features) use plan::{
