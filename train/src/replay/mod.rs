@@ -129,8 +129,8 @@ impl Velocity {
 /// counted nowhere, and its features of that key are missing. A label that claims to be older than its
 /// event is not known before it.
 ///
-/// Cost: some tens of nanoseconds a value and thread; memory of eight bytes a value, eight an event, key and column that
-/// the key reads, and the states of as many entities as there are threads.
+/// Cost: some tens of nanoseconds a value and thread; memory of eight bytes a value at most, eight an event and column that
+/// a key reads, some twelve an event and key, and the states of as many entities as there are threads.
 ///
 /// # Errors
 /// A value of another type than its column, a time outside the years 1 to 9999.
@@ -164,9 +164,9 @@ pub fn replay(windows: &Windows, history: &History<'_>) -> Result<Velocity, Repl
             let n_odd = blocks.iter().map(|block| block.n_odd_amounts(number)).sum::<u64>();
             n_odd_amounts.insert(key.windows.columns()[amount].name.clone(), n_odd);
         }
-        let keyed = Keyed { key, packer: &packer, ranks: ranks.as_deref(), of_key };
+        let keyed = Keyed { key, packer: &packer, ranks: ranks.as_deref(), of_key: &of_key };
         keyed.replay(&mut blocks);
-        replayed.push(Replayed { features: &key.features, of_key: keyed.of_key, blocks });
+        replayed.push(Replayed { features: &key.features, of_key, blocks });
     }
     let n_odd_amounts: u64 = n_odd_amounts.values().sum();
     if n_odd_amounts > 0 {
@@ -213,7 +213,7 @@ struct Keyed<'a> {
     packer: &'a Packer<'a>,
     /// The place of each row in the order of time; none where rows are in it.
     ranks: Option<&'a [u32]>,
-    of_key: Chunked,
+    of_key: &'a Chunked,
 }
 
 /// Room that a thread uses for one chunk after the other.

@@ -87,7 +87,8 @@ fn payments(in_order: bool) -> BTreeMap<&'static str, Column> {
     // Ids that rise with the rows, or such that part what happened at one time in another way.
     let id = |row: usize| if in_order { row as i64 } else { below(1 << 40) as i64 };
     let ids: Vec<i64> = (0..N_ROWS).map(id).collect();
-    let no_id = (0..N_ROWS).map(|row| row % 70 == 0).collect();
+    // Those of no id come first among their like, so that rows with such are not in their own order.
+    let no_id = (0..N_ROWS).map(|row| !in_order && row % 70 == 0).collect();
     let no_amount = (0..N_ROWS).map(|row| row % 90 == 1).collect();
     BTreeMap::from([
         ("time", Column::new(Values::Time(times))),
