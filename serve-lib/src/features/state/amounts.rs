@@ -1,7 +1,7 @@
 //! Exact sums of an amount, of one event or of many, and the pairs of words that hold them in a row.
 //!
-//! Of an amount a row has a pair for its number (48 bits) and sum (80 bits), then one for the sum of squares and
-//! one for the extremes, as the plan keeps them.
+//! Of an amount a row has a pair for its number (48 bits) and sum (80 bits); behind those of all amounts, the totals, a long
+//! log's row has a pair for the sum of squares and one for the extremes, as the plan keeps them.
 
 use super::log::Pair;
 use crate::features::window::{AmountPlan, MAX_AMOUNT};
@@ -20,14 +20,14 @@ pub(super) struct AmountSums {
 }
 
 impl AmountSums {
-    pub(super) const NONE: Self = Self { n: 0, sum: 0, squares: 0, low: i64::MAX, high: i64::MIN };
+    pub(super) const NONE: Self =
+        Self { n: 0, sum: 0, squares: 0, low: NO_EXTREMES.0, high: NO_EXTREMES.1 };
 
     #[inline]
     pub(super) fn of(amount: Option<i64>) -> Self {
         amount.map_or(Self::NONE, |amount| {
-            let wide = i128::from(amount);
-            let squares = wide.wrapping_mul(wide);
-            Self { n: 1, sum: wide, squares, low: amount, high: amount }
+            let (sum, squares) = (i128::from(amount), square(amount));
+            Self { n: 1, sum, squares, low: amount, high: amount }
         })
     }
 
@@ -54,39 +54,41 @@ impl AmountSums {
         }
     }
 
-    /// The sums in a row. What the plan does not keep, or a row has not, reads as nothing.
+    /// The number and sum in a row.
     #[inline]
-    pub(super) fn read(plan: &AmountPlan, row: &[Pair]) -> Self {
-        let pairs = row.get(plan.pair..).unwrap_or_default();
-        let mut sums = Self::NONE;
-        let Some((first, mut rest)) = pairs.split_first() else { return sums };
-        (sums.n, sums.sum) = (n_of(*first), sum_of(*first));
-        if plan.squares
-            && let Some((squares, others)) = rest.split_first()
-        {
-            sums.squares = wide(*squares);
-            rest = others;
-        }
-        if plan.extremes
-            && let Some([low, high]) = rest.first()
-        {
-            (sums.low, sums.high) = (low.cast_signed(), high.cast_signed());
-        }
-        sums
+    pub(super) fn totals(plan: &AmountPlan, row: &[Pair]) -> Self {
+        row.get(plan.pair).map_or(Self::NONE, |pair| Self {
+            n: n_of(*pair),
+            sum: sum_of(*pair),
+            ..Self::NONE
+        })
     }
 
-    /// Puts the sums into a row.
+    /// The sums in a row and in the pairs behind its totals. What is not there reads as nothing.
     #[inline]
-    pub(super) fn write(self, plan: &AmountPlan, row: &mut [Pair]) {
-        let mut pairs = row.get_mut(plan.pair..).unwrap_or_default().iter_mut();
+    pub(super) fn read(plan: &AmountPlan, row: &[Pair], more: &[Pair]) -> Self {
+        let squares = more.get(plan.more).filter(|_| plan.squares).map_or(0, |pair| wide(*pair));
+        let (low, high) = extremes(plan, more);
+        Self { squares, low, high, ..Self::totals(plan, row) }
+    }
+
+    /// Puts the sums into a row and the pairs behind its totals.
+    #[inline]
+    pub(super) fn write(self, plan: &AmountPlan, row: &mut [Pair], more: &mut [Pair]) {
         let [low, high] = pair_of(self.sum);
-        pairs.next().into_iter().for_each(|pair| *pair = [low, high << N_BITS | self.n & N_MASK]);
+        put(row, plan.pair, [low, high << N_BITS | self.n & N_MASK]);
+        self.write_more(plan, more);
+    }
+
+    /// Puts squares and extremes into the pairs behind a row's totals.
+    #[inline]
+    pub(super) fn write_more(self, plan: &AmountPlan, more: &mut [Pair]) {
         if plan.squares {
-            pairs.next().into_iter().for_each(|pair| *pair = pair_of(self.squares));
+            put(more, plan.more, pair_of(self.squares));
         }
         if plan.extremes {
             let extremes = [self.low.cast_unsigned(), self.high.cast_unsigned()];
-            pairs.next().into_iter().for_each(|pair| *pair = extremes);
+            put(more, plan.extremes_pair(), extremes);
         }
     }
 
@@ -96,45 +98,71 @@ impl AmountSums {
     }
 }
 
+/// Of no event: the other way round.
+pub(super) const NO_EXTREMES: (i64, i64) = (i64::MAX, i64::MIN);
 const N_BITS: u32 = 48;
 const N_MASK: u64 = (1 << N_BITS) - 1;
 
-/// Adds an amount to a row's running totals; its extremes, which are the row's own, stay.
+/// Adds an amount to a row's number and sum.
 #[inline]
 pub(super) fn add(plan: &AmountPlan, amount: i64, row: &mut [Pair]) {
-    let mut pairs = row.get_mut(plan.pair..).unwrap_or_default().iter_mut();
-    let Some([low, high]) = pairs.next() else { return };
+    let Some([low, high]) = row.get_mut(plan.pair) else { return };
     let (sum, is_carried) = low.overflowing_add(amount.cast_unsigned());
     // The upper word of the amount is 0 or, of a negative one, -1.
     let carried = (amount >> 63).wrapping_add(is_carried.into()).cast_unsigned() << N_BITS;
     (*low, *high) = (sum, high.wrapping_add(1).wrapping_add(carried));
+}
+
+/// Adds an amount's square to the sum behind a row's totals, where the plan keeps it.
+#[inline]
+pub(super) fn add_square(plan: &AmountPlan, amount: i64, more: &mut [Pair]) {
     if plan.squares
-        && let Some(squares) = pairs.next()
+        && let Some(squares) = more.get_mut(plan.more)
     {
-        let square = i128::from(amount).wrapping_mul(amount.into());
-        *squares = pair_of(wide(*squares).wrapping_add(square));
-    }
-}
-
-/// Makes an event's amount, if it has one, the extremes of a row whose plan keeps them.
-#[inline]
-pub(super) fn set_extremes(plan: &AmountPlan, amount: Option<i64>, row: &mut [Pair]) {
-    if let Some(pair) = row.get_mut(extremes_pair(plan)) {
-        let (low, high) = amount.map_or((i64::MAX, i64::MIN), |amount| (amount, amount));
-        *pair = [low.cast_unsigned(), high.cast_unsigned()];
+        *squares = pair_of(wide(*squares).wrapping_add(square(amount)));
     }
 }
 
 #[inline]
-fn extremes_pair(plan: &AmountPlan) -> usize {
-    plan.pair.wrapping_add(if plan.squares { 2 } else { 1 })
+pub(super) fn square(amount: i64) -> i128 {
+    i128::from(amount).wrapping_mul(amount.into())
 }
 
-/// The extremes in a row whose plan keeps them; as [`AmountSums::read`].
+/// Makes an event's amount, if it has one, the extremes behind its row's totals, where the plan keeps them.
 #[inline]
-pub(super) fn extremes(plan: &AmountPlan, row: &[Pair]) -> (i64, i64) {
-    let pair = row.get(extremes_pair(plan));
-    pair.map_or((i64::MAX, i64::MIN), |[low, high]| (low.cast_signed(), high.cast_signed()))
+pub(super) fn set_extremes(plan: &AmountPlan, amount: Option<i64>, more: &mut [Pair]) {
+    if plan.extremes {
+        let (low, high) = amount.map_or(NO_EXTREMES, |amount| (amount, amount));
+        put(more, plan.extremes_pair(), [low.cast_unsigned(), high.cast_unsigned()]);
+    }
+}
+
+/// Makes the extremes behind a row's totals, where the plan keeps them, those of others too.
+#[inline]
+pub(super) fn widen(plan: &AmountPlan, others: (i64, i64), more: &mut [Pair]) {
+    if plan.extremes {
+        let (low, high) = extremes(plan, more);
+        let both = [low.min(others.0), high.max(others.1)].map(i64::cast_unsigned);
+        put(more, plan.extremes_pair(), both);
+    }
+}
+
+/// The extremes behind a row's totals, of none where the plan does not keep them.
+#[inline]
+pub(super) fn extremes(plan: &AmountPlan, more: &[Pair]) -> (i64, i64) {
+    let pair = more.get(plan.extremes_pair()).filter(|_| plan.extremes);
+    pair.map_or(NO_EXTREMES, |[low, high]| (low.cast_signed(), high.cast_signed()))
+}
+
+/// The amount of the one event that two rows differ by, if it has it.
+#[inline]
+pub(super) fn between(end: Pair, begin: Pair) -> Option<i64> {
+    (n_between(end, begin) > 0).then(|| sum_of_few(end, begin))
+}
+
+#[inline]
+fn put(pairs: &mut [Pair], at: usize, pair: Pair) {
+    pairs.get_mut(at).into_iter().for_each(|slot| *slot = pair);
 }
 
 /// How many events the totals of two rows differ by.

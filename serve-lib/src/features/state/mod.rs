@@ -20,13 +20,13 @@ mod replay;
 mod tests;
 mod values;
 
-use super::window::{Event, MAX_TIME, MIN_TIME, StreamPlan, Windows};
+use super::window::{DistinctPlan, Event, MAX_TIME, MIN_TIME, StreamPlan, Windows};
 #[cfg(feature = "store")]
 use crate::near::Span;
 use few::Few;
 use frauds::FraudLog;
 use log::{EventLog, Hints};
-use occurrences::{FirstSeen, Occurrences};
+use occurrences::{FirstSeen, Occurrence, Occurrences};
 
 pub use codec::StateError;
 pub use replay::{Label, Replay};
@@ -39,7 +39,8 @@ pub(crate) const N_SPANS: usize = 5;
 /// The past of one entity, as far as the features of one key need it.
 ///
 /// Memory is bounded by the program: at most `max_events` rows for each filter, of 16 bytes and
-/// 16 to 48 an amount; and at most `max_events` different values and frauds.
+/// 16 to 48 an amount; and at most `max_events` different values and frauds. The rows of no more than 63 events
+/// are of 16 bytes, 16 an amount and 8 a column of different values.
 #[derive(Debug, Clone)]
 pub struct EntityState {
     key: usize,
@@ -57,8 +58,15 @@ struct Stream {
 
 #[derive(Debug, Clone, Default)]
 struct Distinct {
-    windowed: Occurrences,
+    /// Beside a long log; the rows of a short one have the values.
+    windowed: Option<Box<Occurrences>>,
     ever: FirstSeen,
+}
+
+impl Distinct {
+    fn occurrences(&self) -> &[Occurrence] {
+        self.windowed.as_ref().map_or(&[], |occurrences| occurrences.kept())
+    }
 }
 
 /// What became of an observed event.
@@ -159,7 +167,8 @@ impl EntityState {
         let plans = windows.keys().get(self.key).map_or(&[][..], |key| &key.streams);
         for (plan, stream) in plans.iter().zip(self.streams.iter()) {
             stream.events.spans(plan, &mut push);
-            stream.distinct.iter().for_each(|distinct| distinct.windowed.spans(&mut push));
+            let windowed = stream.distinct.iter().filter_map(|distinct| distinct.windowed.as_ref());
+            windowed.for_each(|occurrences| occurrences.spans(&mut push));
             stream.frauds.spans(&mut push);
         }
         spans
@@ -215,7 +224,35 @@ impl Stream {
         self.frauds.clear();
     }
 
-    fn observe(&mut self, plan: &StreamPlan, event: &Event, asked: Option<&Hints>) -> Observed {
+    /// The same past in a long log.
+    #[cold]
+    #[inline(never)]
+    fn lengthened(&self, plan: &StreamPlan) -> Self {
+        let lengthen = |(plan_of_it, distinct): (&DistinctPlan, &Distinct)| Distinct {
+            windowed: plan_of_it.windowed.map(|word| Box::new(self.events.occurrences(plan, word))),
+            ever: distinct.ever.clone(),
+        };
+        let distinct = plan.distinct.iter().zip(self.distinct.iter()).map(lengthen).collect();
+        Self { events: self.events.lengthened(plan), distinct, frauds: self.frauds.clone() }
+    }
+
+    /// Puts a long log that might as well be short into a short one.
+    fn shorten(&mut self, plan: &StreamPlan) {
+        let of_column = |(plan_of_it, distinct): (&DistinctPlan, &Distinct)| {
+            Some((plan_of_it.windowed?, distinct.occurrences().to_vec()))
+        };
+        let occurrences = plan.distinct.iter().zip(self.distinct.iter()).filter_map(of_column);
+        if let Some(events) = self.events.shortened(plan, &occurrences.collect::<Vec<_>>()) {
+            self.events = events;
+            self.distinct.iter_mut().for_each(|distinct| distinct.windowed = None);
+        }
+    }
+
+    fn observe(&mut self, plan: &StreamPlan, event: &Event, mut asked: Option<&Hints>) -> Observed {
+        if self.events.is_full(plan) {
+            // Hints are places in the short log.
+            (*self, asked) = (self.lengthened(plan), None);
+        }
         let observed = self.events.observe(plan, event, asked);
         let newest = self.events.newest(plan).unwrap_or(event.time());
         for (plan_of_it, distinct) in plan.distinct.iter().zip(self.distinct.iter_mut()) {
@@ -223,8 +260,9 @@ impl Stream {
             if plan_of_it.ever && value != 0 {
                 distinct.ever.observe(plan, event.time(), value);
             }
-            if plan_of_it.windowed {
-                distinct.windowed.observe(plan, newest, event.time(), value);
+            if self.events.is_long() && plan_of_it.windowed.is_some() {
+                let occurrences = distinct.windowed.get_or_insert_default();
+                occurrences.observe(plan, newest, event.time(), value);
             }
         }
         if let Some(labels) = plan.labels {

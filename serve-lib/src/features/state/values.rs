@@ -229,11 +229,8 @@ impl<'a, const N: usize> Interval<'a, N> {
 
     /// The sums of an amount, extremes aside.
     fn sums(self, amount: &AmountPlan) -> AmountSums {
-        let events = &self.question.stream.events;
-        let (begin, end) = self.places();
-        let total = |place: usize| AmountSums::read(amount, events.from(place));
-        let before = begin.map_or(AmountSums::NONE, total);
-        total(end).since(before).plus(self.own(amount))
+        let Question { stream, plan, .. } = self.question;
+        stream.events.sums(plan, amount, self.places()).plus(self.own(amount))
     }
 
     #[inline]
@@ -300,40 +297,31 @@ impl<'a, const N: usize> Interval<'a, N> {
     /// The greatest or least amount; a walk along the rows.
     #[inline(never)]
     fn extreme(self, amount: &AmountPlan, which: fn((i64, i64)) -> i64) -> f64 {
-        let Question { stream, plan: of_stream, .. } = self.question;
+        let Question { stream, plan, .. } = self.question;
+        let (low, high) = stream.events.extremes(plan, amount, self.places());
         let own = self.own(amount);
-        let mut all = (own.low, own.high);
-        let mut widen = |row| {
-            let (low, high) = amounts::extremes(amount, row);
-            all = (all.0.min(low), all.1.max(high));
-        };
-        // All history begins with the base, an interval with the row after its edge.
-        let (begin, end) = self.places();
-        let after = begin.unwrap_or_else(|| {
-            widen(stream.events.from(stream.events.base()));
-            stream.events.base()
-        });
-        let rows = stream.events.rows_between(of_stream, after, end);
-        rows.chunks_exact(of_stream.row_pairs).for_each(widen);
+        let all = (low.min(own.low), high.max(own.high));
         if all.0 <= all.1 { which(all) as f64 / amount.scale } else { MISSING }
     }
 
     #[inline(never)]
     fn n_distinct(self, at: usize) -> u64 {
         let Question { stream, plan, .. } = self.question;
-        let Some(plan) = plan.distinct.get(at) else { return 0 };
-        let own = self.own_event().map_or(0, |event| event.value(plan.slot));
+        let Some(of_it) = plan.distinct.get(at) else { return 0 };
+        let seen = stream.distinct.get(at);
+        let own = self.own_event().map_or(0, |event| event.value(of_it.slot));
         let (from, to) = self.bounds();
-        let (n_seen, is_seen) = match stream.distinct.get(at) {
-            None => (0, false),
-            Some(seen) if self.plan.begin.is_none() => {
-                (seen.ever.count(to), own != 0 && seen.ever.has(own, to))
+        let ((begin, end), events) = (self.places(), &stream.events);
+        let found = match (begin, of_it.windowed) {
+            (None, _) => seen.map(|seen| (seen.ever.count(to), own != 0 && seen.ever.has(own, to))),
+            (Some(begin), Some(word)) if !events.is_long() => {
+                Some(events.n_distinct(plan, word, (begin, end), own))
             }
-            Some(seen) => {
-                let is_seen = own != 0 && seen.windowed.has(own, from, to);
-                (seen.windowed.count(from, to), is_seen)
-            }
+            _ => seen
+                .and_then(|seen| seen.windowed.as_ref())
+                .map(|seen| (seen.count(from, to), own != 0 && seen.has(own, from, to))),
         };
+        let (n_seen, is_seen) = found.unwrap_or((0, false));
         n_seen.saturating_add(u64::from(own != 0 && !is_seen))
     }
 

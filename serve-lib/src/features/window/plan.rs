@@ -41,8 +41,14 @@ pub(in crate::features) struct StreamPlan {
     pub(in crate::features) amounts: Vec<AmountPlan>,
     pub(in crate::features) distinct: Vec<DistinctPlan>,
     pub(in crate::features) labels: Option<LabelPlan>,
-    /// Pairs of words of a row of its log: the time and count of events, then those of each amount.
-    pub(in crate::features) row_pairs: usize,
+    /// Pairs of words of a row of a short log: [those of every row](Self::total_pairs), then the different values.
+    pub(in crate::features) short_pairs: usize,
+    /// Pairs of a row of a long log: those of every row, then squares and extremes.
+    pub(in crate::features) long_pairs: usize,
+    /// Pairs that every row begins with: the time and count of events, then number and sum of each amount.
+    pub(in crate::features) total_pairs: usize,
+    /// A short log differs from a long one.
+    pub(in crate::features) has_short: bool,
     /// Extremes of some amount are kept.
     pub(in crate::features) has_extremes: bool,
     /// Events have ids.
@@ -72,8 +78,10 @@ pub(in crate::features) struct Edge {
 pub(in crate::features) struct AmountPlan {
     /// Which amount of an event.
     pub(in crate::features) slot: usize,
-    /// Its first pair in a row of the log.
+    /// The pair of its number and sum in a row of the log.
     pub(in crate::features) pair: usize,
+    /// The pair of its squares or, without these, its extremes, among those behind a row's totals.
+    pub(in crate::features) more: usize,
     /// Minor units in a major one.
     pub(in crate::features) scale: f64,
     pub(in crate::features) squares: bool,
@@ -85,8 +93,8 @@ pub(in crate::features) struct AmountPlan {
 pub(in crate::features) struct DistinctPlan {
     /// Which value of an event.
     pub(in crate::features) slot: usize,
-    /// Some window is limited: occurrences are kept.
-    pub(in crate::features) windowed: bool,
+    /// Which word of a short row has the value where some window is limited, so that occurrences are kept.
+    pub(in crate::features) windowed: Option<usize>,
     /// Some window is all history: first occurrences are kept.
     pub(in crate::features) ever: bool,
 }
@@ -234,6 +242,9 @@ fn stream(
     let is_ever = |rates: &Vec<FeaturePlan>| rates.iter().any(|rate| rate.begin.is_none());
     let rates = by_measure.get(&PlannedMeasure::FraudRate);
     let labels = rates.map(|rates| LabelPlan { ever: is_ever(rates) });
+    let total_pairs = amounts.len().saturating_add(1);
+    let n_more = amounts.last().map_or(0, AmountPlan::end);
+    let n_windowed = distinct.iter().filter(|plan| plan.windowed.is_some()).count();
     let sees_itself = by_measure.values().flatten().any(|feature| feature.sees_itself);
     let measures = by_measure.into_iter();
     let measures = measures.map(|(measure, features)| MeasurePlan { measure, features });
@@ -245,7 +256,10 @@ fn stream(
         resolution,
         distinct,
         labels,
-        row_pairs: amounts.last().map_or(1, |amount| amount.end_pair()),
+        short_pairs: total_pairs.saturating_add(n_windowed.div_ceil(2)),
+        long_pairs: total_pairs.saturating_add(n_more),
+        total_pairs,
+        has_short: n_windowed > 0 || n_more > 0,
         has_extremes: amounts.iter().any(|amount| amount.extremes),
         has_id: context.program.event_id.is_some(),
         sees_itself,
@@ -298,41 +312,42 @@ fn n_cells(zones: &[Zone]) -> usize {
 }
 
 fn amounts(program: &WindowProgram, features: &[(usize, &WindowFeature)]) -> Vec<AmountPlan> {
-    let mut pair = 1;
-    let plan = |(slot, column): (usize, &super::AmountColumn)| {
+    let mut plans: Vec<AmountPlan> = Vec::new();
+    for (slot, column) in program.sorted_amounts().into_iter().enumerate() {
         let of_it = features.iter().filter(|(_, feature)| {
             super::check::summed(feature).is_some_and(|name| *name == column.name)
         });
         let measures: Vec<&Measure> = of_it.map(|(_, feature)| &feature.measure).collect();
         let any = |is: fn(&Measure) -> bool| measures.iter().any(|measure| is(measure));
         if measures.is_empty() {
-            return None;
+            continue;
         }
-        let plan = AmountPlan {
+        plans.push(AmountPlan {
             slot,
-            pair,
+            pair: plans.len().saturating_add(1),
+            more: plans.last().map_or(0, AmountPlan::end),
             scale: 10_u64.saturating_pow(column.decimals.into()) as f64,
             squares: any(|measure| matches!(measure, Measure::Std(_))),
             extremes: any(|measure| matches!(measure, Measure::Max(_) | Measure::Min(_))),
-        };
-        pair = plan.end_pair();
-        Some(plan)
-    };
-    program.sorted_amounts().into_iter().enumerate().filter_map(plan).collect()
+        });
+    }
+    plans
 }
 
 fn distinct(context: &Context<'_>, features: &[(usize, &WindowFeature)]) -> Vec<DistinctPlan> {
+    let mut n_windowed = 0_usize;
     let plan = |(slot, column): (usize, &&Arc<str>)| {
         let of_it = features.iter().filter(
             |(_, feature)| matches!(&feature.measure, Measure::Distinct(name) if name == *column),
         );
         let endless: Vec<bool> =
             of_it.map(|(_, feature)| feature.window_micros.is_none()).collect();
-        (!endless.is_empty()).then(|| DistinctPlan {
-            slot,
-            windowed: endless.contains(&false),
-            ever: endless.contains(&true),
-        })
+        if endless.is_empty() {
+            return None;
+        }
+        let windowed = endless.contains(&false).then_some(n_windowed);
+        n_windowed = n_windowed.saturating_add(windowed.is_some().into());
+        Some(DistinctPlan { slot, windowed, ever: endless.contains(&true) })
     };
     context.distinct.iter().enumerate().filter_map(plan).collect()
 }
@@ -347,10 +362,15 @@ impl Edge {
 }
 
 impl AmountPlan {
-    /// The pair after its own: number and sum, squares, extremes.
-    fn end_pair(&self) -> usize {
-        let of_sum = self.pair.saturating_add(1);
-        of_sum.saturating_add(self.squares.into()).saturating_add(self.extremes.into())
+    /// The pair of its extremes, where they are kept, among those behind a row's totals.
+    #[inline]
+    pub(in crate::features) fn extremes_pair(&self) -> usize {
+        self.more.saturating_add(self.squares.into())
+    }
+
+    /// The pair after its last one.
+    fn end(&self) -> usize {
+        self.extremes_pair().saturating_add(self.extremes.into())
     }
 }
 

@@ -160,11 +160,17 @@ impl EntityState {
         if !reader.0.is_empty() {
             return Err(content("bytes are left over"));
         }
-        let state = Self { key, streams };
+        let mut state = Self { key, streams };
         // One form for one content: what is left to prove once everything else is.
         let mut again = Vec::with_capacity(body.len());
         state.encode_body(windows, &mut again);
-        if again == body { Ok(state) } else { Err(content("its bytes are not in their only form")) }
+        if again != body {
+            return Err(content("its bytes are not in their only form"));
+        }
+        for (plan, stream) in plans.iter().zip(state.streams.iter_mut()) {
+            stream.shorten(plan);
+        }
+        Ok(state)
     }
 }
 
@@ -174,12 +180,14 @@ fn program_prefix(windows: &Windows) -> [u8; 8] {
 
 /// The unit of time (1 byte), then the parts.
 fn write_stream(plan: &StreamPlan, stream: &Stream, out: &mut Vec<u8>) {
+    let long = (!stream.events.is_long()).then(|| stream.lengthened(plan));
+    let stream = long.as_ref().unwrap_or(stream);
     let (base, times) = (stream.events.time(plan, 0), stream.events.times(plan));
     let (fraud_base, frauds) = stream.frauds.base_and_entries();
     let suits = |unit: &&i64| {
         let whole = |time: i64| time.checked_rem(**unit) == Some(0);
         let distinct_whole = |distinct: &Distinct| {
-            distinct.windowed.kept().iter().all(|entry| whole(entry.time))
+            distinct.occurrences().iter().all(|entry| whole(entry.time))
                 && distinct.ever.times().iter().all(|(_, time)| whole(*time))
         };
         (base == NEVER || whole(base))
@@ -192,8 +200,8 @@ fn write_stream(plan: &StreamPlan, stream: &Stream, out: &mut Vec<u8>) {
     out.push(code);
     events::write(plan, &stream.events, &clock, out);
     for (plan, distinct) in plan.distinct.iter().zip(stream.distinct.iter()) {
-        if plan.windowed {
-            values::write_occurrences(distinct.windowed.kept(), &times, &clock, out);
+        if plan.windowed.is_some() {
+            values::write_occurrences(distinct.occurrences(), &times, &clock, out);
         }
         if plan.ever {
             values::write_first_seen(&distinct.ever, &clock, out);
@@ -211,8 +219,9 @@ fn read_stream(plan: &StreamPlan, reader: &mut Reader<'_>) -> Result<Stream, Uns
     let times = events.times(plan);
     let distinct = plan.distinct.iter().map(|plan_of_it| {
         let mut distinct = Distinct::default();
-        if plan_of_it.windowed {
-            distinct.windowed = values::read_occurrences(plan, &times, &clock, reader)?;
+        if plan_of_it.windowed.is_some() {
+            let occurrences = values::read_occurrences(plan, &times, &clock, reader)?;
+            distinct.windowed = Some(Box::new(occurrences));
         }
         if plan_of_it.ever {
             distinct.ever = values::read_first_seen(plan.max_events, &clock, reader)?;
@@ -225,7 +234,7 @@ fn read_stream(plan: &StreamPlan, reader: &mut Reader<'_>) -> Result<Stream, Uns
         frauds = values::read_frauds(plan, &clock, reader)?;
     }
     let has_values = |distinct: &Distinct| {
-        !distinct.windowed.kept().is_empty() || !distinct.ever.times().is_empty()
+        !distinct.occurrences().is_empty() || !distinct.ever.times().is_empty()
     };
     if times.is_empty() && distinct.iter().any(has_values) {
         return Err("values without an event");

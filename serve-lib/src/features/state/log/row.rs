@@ -2,7 +2,7 @@
 
 use crate::features::state::amounts::{self, AmountSums};
 use crate::features::state::log::NEVER;
-use crate::features::window::{Event, StreamPlan};
+use crate::features::window::{AmountPlan, Event, StreamPlan};
 
 /// Two words that are read and written together.
 pub(in crate::features::state) type Pair = [u64; 2];
@@ -32,7 +32,7 @@ pub(super) fn count_of(row: &[Pair]) -> u32 {
     row.first().map_or(0, |[_, id_and_count]| *id_and_count as u32)
 }
 
-/// Adds an event to a row's running totals.
+/// Adds an event to a row's count, and its amounts to the row's totals.
 #[inline]
 pub(super) fn count(plan: &StreamPlan, event: &Event, row: &mut [Pair]) {
     add_count(row, 1);
@@ -43,14 +43,46 @@ pub(super) fn count(plan: &StreamPlan, event: &Event, row: &mut [Pair]) {
     }
 }
 
-/// Puts what is an event's own into its row.
+/// Adds an event's squares to a long log's row.
 #[inline]
-pub(super) fn mark(plan: &StreamPlan, event: &Event, row: &mut [Pair]) {
-    set_id(row, if plan.has_id { event.id() } else { 0 });
-    if plan.has_extremes {
-        for amount in plan.amounts.iter().filter(|amount| amount.extremes) {
-            amounts::set_extremes(amount, event.amount(amount.slot), row);
+pub(super) fn add_squares(plan: &StreamPlan, event: &Event, more: &mut [Pair]) {
+    for amount in &plan.amounts {
+        if let Some(own) = event.amount(amount.slot) {
+            amounts::add_square(amount, own, more);
         }
+    }
+}
+
+/// The pairs of a long log's row behind its totals.
+#[inline]
+pub(in crate::features::state) fn more<'r>(plan: &StreamPlan, row: &'r [Pair]) -> &'r [Pair] {
+    row.get(plan.total_pairs..plan.long_pairs).unwrap_or_default()
+}
+
+#[inline]
+pub(super) fn more_mut<'r>(plan: &StreamPlan, row: &'r mut [Pair]) -> &'r mut [Pair] {
+    row.get_mut(plan.total_pairs..plan.long_pairs).unwrap_or_default()
+}
+
+/// The sums of an amount in a long log's row.
+#[inline]
+pub(in crate::features::state) fn sums(
+    plan: &StreamPlan,
+    amount: &AmountPlan,
+    row: &[Pair],
+) -> AmountSums {
+    AmountSums::read(amount, row, more(plan, row))
+}
+
+/// Puts the sums of an amount into a long log's row.
+pub(in crate::features::state) fn set_sums(
+    plan: &StreamPlan,
+    amount: &AmountPlan,
+    sums: AmountSums,
+    row: &mut [Pair],
+) {
+    if let Some((totals, more)) = row.split_at_mut_checked(plan.total_pairs) {
+        sums.write(amount, totals, more);
     }
 }
 
@@ -74,12 +106,12 @@ pub(super) fn set_id(row: &mut [Pair], id: u64) {
     row.first_mut().into_iter().for_each(|[_, word]| *word = id << u32::BITS | *word & COUNT_MASK);
 }
 
-/// Puts the second of two rows in the place of the first, with the extremes of both.
+/// Puts the second of two rows of a long log in the place of the first, with the extremes of both.
 pub(super) fn join(plan: &StreamPlan, rows: &mut [Pair]) {
-    let Some((first, second)) = rows.split_at_mut_checked(plan.row_pairs) else { return };
+    let Some((first, second)) = rows.split_at_mut_checked(plan.long_pairs) else { return };
     for amount in plan.amounts.iter().filter(|amount| amount.extremes) {
-        let both = widen(AmountSums::read(amount, second), AmountSums::read(amount, first));
-        both.write(amount, second);
+        let both = widen(sums(plan, amount, second), sums(plan, amount, first));
+        set_sums(plan, amount, both, second);
     }
     first.iter_mut().zip(second).for_each(|(place, pair)| *place = *pair);
     // Of rows put together none is recognised.

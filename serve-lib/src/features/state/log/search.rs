@@ -57,11 +57,11 @@ impl EventLog {
         // How many of the next rows are earlier, which chance decides: a branch would be mispredicted.
         let (mut next, mut n_earlier) = (at, 0_usize);
         for _ in 0..N_NEAR {
-            next = next.wrapping_add(plan.row_pairs);
+            next = next.wrapping_add(self.row_pairs(plan));
             let time = self.pairs.get(next).map_or(i64::MAX, |[time, _]| time.cast_signed());
             n_earlier = n_earlier.wrapping_add((time < bound).into());
         }
-        at = at.wrapping_add(n_earlier.wrapping_mul(plan.row_pairs));
+        at = at.wrapping_add(n_earlier.wrapping_mul(self.row_pairs(plan)));
         if n_earlier < N_NEAR { at } else { self.before_above(plan, at, bound) }
     }
 
@@ -76,13 +76,14 @@ impl EventLog {
     #[cold]
     #[inline(never)]
     fn before_below(&self, plan: &StreamPlan, above: usize, bound: i64) -> usize {
-        let (mut high, mut step) = (above.saturating_sub(plan.row_pairs), plan.row_pairs);
+        let (mut high, mut step) =
+            (above.saturating_sub(self.row_pairs(plan)), self.row_pairs(plan));
         while high > self.head {
             let next = high.saturating_sub(step).max(self.head);
             if next == self.head || self.time_at(next) < bound {
                 return self.between(plan, next, high, bound);
             }
-            (high, step) = (next.saturating_sub(plan.row_pairs), step.saturating_mul(2));
+            (high, step) = (next.saturating_sub(self.row_pairs(plan)), step.saturating_mul(2));
         }
         self.head
     }
@@ -90,7 +91,7 @@ impl EventLog {
     /// As [`before`](Self::before), where the row at `low` is earlier.
     #[inline(never)]
     fn before_above(&self, plan: &StreamPlan, mut low: usize, bound: i64) -> usize {
-        let mut step = plan.row_pairs;
+        let mut step = self.row_pairs(plan);
         loop {
             let next = low.saturating_add(step);
             match self.pairs.get(next) {
@@ -98,7 +99,7 @@ impl EventLog {
                     (low, step) = (next, step.saturating_mul(2));
                 }
                 Some(_) => {
-                    let high = next.saturating_sub(plan.row_pairs);
+                    let high = next.saturating_sub(self.row_pairs(plan));
                     return self.between(plan, low, high, bound);
                 }
                 None => return self.between(plan, low, self.last(plan), bound),
@@ -109,12 +110,12 @@ impl EventLog {
     /// The row at `low` is earlier or the base, the one after `high` is not, where there is one.
     fn between(&self, plan: &StreamPlan, mut low: usize, mut high: usize, bound: i64) -> usize {
         while low < high {
-            let n_rows = high.wrapping_sub(low).checked_div(plan.row_pairs).unwrap_or(0);
-            let middle = high.wrapping_sub((n_rows / 2).wrapping_mul(plan.row_pairs));
+            let n_rows = high.wrapping_sub(low).checked_div(self.row_pairs(plan)).unwrap_or(0);
+            let middle = high.wrapping_sub((n_rows / 2).wrapping_mul(self.row_pairs(plan)));
             if self.time_at(middle) < bound {
                 low = middle;
             } else {
-                high = middle.wrapping_sub(plan.row_pairs);
+                high = middle.wrapping_sub(self.row_pairs(plan));
             }
         }
         low

@@ -277,9 +277,11 @@ fn a_value_and_a_fraud_count_once() {
         ),
         (vec![], vec![fraud(5, 1), fraud(6, 2), fraud(5, 3)], Some("one event is fraud twice")),
     ] {
-        for stream in state.streams.iter_mut() {
+        let plans = &windows.keys()[0].streams;
+        for (plan, stream) in plans.iter().zip(state.streams.iter_mut()) {
+            *stream = stream.lengthened(plan);
             for distinct in stream.distinct.iter_mut() {
-                distinct.windowed = Occurrences::from_kept(occurrences.clone());
+                distinct.windowed = Some(Box::new(Occurrences::from_kept(occurrences.clone())));
             }
             stream.frauds = FraudLog::from_entries(frauds.clone());
         }

@@ -172,12 +172,16 @@ fn assert_alike(found: f32, expected: f64, what: &dyn std::fmt::Debug) {
 #[test]
 fn every_measure_is_what_a_naive_loop_finds() {
     let (n_seeds, n_events) = if cfg!(miri) { (2, 40) } else { (60, 150) };
-    let mut n_compared = 0;
+    let (mut n_compared, mut n_short, mut n_long) = (0, 0, 0);
     for seed in 0..n_seeds {
         let mut dice = Dice(seed);
         let program = random_program(&mut dice);
         let windows = Windows::new(program.clone()).expect("a sound program");
-        let history = random_history(&mut dice, n_events);
+        let mut history = random_history(&mut dice, n_events);
+        if seed % 3 == 0 {
+            // Entities of more events than short logs take.
+            history.iter_mut().for_each(|raw| (raw.card, raw.device) = (Some(1), "x"));
+        }
         let mut observations: Vec<Observation> = Vec::new();
         let mut states: HashMap<EntityKey, EntityState> = HashMap::new();
         let mut values = vec![0.0; windows.n_features()];
@@ -201,6 +205,9 @@ fn every_measure_is_what_a_naive_loop_finds() {
                     assert_ne!(state.observe(&windows, &event), Observed::New);
                 }
             }
+            let logs = states.values().flat_map(|state| state.streams.iter());
+            let is_long = logs.map(|stream| stream.events.is_long());
+            is_long.for_each(|is_long| *if is_long { &mut n_long } else { &mut n_short } += 1);
             observations.push(Observation { raw: raw.clone(), known_at: None });
             // Labels come at any time, some ahead of being known, some of old events.
             if dice.below(3) == 0 {
@@ -229,4 +236,6 @@ fn every_measure_is_what_a_naive_loop_finds() {
         n_compared > n_seeds as i64 * n_events * 10,
         "most values are compared, found {n_compared}"
     );
+    let has_both = n_long > n_short / 20 && n_short > n_long;
+    assert!(has_both || cfg!(miri), "found {n_short} short and {n_long} long logs");
 }

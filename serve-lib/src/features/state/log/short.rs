@@ -1,0 +1,187 @@
+//! Short logs: what a long one has in words of its own is read off the rows of few events.
+//!
+//! A row of a short log has a word for each column of which different values are counted in limited windows: the value,
+//! and how many rows back the value was last, [`FIRST`] where it is in no row before. So the value is the first of
+//! its kind in an interval exactly when that way leads out of it. The word of no value is 0.
+
+use super::row::more_mut;
+use super::{EventLog, MOST_SHORT, NEVER, Pair, n_events_between, time_of};
+use crate::features::state::amounts;
+use crate::features::state::occurrences::{Occurrence, Occurrences};
+use crate::features::window::{Event, StreamPlan};
+
+pub(super) const WAY_BITS: u32 = 16;
+/// A way longer than any, in all its bits.
+pub(super) const FIRST: u64 = (1 << WAY_BITS) - 1;
+
+/// The pair of a row that has a value's word, and which half it is.
+#[inline]
+pub(super) fn place_of(plan: &StreamPlan, word: usize) -> (usize, usize) {
+    (plan.total_pairs.wrapping_add(word / 2), word % 2)
+}
+
+#[inline]
+fn word_of(plan: &StreamPlan, row: &[Pair], word: usize) -> u64 {
+    let (pair, half) = place_of(plan, word);
+    row.get(pair).and_then(|pair| pair.get(half)).copied().unwrap_or(0)
+}
+
+impl EventLog {
+    fn set_word(&mut self, plan: &StreamPlan, row: usize, word: usize, to: u64) {
+        let (pair, half) = place_of(plan, word);
+        let pair = self.pairs.get_mut(row.wrapping_add(pair));
+        pair.and_then(|pair| pair.get_mut(half)).into_iter().for_each(|word| *word = to);
+    }
+
+    /// Puts an event's values into its row of a short log.
+    #[inline]
+    pub(super) fn put_values(&mut self, plan: &StreamPlan, event: &Event, row: usize) {
+        if !self.is_long && plan.short_pairs > plan.total_pairs {
+            for distinct in &plan.distinct {
+                if let Some(word) = distinct.windowed {
+                    self.put_value(plan, row, word, event.value(distinct.slot));
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn put_value(&mut self, plan: &StreamPlan, row: usize, word: usize, value: u64) {
+        let packed =
+            if value == 0 { 0 } else { value << WAY_BITS | self.way(plan, row, word, value) };
+        self.set_word(plan, row, word, packed);
+    }
+
+    /// How many rows before this one the last row with the value is.
+    #[inline]
+    fn way(&self, plan: &StreamPlan, row: usize, word: usize, value: u64) -> u64 {
+        let (mut earlier, mut way) = (row.wrapping_sub(plan.short_pairs), 1);
+        while earlier > self.head && earlier < row {
+            if word_of(plan, self.from(earlier), word) >> WAY_BITS == value {
+                return way;
+            }
+            (earlier, way) = (earlier.wrapping_sub(plan.short_pairs), way.wrapping_add(1));
+        }
+        FIRST
+    }
+
+    /// After a row was put between others: the ways of those behind it.
+    pub(super) fn mend_ways(&mut self, plan: &StreamPlan, row: usize) {
+        if self.is_long {
+            return;
+        }
+        let words = plan.distinct.iter().filter_map(|distinct| distinct.windowed);
+        for word in words {
+            for later in (row..self.pairs.len()).step_by(plan.short_pairs.max(1)).skip(1) {
+                let value = word_of(plan, self.from(later), word) >> WAY_BITS;
+                self.put_value(plan, later, word, value);
+            }
+        }
+    }
+
+    /// Squares and extremes of the base of a short log take in those of the row that is about to be the base.
+    pub(super) fn widen_front(&mut self, plan: &StreamPlan) {
+        for amount in &plan.amounts {
+            let next = self.head.wrapping_add(plan.short_pairs);
+            let own = self.amounts(plan, amount, self.head, next).next();
+            if let Some(own) = own {
+                let more = self.more_of_base_mut(plan);
+                amounts::add_square(amount, own, more);
+                amounts::widen(amount, (own, own), more);
+            }
+        }
+    }
+
+    /// A short log as a long one.
+    pub(in crate::features::state) fn lengthened(&self, plan: &StreamPlan) -> Self {
+        let mut long = Self { n_events: self.n_events, ..Self::long() };
+        let before = self.from(self.head);
+        let Some(totals) = before.get(..plan.total_pairs) else { return long };
+        // Another half as many to come.
+        let n_rows = self.n_kept(plan).saturating_mul(3) / 2;
+        long.reserve(plan, n_rows.saturating_add(2));
+        long.pairs.extend_from_slice(totals);
+        long.pairs.extend_from_slice(self.more_of_base(plan));
+        let mut before = before;
+        for row in self.rows(plan) {
+            let next = long.push(plan, time_of(row));
+            next.iter_mut().zip(row).take(plan.total_pairs).for_each(|(to, pair)| *to = *pair);
+            let more = more_mut(plan, next);
+            for amount in &plan.amounts {
+                let pair = |row: &[Pair]| row.get(amount.pair).copied().unwrap_or_default();
+                let own = amounts::between(pair(row), pair(before));
+                own.inspect(|own| amounts::add_square(amount, *own, more));
+                amounts::set_extremes(amount, own, more);
+            }
+            before = row;
+        }
+        long
+    }
+
+    /// Where the values of a short log occurred.
+    pub(in crate::features::state) fn occurrences(
+        &self,
+        plan: &StreamPlan,
+        word: usize,
+    ) -> Occurrences {
+        let rows = self.rows(plan).map(|row| (time_of(row), word_of(plan, row, word)));
+        let rows: Vec<(i64, u64)> = rows.collect();
+        let occurrence = |(number, (time, word)): (usize, &(i64, u64))| {
+            // A way that is none leads out of the log.
+            let way = usize::try_from(word & FIRST).ok();
+            let earlier = way.and_then(|way| rows.get(number.checked_sub(way)?));
+            let previous = earlier.map_or(NEVER, |(time, _)| *time);
+            let entry = Occurrence { time: *time, value: word >> WAY_BITS, previous };
+            // Of one time there is one.
+            (*word != 0 && previous != *time).then_some(entry)
+        };
+        Occurrences::from_kept(rows.iter().enumerate().filter_map(occurrence).collect())
+    }
+
+    /// A long log as a short one, with the occurrences of each column that has a word; none where it has too many rows or
+    /// some that are not of one event, or where a value has no row.
+    pub(in crate::features::state) fn shortened(
+        &self,
+        plan: &StreamPlan,
+        occurrences: &[(usize, Vec<Occurrence>)],
+    ) -> Option<Self> {
+        let mut short = Self { n_events: self.n_events, ..Self::default() };
+        if self.pairs.is_empty() {
+            return Some(short);
+        }
+        let n_rows = self.n_kept(plan);
+        let base = self.row_at(plan, self.head);
+        let befores = std::iter::once(base).chain(self.rows(plan));
+        let is_plain =
+            self.rows(plan).zip(befores).all(|(row, before)| n_events_between(row, before) == 1);
+        if n_rows > MOST_SHORT || !is_plain {
+            return None;
+        }
+        let n_pairs = n_rows.saturating_add(1).saturating_mul(plan.short_pairs);
+        short.pairs.reserve_exact(n_pairs.saturating_add(short.n_front(plan)));
+        short.begin(plan);
+        let more = short.more_of_base_mut(plan);
+        more.iter_mut().zip(self.more_of_base(plan)).for_each(|(to, pair)| *to = *pair);
+        let totals = |to: &mut [Pair], row: &[Pair]| {
+            to.iter_mut().zip(row).take(plan.total_pairs).for_each(|(to, pair)| *to = *pair);
+        };
+        totals(short.pairs.get_mut(short.head..).unwrap_or_default(), base);
+        for row in self.rows(plan) {
+            totals(short.push(plan, time_of(row)), row);
+        }
+        for (word, of_column) in occurrences {
+            let mut row = short.head;
+            for Occurrence { time, value, .. } in of_column {
+                row = row.wrapping_add(plan.short_pairs);
+                while short.time_at(row) < *time && row < short.pairs.len() {
+                    row = row.wrapping_add(plan.short_pairs);
+                }
+                if short.time_at(row) != *time {
+                    return None;
+                }
+                short.put_value(plan, row, *word, *value);
+            }
+        }
+        Some(short)
+    }
+}
