@@ -67,7 +67,7 @@ impl AmountSums {
     /// The sums in a row and in the pairs behind its totals. What is not there reads as nothing.
     #[inline]
     pub(super) fn read(plan: &AmountPlan, row: &[Pair], more: &[Pair]) -> Self {
-        let squares = more.get(plan.more).filter(|_| plan.squares).map_or(0, |pair| wide(*pair));
+        let squares = squares(plan, more);
         let (low, high) = extremes(plan, more);
         Self { squares, low, high, ..Self::totals(plan, row) }
     }
@@ -121,6 +121,12 @@ pub(super) fn add_square(plan: &AmountPlan, amount: i64, more: &mut [Pair]) {
     {
         *squares = pair_of(wide(*squares).wrapping_add(square(amount)));
     }
+}
+
+/// The sum of squares behind a row's totals, 0 where the plan does not keep it.
+#[inline]
+pub(super) fn squares(plan: &AmountPlan, more: &[Pair]) -> i128 {
+    more.get(plan.more).filter(|_| plan.squares).map_or(0, |pair| wide(*pair))
 }
 
 #[inline]

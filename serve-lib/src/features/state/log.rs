@@ -6,9 +6,10 @@
 //! the latest. An entity that was not asked for long lies in cold memory: a row has all in one place, and
 //! hints remember where intervals began and ended last.
 //!
-//! A *short* log has few rows, each of one event: squares and extremes are read off the amounts, which are the differences
-//! of sums, and different values are looked through, which lie in the rows. So it takes half the memory of a
-//! *long* one.
+//! Every log begins *short*: few rows, each of one event. Squares and extremes are read off the amounts, which are the
+//! differences of sums, and different values are looked through, which lie in the rows; only squares and extremes of the
+//! base are kept, in front. So it takes up to half the memory of a *long* log, which the 64th event at once makes of
+//! it for good. As bytes both are the same.
 
 mod change;
 mod interval;
@@ -70,7 +71,7 @@ impl EventLog {
 
     /// Pairs of a row.
     #[inline]
-    pub(super) fn row_pairs(&self, plan: &StreamPlan) -> usize {
+    fn row_pairs(&self, plan: &StreamPlan) -> usize {
         if self.is_long { plan.long_pairs } else { plan.short_pairs }
     }
 
@@ -82,7 +83,7 @@ impl EventLog {
 
     /// The squares and extremes of the base.
     #[inline]
-    pub(super) fn more_of_base(&self, plan: &StreamPlan) -> &[Pair] {
+    fn more_of_base(&self, plan: &StreamPlan) -> &[Pair] {
         if self.is_long {
             more(plan, self.from(self.head))
         } else {
@@ -147,7 +148,7 @@ impl EventLog {
     }
 
     /// The rows after one place up to that at another.
-    pub(super) fn rows_between(&self, plan: &StreamPlan, after: usize, to: usize) -> &[Pair] {
+    fn rows_between(&self, plan: &StreamPlan, after: usize, to: usize) -> &[Pair] {
         let end = |place: usize| place.wrapping_add(self.row_pairs(plan));
         self.pairs.get(end(after)..end(to)).unwrap_or_default()
     }
@@ -185,14 +186,19 @@ impl EventLog {
         rows.take_while(|row| time_of(row) == time).any(|row| id_of(row) == id)
     }
 
-    /// Where the rows lie at which edges were found last, and those after them.
+    /// Where the rows lie at which edges were found last, and those after them. What a feature over all history
+    /// reads of a base is waited for.
     #[cfg(feature = "store")]
     pub(super) fn spans(&self, plan: &StreamPlan, push: &mut impl FnMut(Span)) {
         /// Of more pairs from the first edge on, only those at the edges.
         const MOST_PAIRS: usize = 96;
         let hinted = || self.hints.iter().zip(&plan.edges).map(|(hint, _)| *hint as usize);
         let all = self.from(hinted().min().unwrap_or(0));
-        let is_walked = if self.is_long { plan.has_extremes } else { plan.has_short };
+        let is_walked = if self.is_long {
+            plan.has_extremes
+        } else {
+            plan.short_pairs.max(plan.long_pairs) > plan.total_pairs
+        };
         if is_walked || all.len() <= MOST_PAIRS {
             let newest = all.get(all.len().saturating_sub(MOST_PAIRS)..).unwrap_or_default();
             push(Span::of(newest).and_next());

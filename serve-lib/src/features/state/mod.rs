@@ -20,7 +20,9 @@ mod replay;
 mod tests;
 mod values;
 
-use super::window::{DistinctPlan, Event, MAX_TIME, MIN_TIME, StreamPlan, Windows};
+use std::borrow::Cow;
+
+use super::window::{Event, MAX_TIME, MIN_TIME, StreamPlan, Windows};
 #[cfg(feature = "store")]
 use crate::near::Span;
 use few::Few;
@@ -39,8 +41,8 @@ pub(crate) const N_SPANS: usize = 5;
 /// The past of one entity, as far as the features of one key need it.
 ///
 /// Memory is bounded by the program: at most `max_events` rows for each filter, of 16 bytes and
-/// 16 to 48 an amount; and at most `max_events` different values and frauds. The rows of no more than 63 events
-/// are of 16 bytes, 16 an amount and 8 a column of different values.
+/// 16 to 48 an amount; and at most `max_events` different values and frauds. Until it has 64 events at once, its rows
+/// are of 16 bytes, 16 an amount and 16 for every two columns of different values.
 #[derive(Debug, Clone)]
 pub struct EntityState {
     key: usize,
@@ -61,12 +63,6 @@ struct Distinct {
     /// Beside a long log; the rows of a short one have the values.
     windowed: Option<Box<Occurrences>>,
     ever: FirstSeen,
-}
-
-impl Distinct {
-    fn occurrences(&self) -> &[Occurrence] {
-        self.windowed.as_ref().map_or(&[], |occurrences| occurrences.kept())
-    }
 }
 
 /// What became of an observed event.
@@ -224,25 +220,34 @@ impl Stream {
         self.frauds.clear();
     }
 
-    /// The same past in a long log.
+    /// Where the values of each word occurred, whichever log it is.
+    fn occurrences(&self, plan: &StreamPlan) -> Vec<Cow<'_, [Occurrence]>> {
+        let columns = plan.distinct.iter().zip(self.distinct.iter());
+        let of_words = columns.filter_map(|(plan_of_it, distinct)| {
+            let word = plan_of_it.word?;
+            Some(match &distinct.windowed {
+                Some(windowed) => Cow::Borrowed(windowed.kept()),
+                None if self.events.is_long() => Cow::default(),
+                None => Cow::Owned(self.events.occurrences(plan, word)),
+            })
+        });
+        of_words.collect()
+    }
+
+    /// Goes on with a long log.
     #[cold]
     #[inline(never)]
-    fn lengthened(&self, plan: &StreamPlan) -> Self {
-        let lengthen = |(plan_of_it, distinct): (&DistinctPlan, &Distinct)| Distinct {
-            windowed: plan_of_it.windowed.map(|word| Box::new(self.events.occurrences(plan, word))),
-            ever: distinct.ever.clone(),
-        };
-        let distinct = plan.distinct.iter().zip(self.distinct.iter()).map(lengthen).collect();
-        Self { events: self.events.lengthened(plan), distinct, frauds: self.frauds.clone() }
+    fn lengthen(&mut self, plan: &StreamPlan) {
+        for (plan_of_it, distinct) in plan.distinct.iter().zip(self.distinct.iter_mut()) {
+            let of_word = plan_of_it.word.map(|word| self.events.occurrences(plan, word));
+            distinct.windowed = of_word.map(|kept| Box::new(Occurrences::from_kept(kept)));
+        }
+        self.events.lengthen(plan);
     }
 
     /// Puts a long log that might as well be short into a short one.
     fn shorten(&mut self, plan: &StreamPlan) {
-        let of_column = |(plan_of_it, distinct): (&DistinctPlan, &Distinct)| {
-            Some((plan_of_it.windowed?, distinct.occurrences().to_vec()))
-        };
-        let occurrences = plan.distinct.iter().zip(self.distinct.iter()).filter_map(of_column);
-        if let Some(events) = self.events.shortened(plan, &occurrences.collect::<Vec<_>>()) {
+        if let Some(events) = self.events.shortened(plan, &self.occurrences(plan)) {
             self.events = events;
             self.distinct.iter_mut().for_each(|distinct| distinct.windowed = None);
         }
@@ -250,8 +255,9 @@ impl Stream {
 
     fn observe(&mut self, plan: &StreamPlan, event: &Event, mut asked: Option<&Hints>) -> Observed {
         if self.events.is_full(plan) {
-            // Hints are places in the short log.
-            (*self, asked) = (self.lengthened(plan), None);
+            self.lengthen(plan);
+            // They are places in the short log.
+            asked = None;
         }
         let observed = self.events.observe(plan, event, asked);
         let newest = self.events.newest(plan).unwrap_or(event.time());
@@ -260,7 +266,7 @@ impl Stream {
             if plan_of_it.ever && value != 0 {
                 distinct.ever.observe(plan, event.time(), value);
             }
-            if self.events.is_long() && plan_of_it.windowed.is_some() {
+            if self.events.is_long() && plan_of_it.word.is_some() {
                 let occurrences = distinct.windowed.get_or_insert_default();
                 occurrences.observe(plan, newest, event.time(), value);
             }

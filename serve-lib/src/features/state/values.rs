@@ -312,7 +312,7 @@ impl<'a, const N: usize> Interval<'a, N> {
         let own = self.own_event().map_or(0, |event| event.value(of_it.slot));
         let (from, to) = self.bounds();
         let ((begin, end), events) = (self.places(), &stream.events);
-        let found = match (begin, of_it.windowed) {
+        let found = match (begin, of_it.word) {
             (None, _) => seen.map(|seen| (seen.ever.count(to), own != 0 && seen.ever.has(own, to))),
             (Some(begin), Some(word)) if !events.is_long() => {
                 Some(events.n_distinct(plan, word, (begin, end), own))

@@ -57,8 +57,7 @@ pub use identity::EntityKey;
 pub(crate) use identity::Naming;
 pub use layout::{ColumnKind, WindowColumn, Windows};
 pub(in crate::features) use plan::{
-    AmountPlan, DistinctPlan, FeaturePlan, LabelPlan, MAX_EDGES, MeasurePlan, PlannedMeasure,
-    StreamPlan,
+    AmountPlan, FeaturePlan, LabelPlan, MAX_EDGES, MeasurePlan, PlannedMeasure, StreamPlan,
 };
 
 /// Most features of a window program.

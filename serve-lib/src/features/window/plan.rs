@@ -47,8 +47,6 @@ pub(in crate::features) struct StreamPlan {
     pub(in crate::features) long_pairs: usize,
     /// Pairs that every row begins with: the time and count of events, then number and sum of each amount.
     pub(in crate::features) total_pairs: usize,
-    /// A short log differs from a long one.
-    pub(in crate::features) has_short: bool,
     /// Extremes of some amount are kept.
     pub(in crate::features) has_extremes: bool,
     /// Events have ids.
@@ -93,8 +91,8 @@ pub(in crate::features) struct AmountPlan {
 pub(in crate::features) struct DistinctPlan {
     /// Which value of an event.
     pub(in crate::features) slot: usize,
-    /// Which word of a short row has the value where some window is limited, so that occurrences are kept.
-    pub(in crate::features) windowed: Option<usize>,
+    /// Where some window is limited, so that occurrences are kept: which word of a short log's row has the value.
+    pub(in crate::features) word: Option<usize>,
     /// Some window is all history: first occurrences are kept.
     pub(in crate::features) ever: bool,
 }
@@ -244,7 +242,7 @@ fn stream(
     let labels = rates.map(|rates| LabelPlan { ever: is_ever(rates) });
     let total_pairs = amounts.len().saturating_add(1);
     let n_more = amounts.last().map_or(0, AmountPlan::end);
-    let n_windowed = distinct.iter().filter(|plan| plan.windowed.is_some()).count();
+    let n_words = distinct.iter().filter(|plan| plan.word.is_some()).count();
     let sees_itself = by_measure.values().flatten().any(|feature| feature.sees_itself);
     let measures = by_measure.into_iter();
     let measures = measures.map(|(measure, features)| MeasurePlan { measure, features });
@@ -256,10 +254,9 @@ fn stream(
         resolution,
         distinct,
         labels,
-        short_pairs: total_pairs.saturating_add(n_windowed.div_ceil(2)),
+        short_pairs: total_pairs.saturating_add(n_words.div_ceil(2)),
         long_pairs: total_pairs.saturating_add(n_more),
         total_pairs,
-        has_short: n_windowed > 0 || n_more > 0,
         has_extremes: amounts.iter().any(|amount| amount.extremes),
         has_id: context.program.event_id.is_some(),
         sees_itself,
@@ -335,7 +332,7 @@ fn amounts(program: &WindowProgram, features: &[(usize, &WindowFeature)]) -> Vec
 }
 
 fn distinct(context: &Context<'_>, features: &[(usize, &WindowFeature)]) -> Vec<DistinctPlan> {
-    let mut n_windowed = 0_usize;
+    let mut n_words = 0_usize;
     let plan = |(slot, column): (usize, &&Arc<str>)| {
         let of_it = features.iter().filter(
             |(_, feature)| matches!(&feature.measure, Measure::Distinct(name) if name == *column),
@@ -345,9 +342,9 @@ fn distinct(context: &Context<'_>, features: &[(usize, &WindowFeature)]) -> Vec<
         if endless.is_empty() {
             return None;
         }
-        let windowed = endless.contains(&false).then_some(n_windowed);
-        n_windowed = n_windowed.saturating_add(windowed.is_some().into());
-        Some(DistinctPlan { slot, windowed, ever: endless.contains(&true) })
+        let word = endless.contains(&false).then_some(n_words);
+        n_words = n_words.saturating_add(word.is_some().into());
+        Some(DistinctPlan { slot, word, ever: endless.contains(&true) })
     };
     context.distinct.iter().enumerate().filter_map(plan).collect()
 }

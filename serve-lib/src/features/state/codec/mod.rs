@@ -180,28 +180,28 @@ fn program_prefix(windows: &Windows) -> [u8; 8] {
 
 /// The unit of time (1 byte), then the parts.
 fn write_stream(plan: &StreamPlan, stream: &Stream, out: &mut Vec<u8>) {
-    let long = (!stream.events.is_long()).then(|| stream.lengthened(plan));
-    let stream = long.as_ref().unwrap_or(stream);
-    let (base, times) = (stream.events.time(plan, 0), stream.events.times(plan));
+    let occurrences = stream.occurrences(plan);
+    let long = (!stream.events.is_long()).then(|| stream.events.lengthened(plan));
+    let events = long.as_ref().unwrap_or(&stream.events);
+    let (base, times) = (events.time(plan, 0), events.times(plan));
     let (fraud_base, frauds) = stream.frauds.base_and_entries();
     let suits = |unit: &&i64| {
         let whole = |time: i64| time.checked_rem(**unit) == Some(0);
-        let distinct_whole = |distinct: &Distinct| {
-            distinct.occurrences().iter().all(|entry| whole(entry.time))
-                && distinct.ever.times().iter().all(|(_, time)| whole(*time))
-        };
+        let mut of_values = occurrences.iter().flat_map(|of_word| of_word.iter());
+        let mut first_seen = stream.distinct.iter().flat_map(|distinct| distinct.ever.times());
         (base == NEVER || whole(base))
             && times.iter().all(|time| whole(*time))
-            && stream.distinct.iter().all(distinct_whole)
+            && of_values.all(|entry| whole(entry.time))
+            && first_seen.all(|(_, time)| whole(*time))
             && frauds.iter().all(|fraud| whole(fraud.time))
     };
     let (code, unit) = (0..).zip(&UNITS).find(|(_, unit)| suits(unit)).unwrap_or((2, &1));
     let clock = Clock { unit: *unit, newest: times.last().copied().unwrap_or(0) };
     out.push(code);
-    events::write(plan, &stream.events, &clock, out);
+    events::write(plan, events, &clock, out);
     for (plan, distinct) in plan.distinct.iter().zip(stream.distinct.iter()) {
-        if plan.windowed.is_some() {
-            values::write_occurrences(distinct.occurrences(), &times, &clock, out);
+        if let Some(of_word) = plan.word.and_then(|word| occurrences.get(word)) {
+            values::write_occurrences(of_word, &times, &clock, out);
         }
         if plan.ever {
             values::write_first_seen(&distinct.ever, &clock, out);
@@ -219,7 +219,7 @@ fn read_stream(plan: &StreamPlan, reader: &mut Reader<'_>) -> Result<Stream, Uns
     let times = events.times(plan);
     let distinct = plan.distinct.iter().map(|plan_of_it| {
         let mut distinct = Distinct::default();
-        if plan_of_it.windowed.is_some() {
+        if plan_of_it.word.is_some() {
             let occurrences = values::read_occurrences(plan, &times, &clock, reader)?;
             distinct.windowed = Some(Box::new(occurrences));
         }
@@ -234,7 +234,9 @@ fn read_stream(plan: &StreamPlan, reader: &mut Reader<'_>) -> Result<Stream, Uns
         frauds = values::read_frauds(plan, &clock, reader)?;
     }
     let has_values = |distinct: &Distinct| {
-        !distinct.occurrences().is_empty() || !distinct.ever.times().is_empty()
+        let windowed = distinct.windowed.as_ref();
+        windowed.is_some_and(|windowed| !windowed.kept().is_empty())
+            || !distinct.ever.times().is_empty()
     };
     if times.is_empty() && distinct.iter().any(has_values) {
         return Err("values without an event");

@@ -1,11 +1,16 @@
 //! How a log changes: events are observed, dropped and put together.
 
-use super::row::{add_count, add_squares, count, join, more, more_mut, set_id, set_time, time_of};
+use super::row::{
+    add_count, add_squares, count, join, more_mut, set_id, set_time, time_of, widen_second,
+};
 use super::search::hint_of;
 use super::{EventLog, Found, Hints, N_HINTS, NEVER, Pair};
 use crate::features::state::Observed;
 use crate::features::state::amounts::{self, AmountSums};
 use crate::features::window::{Event, StreamPlan};
+
+/// Rows for which room is made at least.
+const FEW_ROWS: usize = 4;
 
 impl EventLog {
     /// `asked` are the hints of a question for this very event, if there was one just before.
@@ -34,7 +39,7 @@ impl EventLog {
                 let row = self.push(plan, time);
                 count(plan, event, row);
                 set_id(row, if plan.has_id { event.id() } else { 0 });
-                self.put_own(plan, event, self.last(plan));
+                self.put_rest(plan, event, self.last(plan));
                 self.n_events = self.n_events.wrapping_add(1);
                 self.expire(plan, time.saturating_sub(plan.horizon));
                 match asked {
@@ -65,6 +70,9 @@ impl EventLog {
     /// A base that stands for nothing.
     pub(in crate::features::state) fn begin(&mut self, plan: &StreamPlan) {
         self.head = self.n_front(plan);
+        // Most entities have few events, and some only one.
+        let few = self.row_pairs(plan).saturating_mul(FEW_ROWS);
+        self.pairs.reserve_exact(self.head.saturating_add(few));
         self.pairs.resize(self.head.wrapping_add(self.row_pairs(plan)), [0; 2]);
         set_time(self.pairs.get_mut(self.head..).unwrap_or_default(), NEVER);
         let more = self.more_of_base_mut(plan);
@@ -146,9 +154,9 @@ impl EventLog {
         self.n_events = self.n_events.wrapping_add(1);
     }
 
-    /// Puts what is an event's own behind the totals of its row, the newest.
+    /// Puts what an event has beside its totals into its row, the newest.
     #[inline]
-    fn put_own(&mut self, plan: &StreamPlan, event: &Event, place: usize) {
+    fn put_rest(&mut self, plan: &StreamPlan, event: &Event, place: usize) {
         if self.is_long && plan.long_pairs > plan.total_pairs {
             let row = self.pairs.get_mut(place..).unwrap_or_default();
             add_squares(plan, event, more_mut(plan, row));
@@ -202,12 +210,9 @@ impl EventLog {
         if !self.is_long {
             return self.widen_front(plan);
         }
-        let rows = self.pairs.get_mut(self.head..).unwrap_or_default();
-        let Some((base, next)) = rows.split_at_mut_checked(plan.long_pairs) else { return };
         // Squares are running totals.
-        for amount in plan.amounts.iter().filter(|amount| amount.extremes) {
-            let dropped = amounts::extremes(amount, more(plan, base));
-            amounts::widen(amount, dropped, more_mut(plan, next));
+        if plan.has_extremes {
+            widen_second(plan, self.pairs.get_mut(self.head..).unwrap_or_default());
         }
     }
 
@@ -227,7 +232,7 @@ impl EventLog {
         let (n_pairs, n_front) = (self.pairs.len(), self.n_front(plan));
         let n_dropped = self.head.saturating_sub(n_front);
         if n_dropped < (n_pairs / 4).max(1) {
-            let few = self.row_pairs(plan).saturating_mul(4);
+            let few = self.row_pairs(plan).saturating_mul(FEW_ROWS);
             return self.pairs.reserve_exact((n_pairs / 2).max(few));
         }
         self.pairs.drain(n_front..self.head);

@@ -14,20 +14,19 @@ impl EventLog {
         amount: &AmountPlan,
         (begin, end): (Option<usize>, usize),
     ) -> AmountSums {
-        let difference = |total: &dyn Fn(usize) -> AmountSums| {
-            total(end).since(begin.map_or(AmountSums::NONE, total))
+        let total = |place: usize| match self.is_long {
+            true => sums(plan, amount, self.from(place)),
+            false => AmountSums::totals(amount, self.from(place)),
         };
+        let difference = total(end).since(begin.map_or(AmountSums::NONE, total));
         if self.is_long {
-            return difference(&|place| sums(plan, amount, self.from(place)));
+            return difference;
         }
-        let totals = difference(&|place| AmountSums::totals(amount, self.from(place)));
         // All history has what was dropped.
-        let dropped = begin.is_none().then(|| {
-            AmountSums::read(amount, self.from(self.head), self.more_of_base(plan)).squares
-        });
+        let dropped = begin.is_none().then(|| amounts::squares(amount, self.more_of_base(plan)));
         let own = self.amounts(plan, amount, begin.unwrap_or(self.head), end);
         let squares = own.map(amounts::square).fold(dropped.unwrap_or(0), i128::wrapping_add);
-        AmountSums { squares, ..totals }
+        AmountSums { squares, ..difference }
     }
 
     /// The least and greatest amount; a walk along the rows.
@@ -52,7 +51,7 @@ impl EventLog {
 
     /// The amounts of the events after one row up to another of a short log.
     #[inline]
-    pub(in crate::features::state) fn amounts(
+    pub(super) fn amounts(
         &self,
         plan: &StreamPlan,
         amount: &AmountPlan,

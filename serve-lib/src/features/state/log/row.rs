@@ -43,7 +43,7 @@ pub(super) fn count(plan: &StreamPlan, event: &Event, row: &mut [Pair]) {
     }
 }
 
-/// Adds an event's squares to a long log's row.
+/// Adds an event's squares to those behind a row's totals.
 #[inline]
 pub(super) fn add_squares(plan: &StreamPlan, event: &Event, more: &mut [Pair]) {
     for amount in &plan.amounts {
@@ -55,7 +55,7 @@ pub(super) fn add_squares(plan: &StreamPlan, event: &Event, more: &mut [Pair]) {
 
 /// The pairs of a long log's row behind its totals.
 #[inline]
-pub(in crate::features::state) fn more<'r>(plan: &StreamPlan, row: &'r [Pair]) -> &'r [Pair] {
+pub(super) fn more<'r>(plan: &StreamPlan, row: &'r [Pair]) -> &'r [Pair] {
     row.get(plan.total_pairs..plan.long_pairs).unwrap_or_default()
 }
 
@@ -108,18 +108,18 @@ pub(super) fn set_id(row: &mut [Pair], id: u64) {
 
 /// Puts the second of two rows of a long log in the place of the first, with the extremes of both.
 pub(super) fn join(plan: &StreamPlan, rows: &mut [Pair]) {
+    widen_second(plan, rows);
     let Some((first, second)) = rows.split_at_mut_checked(plan.long_pairs) else { return };
-    for amount in plan.amounts.iter().filter(|amount| amount.extremes) {
-        let both = widen(sums(plan, amount, second), sums(plan, amount, first));
-        set_sums(plan, amount, both, second);
-    }
     first.iter_mut().zip(second).for_each(|(place, pair)| *place = *pair);
     // Of rows put together none is recognised.
     set_id(first, 0);
 }
 
-/// The totals of one row with the extremes of both.
-pub(super) fn widen(totals: AmountSums, other: AmountSums) -> AmountSums {
-    let (low, high) = (totals.low.min(other.low), totals.high.max(other.high));
-    AmountSums { low, high, ..totals }
+/// Gives the second of two rows of a long log the extremes of both.
+pub(super) fn widen_second(plan: &StreamPlan, rows: &mut [Pair]) {
+    let Some((first, second)) = rows.split_at_mut_checked(plan.long_pairs) else { return };
+    for amount in &plan.amounts {
+        let of_first = amounts::extremes(amount, more(plan, first));
+        amounts::widen(amount, of_first, more_mut(plan, second));
+    }
 }

@@ -4,10 +4,12 @@
 //! and how many rows back the value was last, [`FIRST`] where it is in no row before. So the value is the first of
 //! its kind in an interval exactly when that way leads out of it. The word of no value is 0.
 
+use std::borrow::Cow;
+
 use super::row::more_mut;
 use super::{EventLog, MOST_SHORT, NEVER, Pair, n_events_between, time_of};
 use crate::features::state::amounts;
-use crate::features::state::occurrences::{Occurrence, Occurrences};
+use crate::features::state::occurrences::Occurrence;
 use crate::features::window::{Event, StreamPlan};
 
 pub(super) const WAY_BITS: u32 = 16;
@@ -38,7 +40,7 @@ impl EventLog {
     pub(super) fn put_values(&mut self, plan: &StreamPlan, event: &Event, row: usize) {
         if !self.is_long && plan.short_pairs > plan.total_pairs {
             for distinct in &plan.distinct {
-                if let Some(word) = distinct.windowed {
+                if let Some(word) = distinct.word {
                     self.put_value(plan, row, word, event.value(distinct.slot));
                 }
             }
@@ -65,16 +67,24 @@ impl EventLog {
         FIRST
     }
 
-    /// After a row was put between others: the ways of those behind it.
+    /// After a row was put between others: the ways of those behind it. Ways that lead out of the log still do.
     pub(super) fn mend_ways(&mut self, plan: &StreamPlan, row: usize) {
         if self.is_long {
             return;
         }
-        let words = plan.distinct.iter().filter_map(|distinct| distinct.windowed);
+        let words = plan.distinct.iter().filter_map(|distinct| distinct.word);
         for word in words {
-            for later in (row..self.pairs.len()).step_by(plan.short_pairs.max(1)).skip(1) {
-                let value = word_of(plan, self.from(later), word) >> WAY_BITS;
-                self.put_value(plan, later, word, value);
+            let put = word_of(plan, self.from(row), word) >> WAY_BITS;
+            let later = (row..self.pairs.len()).step_by(plan.short_pairs.max(1));
+            for (distance, later) in (0..).zip(later).skip(1) {
+                let packed = word_of(plan, self.from(later), word);
+                let (value, way) = (packed >> WAY_BITS, packed & FIRST);
+                // Ways over the new row, if not to it.
+                if packed == 0 || way < distance {
+                    continue;
+                }
+                let way = if value == put { distance } else { FIRST.min(way.wrapping_add(1)) };
+                self.set_word(plan, later, word, value << WAY_BITS | way);
             }
         }
     }
@@ -94,17 +104,29 @@ impl EventLog {
 
     /// A short log as a long one.
     pub(in crate::features::state) fn lengthened(&self, plan: &StreamPlan) -> Self {
-        let mut long = Self { n_events: self.n_events, ..Self::long() };
-        let before = self.from(self.head);
-        let Some(totals) = before.get(..plan.total_pairs) else { return long };
-        // Another half as many to come.
-        let n_rows = self.n_kept(plan).saturating_mul(3) / 2;
-        long.reserve(plan, n_rows.saturating_add(2));
-        long.pairs.extend_from_slice(totals);
-        long.pairs.extend_from_slice(self.more_of_base(plan));
-        let mut before = before;
-        for row in self.rows(plan) {
-            let next = long.push(plan, time_of(row));
+        let mut long = Self::long();
+        long.take_rows_of(self, plan);
+        long
+    }
+
+    /// Makes a short log long, in its own room if that suffices.
+    pub(in crate::features::state) fn lengthen(&mut self, plan: &StreamPlan) {
+        let short = self.clone();
+        self.clear();
+        self.is_long = true;
+        self.take_rows_of(&short, plan);
+    }
+
+    /// Puts all of a short log into a long one without any event.
+    fn take_rows_of(&mut self, short: &Self, plan: &StreamPlan) {
+        self.n_events = short.n_events;
+        let mut before = short.from(short.head);
+        let Some(totals) = before.get(..plan.total_pairs) else { return };
+        self.reserve(plan, short.n_kept(plan).saturating_add(1));
+        self.pairs.extend_from_slice(totals);
+        self.pairs.extend_from_slice(short.more_of_base(plan));
+        for row in short.rows(plan) {
+            let next = self.push(plan, time_of(row));
             next.iter_mut().zip(row).take(plan.total_pairs).for_each(|(to, pair)| *to = *pair);
             let more = more_mut(plan, next);
             for amount in &plan.amounts {
@@ -115,46 +137,46 @@ impl EventLog {
             }
             before = row;
         }
-        long
     }
 
-    /// Where the values of a short log occurred.
+    /// Where the values of one word of a short log occurred.
     pub(in crate::features::state) fn occurrences(
         &self,
         plan: &StreamPlan,
         word: usize,
-    ) -> Occurrences {
-        let rows = self.rows(plan).map(|row| (time_of(row), word_of(plan, row, word)));
-        let rows: Vec<(i64, u64)> = rows.collect();
-        let occurrence = |(number, (time, word)): (usize, &(i64, u64))| {
-            // A way that is none leads out of the log.
-            let way = usize::try_from(word & FIRST).ok();
-            let earlier = way.and_then(|way| rows.get(number.checked_sub(way)?));
-            let previous = earlier.map_or(NEVER, |(time, _)| *time);
-            let entry = Occurrence { time: *time, value: word >> WAY_BITS, previous };
+    ) -> Vec<Occurrence> {
+        let occurrence = |(number, row): (usize, &[Pair])| {
+            let (time, packed) = (time_of(row), word_of(plan, row, word));
+            // A way out of the log leads to no event.
+            let way = usize::try_from(packed & FIRST).unwrap_or(usize::MAX);
+            let earlier = number.checked_sub(way).filter(|earlier| *earlier > 0);
+            let previous = earlier.map_or(NEVER, |earlier| self.time(plan, earlier));
+            let entry = Occurrence { time, value: packed >> WAY_BITS, previous };
             // Of one time there is one.
-            (*word != 0 && previous != *time).then_some(entry)
+            (packed != 0 && previous != time).then_some(entry)
         };
-        Occurrences::from_kept(rows.iter().enumerate().filter_map(occurrence).collect())
+        (1..).zip(self.rows(plan)).filter_map(occurrence).collect()
     }
 
-    /// A long log as a short one, with the occurrences of each column that has a word; none where it has too many rows or
-    /// some that are not of one event, or where a value has no row.
+    /// A long log as a short one, with the occurrences of each word's values; none where it has too many rows or some
+    /// that are not of one event, or where a value has no row.
     pub(in crate::features::state) fn shortened(
         &self,
         plan: &StreamPlan,
-        occurrences: &[(usize, Vec<Occurrence>)],
+        occurrences: &[Cow<'_, [Occurrence]>],
     ) -> Option<Self> {
         let mut short = Self { n_events: self.n_events, ..Self::default() };
         if self.pairs.is_empty() {
             return Some(short);
         }
         let n_rows = self.n_kept(plan);
+        if n_rows > MOST_SHORT {
+            return None;
+        }
         let base = self.row_at(plan, self.head);
         let befores = std::iter::once(base).chain(self.rows(plan));
-        let is_plain =
-            self.rows(plan).zip(befores).all(|(row, before)| n_events_between(row, before) == 1);
-        if n_rows > MOST_SHORT || !is_plain {
+        let mut both = self.rows(plan).zip(befores);
+        if !both.all(|(row, before)| n_events_between(row, before) == 1) {
             return None;
         }
         let n_pairs = n_rows.saturating_add(1).saturating_mul(plan.short_pairs);
@@ -169,9 +191,9 @@ impl EventLog {
         for row in self.rows(plan) {
             totals(short.push(plan, time_of(row)), row);
         }
-        for (word, of_column) in occurrences {
+        for (word, of_word) in occurrences.iter().enumerate() {
             let mut row = short.head;
-            for Occurrence { time, value, .. } in of_column {
+            for Occurrence { time, value, .. } in of_word.iter() {
                 row = row.wrapping_add(plan.short_pairs);
                 while short.time_at(row) < *time && row < short.pairs.len() {
                     row = row.wrapping_add(plan.short_pairs);
@@ -179,7 +201,7 @@ impl EventLog {
                 if short.time_at(row) != *time {
                     return None;
                 }
-                short.put_value(plan, row, *word, *value);
+                short.put_value(plan, row, word, *value);
             }
         }
         Some(short)

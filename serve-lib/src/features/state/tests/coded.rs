@@ -28,24 +28,35 @@ fn a_decoded_state_goes_on_bit_by_bit() {
         let program = WindowProgram { max_events: 128, ..random_program(&mut dice) };
         let Ok(windows) = Windows::new(program) else { continue };
         n_programs += 1;
-        let [mut kept, mut stored] = [(); 2].map(|()| EntityState::new(&windows, 0));
-        let [mut expected, mut found] = [(); 2].map(|()| vec![0.0; windows.n_features()]);
+        let [mut kept, mut stored, mut long] = [(); 3].map(|()| EntityState::new(&windows, 0));
+        // One has long logs from the beginning, the others short ones first.
+        let plans = &windows.keys()[0].streams;
+        plans.iter().zip(long.streams.iter_mut()).for_each(|(plan, stream)| stream.lengthen(plan));
+        let [mut expected, mut found, mut of_long] =
+            [(); 3].map(|()| vec![0.0; windows.n_features()]);
         let mut history = random_history(&mut dice, n_events);
-        history.iter_mut().for_each(|raw| raw.card = Some(1));
+        // Pauses in which all but the longest windows run dry, so that logs are seldom full.
+        let mut pauses = 0;
+        for raw in &mut history {
+            pauses += if seed % 2 == 0 && dice.below(20) == 0 { 1_000 * SECOND } else { 0 };
+            (raw.card, raw.time) = (Some(1), raw.time + pauses);
+        }
         for (number, raw) in history.iter().enumerate() {
             let event = raw.event(&windows);
             // One is asked and observes, the other does both at once.
             windows.features(&event, &[Some(&kept)], &mut expected);
             let observed = kept.observe(&windows, &event);
             assert_eq!(stored.features_then_observe(&windows, &event, &mut found), observed);
+            assert_eq!(long.features_then_observe(&windows, &event, &mut of_long), observed);
             // Those of another key are no matter of this state.
             let n_columns = windows.key_columns(0).len();
             let features = windows.program().features.iter();
-            for (feature, (expected, found)) in features.zip(expected.iter().zip(&found)) {
+            for (at, feature) in features.enumerate() {
                 let of_state = feature.key.len() == n_columns;
+                let values = [expected[at], found[at], of_long[at]];
                 assert!(
-                    !of_state || expected.to_bits() == found.to_bits(),
-                    "seed {seed}, event {number}: {feature:?}: expected {expected}, found {found}"
+                    !of_state || values.map(f32::to_bits) == [expected[at].to_bits(); 3],
+                    "seed {seed}, event {number}: {feature:?}: {values:?}"
                 );
             }
             let labelled = history[dice.below(number as u64 + 1) as usize].event(&windows);
@@ -55,11 +66,12 @@ fn a_decoded_state_goes_on_bit_by_bit() {
                 let learn = |state: &mut EntityState| {
                     state.learn_label(&windows, &labelled, is_fraud, known_at)
                 };
-                assert_eq!(learn(&mut kept), learn(&mut stored));
+                assert_eq!([learn(&mut stored), learn(&mut long)], [learn(&mut kept); 2]);
             }
             if dice.below(5) == 0 {
                 let bytes = encoded(&windows, &stored);
                 assert!(bytes == encoded(&windows, &kept), "seed {seed}, event {number}");
+                assert!(bytes == encoded(&windows, &long), "seed {seed}, event {number}");
                 stored = EntityState::decode(&windows, 0, &bytes).expect("its own bytes");
                 assert!(bytes == encoded(&windows, &stored));
             }
@@ -279,7 +291,7 @@ fn a_value_and_a_fraud_count_once() {
     ] {
         let plans = &windows.keys()[0].streams;
         for (plan, stream) in plans.iter().zip(state.streams.iter_mut()) {
-            *stream = stream.lengthened(plan);
+            stream.lengthen(plan);
             for distinct in stream.distinct.iter_mut() {
                 distinct.windowed = Some(Box::new(Occurrences::from_kept(occurrences.clone())));
             }

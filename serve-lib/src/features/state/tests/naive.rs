@@ -66,7 +66,11 @@ pub(super) fn naive(
     }
 
     let n_events = interval.len() as f64;
-    let amounts: Vec<f64> = interval.iter().filter_map(|raw| raw.amount).map(cents).collect();
+    let amount_of = |raw: &Raw| match raw.value(feature.measure.column()?) {
+        Value::Number(number) if !number.is_nan() => Some(number),
+        _ => None,
+    };
+    let amounts: Vec<f64> = interval.iter().filter_map(|raw| amount_of(raw)).map(cents).collect();
     let n = amounts.len() as f64;
     let sum: f64 = amounts.iter().sum();
     match &feature.measure {
@@ -81,17 +85,17 @@ pub(super) fn naive(
             let spread: f64 = amounts.iter().map(|amount| (amount - mean) * (amount - mean)).sum();
             (spread / (n - 1.0)).sqrt() / 100.0
         }
-        Measure::Distinct(_) => {
-            let mut shops: Vec<&str> = interval.iter().map(|raw| raw.shop).collect();
-            shops.retain(|shop| !shop.is_empty());
-            shops.sort_unstable();
-            shops.dedup();
-            shops.len() as f64
+        Measure::Distinct(column) => {
+            let values = interval.iter().filter_map(|raw| text(raw.value(column)));
+            let mut values: Vec<String> = values.collect();
+            values.sort_unstable();
+            values.dedup();
+            values.len() as f64
         }
         Measure::FraudRate => n_frauds / n_events,
         Measure::SecondsSinceLast => last.map_or(f64::NAN, |last| (now - last) as f64 / 1e6),
         Measure::RatioToMean(_) if sum.abs() < 0.5 => f64::NAN,
-        Measure::RatioToMean(_) => event.amount.map_or(f64::NAN, |own| cents(own) / (sum / n)),
+        Measure::RatioToMean(_) => amount_of(event).map_or(f64::NAN, |own| cents(own) / (sum / n)),
     }
 }
 
@@ -101,11 +105,6 @@ fn cents(amount: f64) -> f64 {
 }
 
 fn entity(feature: &WindowFeature, raw: &Raw) -> Option<Vec<String>> {
-    let text = |value: Value<'_>| match value {
-        Value::Integer(integer) => Some(integer.to_string()),
-        Value::Text(text) => (!text.is_empty()).then(|| text.to_owned()),
-        _ => None,
-    };
     feature.key.iter().map(|column| text(raw.value(column))).collect()
 }
 
@@ -122,5 +121,14 @@ fn passes(filter: Option<&Filter>, raw: &Raw) -> bool {
             values.contains(&FilterValue::Text(text.to_owned()))
         }
         _ => false,
+    }
+}
+
+/// A value as an id, none where there is none.
+fn text(value: Value<'_>) -> Option<String> {
+    match value {
+        Value::Integer(integer) => Some(integer.to_string()),
+        Value::Text(text) => (!text.is_empty()).then(|| text.to_owned()),
+        _ => None,
     }
 }
