@@ -9,7 +9,7 @@
 //! Every log begins *short*: few rows, each of one event. Squares and extremes are read off the amounts, which are the
 //! differences of sums, and different values are looked through, which lie in the rows; only squares and extremes of the
 //! base are kept, in front. So it takes up to half the memory of a *long* log, which the 64th event at once makes of
-//! it for good. As bytes both are the same.
+//! it, until it is read from bytes again. As bytes both are the same.
 
 mod change;
 mod interval;
