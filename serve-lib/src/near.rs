@@ -10,15 +10,18 @@ const LINE_BYTES: usize = 64;
 const MOST_LINES: usize = LINE_BYTES - 1;
 
 /// Lines of memory to be asked for, now or later. It holds nothing: what lay there may have gone by then.
+///
+/// The address of the first one and the number. Six bytes are enough for an address of a process, and so many spans
+/// are to fit one line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Span(usize);
+pub(crate) struct Span([u8; 6]);
 
 impl Span {
     /// The lines of some values, of many the first ones.
     #[inline]
     pub(crate) fn of<T>(values: &[T]) -> Self {
         let start = values.as_ptr().addr();
-        let Some(last) = size_of_val(values).checked_sub(1) else { return Self(0) };
+        let Some(last) = size_of_val(values).checked_sub(1) else { return Self::default() };
         // Values need not begin where a line does.
         let last_line = start.wrapping_add(last) / LINE_BYTES;
         Self::at(start, last_line.wrapping_sub(start / LINE_BYTES).wrapping_add(1))
@@ -27,12 +30,17 @@ impl Span {
     /// So many lines from an address on.
     #[inline]
     pub(crate) fn at(address: usize, n_lines: usize) -> Self {
-        Self(address & !MOST_LINES | n_lines.min(MOST_LINES))
+        let both = (address & !MOST_LINES | n_lines.min(MOST_LINES)) as u64;
+        let [a, b, c, d, e, f, ..] = both.to_le_bytes();
+        Self([a, b, c, d, e, f])
     }
 
     #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "it was a usize")]
     fn first_and_number(self) -> (usize, usize) {
-        (self.0 & !MOST_LINES, self.0 & MOST_LINES)
+        let [a, b, c, d, e, f] = self.0;
+        let both = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]) as usize;
+        (both & !MOST_LINES, both & MOST_LINES)
     }
 
     /// With the line behind, where the next value will be put: what waits to be written holds up the release of a
@@ -45,15 +53,16 @@ impl Span {
         }
     }
 
-    /// The lines of both and those in between, where `later` begins within or not far behind this one.
+    /// The lines of both, where `later` begins within this one or next to it, with a line at most in between: two are
+    /// read at once by many a processor.
     #[inline]
     pub(crate) fn joined(self, later: Self) -> Option<Self> {
-        const FAR: usize = 16;
+        const NEXT: usize = 1;
         let ((first, n_lines), (later, n_later)) =
             (self.first_and_number(), later.first_and_number());
         let distance = later.wrapping_sub(first) / LINE_BYTES;
         let n_joined = distance.wrapping_add(n_later).max(n_lines);
-        let is_near = distance <= n_lines.wrapping_add(FAR) && n_joined <= MOST_LINES;
+        let is_near = distance <= n_lines.wrapping_add(NEXT) && n_joined <= MOST_LINES;
         is_near.then_some(Self::at(first, n_joined))
     }
 
@@ -103,8 +112,8 @@ mod tests {
         let span = |line: usize, n_lines| Span::at(line * 64, n_lines);
         assert_eq!(span(100, 2).joined(span(101, 4)), Some(span(100, 5)));
         assert_eq!(span(100, 8).joined(span(101, 2)), Some(span(100, 8)));
-        assert_eq!(span(100, 2).joined(span(118, 1)), Some(span(100, 19)));
-        for far in [span(119, 1), span(99, 1), span(110, 60)] {
+        assert_eq!(span(100, 2).joined(span(103, 1)), Some(span(100, 4)));
+        for far in [span(104, 1), span(99, 1), span(102, 62)] {
             assert_eq!(span(100, 2).joined(far), None);
         }
     }

@@ -30,9 +30,16 @@ struct Line {
     /// None where the line is free.
     name: Option<EntityKey>,
     /// The position of the state.
-    place: usize,
+    place: u32,
     /// What a question will read, as it lay after the last change.
     spans: [Span; N_SPANS],
+}
+
+impl Line {
+    #[inline]
+    fn place(&self) -> usize {
+        self.place as usize
+    }
 }
 
 /// Lines of the first table.
@@ -45,7 +52,7 @@ impl Entities {
 
     /// In no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (EntityKey, &EntityState)> {
-        let state = |line: &Line| self.states.get(line.place).map(|Placed(state)| state);
+        let state = |line: &Line| self.states.get(line.place()).map(|Placed(state)| state);
         self.lines.iter().filter_map(move |line| Some((line.name?, state(line)?)))
     }
 
@@ -63,13 +70,13 @@ impl Entities {
     #[inline]
     pub(super) fn bring_near(&self, name: EntityKey) {
         let Some(line) = self.line(name) else { return };
-        Span::of(self.states.get(line.place..=line.place).unwrap_or_default()).bring();
+        Span::of(self.states.get(line.place()..=line.place()).unwrap_or_default()).bring();
         line.spans.iter().for_each(|span| span.bring());
     }
 
     #[inline]
     pub(super) fn get(&self, name: EntityKey) -> Option<&EntityState> {
-        self.states.get(self.line(name)?.place).map(|Placed(state)| state)
+        self.states.get(self.line(name)?.place()).map(|Placed(state)| state)
     }
 
     /// Changes the state of an entity.
@@ -107,13 +114,14 @@ impl Entities {
         change: impl FnOnce(&mut EntityState) -> R,
     ) -> Option<R> {
         let line = self.lines.get_mut(at).filter(|line| line.name.is_some())?;
-        let Placed(state) = self.states.get_mut(line.place)?;
+        let Placed(state) = self.states.get_mut(line.place())?;
         let changed = change(state);
         line.spans = state.spans(windows);
         Some(changed)
     }
 
     /// Puts a state in the place of the entity's own; the position of its line.
+    #[expect(clippy::cast_possible_truncation, reason = "no shard has room for 2^32 states")]
     pub(super) fn put(&mut self, windows: &Windows, name: EntityKey, state: EntityState) -> usize {
         let n_lines = self.lines.len();
         // A quarter is free: the search for an entity that is not there comes to an end, and soon.
@@ -122,9 +130,11 @@ impl Entities {
         }
         let (at, spans) = (self.position(name), state.spans(windows));
         let Some(line) = self.lines.get_mut(at) else { return at };
-        let place = if line.name.is_some() { line.place } else { self.states.len() };
-        *line = Line { name: Some(name), place, spans };
-        match self.states.get_mut(place) {
+        if line.name.is_none() {
+            line.place = self.states.len() as u32;
+        }
+        *line = Line { name: Some(name), spans, ..*line };
+        match self.states.get_mut(line.place()) {
             Some(Placed(old)) => *old = state,
             None => self.states.push(Placed(state)),
         }
@@ -144,7 +154,7 @@ impl Entities {
 
     /// Keeps the entities of some states, of which it asks in the order in which they came.
     pub(super) fn retain(&mut self, mut stays: impl FnMut(&EntityState) -> bool) {
-        let (mut places, mut next) = (Vec::with_capacity(self.states.len()), 0_usize);
+        let (mut places, mut next) = (Vec::with_capacity(self.states.len()), 0_u32);
         self.states.retain(|Placed(state)| {
             let stays = stays(state);
             places.push(stays.then_some(next));
@@ -154,7 +164,7 @@ impl Entities {
         // What a state has in other places lies there still.
         let kept = |line: &Line| {
             line.name?;
-            Some(Line { place: places.get(line.place).copied().flatten()?, ..*line })
+            Some(Line { place: places.get(line.place()).copied().flatten()?, ..*line })
         };
         let kept: Vec<Line> = self.lines.iter().filter_map(kept).collect();
         self.lines.fill(Line::default());

@@ -186,8 +186,8 @@ impl EventLog {
         rows.take_while(|row| time_of(row) == time).any(|row| id_of(row) == id)
     }
 
-    /// Where the rows lie at which edges were found last, and those after them. What a feature over all history
-    /// reads of a base is waited for.
+    /// Where the rows lie at which edges were found last, and those after them that a search reads. What a feature over
+    /// all history reads of a base is waited for.
     #[cfg(feature = "store")]
     pub(super) fn spans(&self, plan: &StreamPlan, push: &mut impl FnMut(Span)) {
         /// Of more pairs from the first edge on, only those at the edges.
@@ -203,7 +203,7 @@ impl EventLog {
             let newest = all.get(all.len().saturating_sub(MOST_PAIRS)..).unwrap_or_default();
             push(Span::of(newest).and_next());
         } else {
-            let few = self.row_pairs(plan).saturating_mul(2);
+            let few = self.row_pairs(plan).saturating_mul(search::N_NEAR + 1);
             let span = |place: usize| {
                 let rows = self.from(place);
                 Span::of(rows.get(..few).unwrap_or(rows))

@@ -33,10 +33,10 @@ use occurrences::{FirstSeen, Occurrence, Occurrences};
 pub use codec::StateError;
 pub use replay::{Label, Replay};
 
-/// Places in memory of one entity that are asked for ahead of a question: the log of one stream, or its edges, and a
-/// list of different values. What lies at others, which few have, is waited for.
+/// Places in memory of one entity that are asked for ahead of a question: the log of one stream, or five of its edges,
+/// and lists of different values and of frauds. What lies at others, which few have, is waited for.
 #[cfg(feature = "store")]
-pub(crate) const N_SPANS: usize = 5;
+pub(crate) const N_SPANS: usize = 7;
 
 /// The past of one entity, as far as the features of one key need it.
 ///

@@ -10,7 +10,7 @@ pub(in crate::features::state) type Hints = [u32; N_HINTS];
 
 pub(super) const N_HINTS: usize = 8;
 /// Steps from a hint before the search takes longer ones.
-const N_NEAR: usize = 4;
+pub(super) const N_NEAR: usize = 4;
 
 /// A row before an edge: its place, and the count up to and with it modulo 2^32.
 #[derive(Clone, Copy, Default)]
