@@ -321,7 +321,7 @@ impl StateStore {
     fn put(&self, entity: EntityKey, state: EntityState) {
         if let Some(shard) = self.shards.get(shard_number(entity)) {
             let mut entities = shard.lock();
-            if entities.get(entity).is_none() {
+            if entities.len() >= self.max_in_shard && entities.get(entity).is_none() {
                 self.make_room(&mut entities);
             }
             entities.put(&self.windows, entity, state);

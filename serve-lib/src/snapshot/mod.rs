@@ -27,6 +27,8 @@ mod write;
 use crate::limits::MAX_STATES_BYTES;
 
 pub use read::{SavedState, Snapshot};
+#[cfg(feature = "store")]
+pub(crate) use read::{Section, out_of_order, state_error};
 pub use write::SnapshotWriter;
 
 /// Most bytes a section may have, and with it a state.

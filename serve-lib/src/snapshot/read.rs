@@ -107,6 +107,7 @@ impl<R: Read + Seek> Snapshot<R> {
         let max_state_bytes = limits.max_state_bytes;
         let mut snapshot = Self { source, path, sections, window_hash, as_of, max_state_bytes };
         let content = snapshot.content(&about)?;
+        wire::check_hash(&about, &content, name(ABOUT))?;
         (snapshot.window_hash, snapshot.as_of) = read_about(&content, &about)?;
         Ok(snapshot)
     }
@@ -130,56 +131,80 @@ impl<R: Read + Seek> Snapshot<R> {
         &mut self,
         mut each: impl FnMut(SavedState<'_>) -> Result<(), ErrorKind>,
     ) -> Result<u64, Error> {
-        self.for_each_section(|states| {
-            let each =
-                |(at, state): (usize, &SavedState<'_>)| each(*state).map_err(|kind| (at, kind));
-            states.iter().enumerate().try_for_each(each)
-        })
-    }
-
-    /// As [`for_each`](Self::for_each), the states of a section at a time; what `each` reports is of the state at
-    /// that place among them.
-    pub(crate) fn for_each_section(
-        &mut self,
-        mut each: impl FnMut(&[SavedState<'_>]) -> Result<(), (usize, ErrorKind)>,
-    ) -> Result<u64, Error> {
         let (mut n_states, mut last) = (0_u64, None);
-        let at = |kind, offset| Error::from(kind).of_section(name(STATES), offset).of_snapshot();
-        for section in self.sections.clone() {
-            let content = self.content(&section).map_err(Error::of_snapshot)?;
-            let mut rest = Rest { bytes: &content, section: &section };
-            let (mut states, mut offsets) = (Vec::new(), Vec::new());
-            while !rest.bytes.is_empty() {
-                let offset = rest.offset();
-                let state = rest.state().map_err(Error::of_snapshot)?;
-                if last.replace(state.entity).is_some_and(|last| last >= state.entity) {
-                    let what = "entities should be in ascending order, each once";
-                    return Err(at(ErrorKind::Content { what }, offset));
-                }
-                let (limit, found) = (self.max_state_bytes, state.bytes.len() as u64);
-                if found > limit {
-                    return Err(at(ErrorKind::TooLarge { limit, found }, offset));
-                }
-                states.push(state);
-                offsets.push(offset);
+        for section in self.sections() {
+            let section = section?;
+            for (offset, state) in section.states_after(last)? {
+                each(state).map_err(|kind| state_error(kind, offset))?;
+                (n_states, last) = (n_states.saturating_add(1), Some(state.entity));
             }
-            each(&states).map_err(|(place, kind)| {
-                at(kind, offsets.get(place).copied().unwrap_or(section.offset))
-            })?;
-            n_states = n_states.saturating_add(states.len() as u64);
         }
         Ok(n_states)
     }
 
-    /// The bytes of a section whose hash is right. Its length was proved to lie within the file.
+    /// Every section of states as it lies in the file, in the order of their entities.
+    pub(crate) fn sections(&mut self) -> impl Iterator<Item = Result<Section, Error>> {
+        let max_state_bytes = self.max_state_bytes;
+        let entries = self.sections.clone().into_iter();
+        entries.map(move |entry| {
+            let content = self.content(&entry).map_err(Error::of_snapshot)?;
+            Ok(Section { entry, content, max_state_bytes })
+        })
+    }
+
+    /// The bytes of a section. Its length was proved to lie within the file.
     fn content(&mut self, section: &Entry) -> Result<Vec<u8>, Error> {
         let io = |reason| ErrorKind::Io { path: self.path.clone(), reason };
         self.source.seek(SeekFrom::Start(section.offset)).map_err(io)?;
         let mut content = Vec::with_capacity(usize::try_from(section.length).unwrap_or(0));
         self.source.by_ref().take(section.length).read_to_end(&mut content).map_err(io)?;
-        wire::check_hash(section, &content, name(section.kind))?;
         Ok(content)
     }
+}
+
+/// A section of states of which nothing is proved yet.
+#[derive(Debug)]
+pub(crate) struct Section {
+    entry: Entry,
+    content: Vec<u8>,
+    max_state_bytes: u64,
+}
+
+impl Section {
+    /// Its states, with the place of each in the file. Entities are in ascending order, from behind that of the section
+    /// before.
+    pub(crate) fn states_after(
+        &self,
+        mut last: Option<EntityKey>,
+    ) -> Result<Vec<(u64, SavedState<'_>)>, Error> {
+        wire::check_hash(&self.entry, &self.content, name(STATES)).map_err(Error::of_snapshot)?;
+        let mut rest = Rest { bytes: &self.content, section: &self.entry };
+        let mut states = Vec::new();
+        while !rest.bytes.is_empty() {
+            let offset = rest.offset();
+            let state = rest.state().map_err(Error::of_snapshot)?;
+            if last.replace(state.entity).is_some_and(|last| last >= state.entity) {
+                return Err(out_of_order(offset));
+            }
+            let (limit, found) = (self.max_state_bytes, state.bytes.len() as u64);
+            if found > limit {
+                return Err(state_error(ErrorKind::TooLarge { limit, found }, offset));
+            }
+            states.push((offset, state));
+        }
+        Ok(states)
+    }
+}
+
+/// What is wrong with the state at this place in the file.
+pub(crate) fn state_error(kind: ErrorKind, offset: u64) -> Error {
+    Error::from(kind).of_section(name(STATES), offset).of_snapshot()
+}
+
+/// Of an entity that does not come after the one before it.
+pub(crate) fn out_of_order(offset: u64) -> Error {
+    let what = "entities should be in ascending order, each once";
+    state_error(ErrorKind::Content { what }, offset)
 }
 
 fn check_entry(entry: &Entry, limit: u64) -> Result<(), Error> {

@@ -106,6 +106,12 @@ impl<'w, W: Write + Seek> SnapshotWriter<'w, W> {
         Ok(self.out)
     }
 
+    /// Ends a section before it is full.
+    #[cfg(all(test, feature = "store"))]
+    pub(crate) fn end_states(&mut self) -> Result<(), Error> {
+        self.end_section(STATES)
+    }
+
     fn end_section(&mut self, kind: u32) -> Result<(), Error> {
         if self.n_sections >= SNAPSHOT.max_sections {
             let limit = u64::from(SNAPSHOT.max_sections).saturating_mul(FULL_SECTION_BYTES as u64);

@@ -1,24 +1,30 @@
 //! A store from a snapshot, and back.
 
+use std::collections::VecDeque;
 use std::io::{Read, Seek, Write};
-use std::panic::resume_unwind;
+use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, Builder};
 
 use super::StateStore;
 use crate::error::{Error, ErrorKind};
-use crate::features::state::{EntityState, StateError};
-use crate::features::window::Windows;
-use crate::snapshot::{SavedState, Snapshot, SnapshotWriter};
+use crate::features::state::EntityState;
+use crate::features::window::{EntityKey, Windows};
+use crate::snapshot::{SavedState, Section, Snapshot, SnapshotWriter, out_of_order, state_error};
 
 /// Most threads that prove states: a backend that starts has other work beside.
 const MAX_THREADS: usize = 4;
+/// Sections of each thread that are read ahead: one that it proves, and one that waits.
+const AHEAD_OF_THREAD: usize = 2;
+
+/// The states of a section, and where in the file the first one lies.
+type Proved = Result<(u64, Vec<(EntityKey, EntityState)>), Error>;
 
 impl StateStore {
     /// A store of the states of a snapshot, to [catch up](Self::catch_up) with the events since. Of more than about
     /// `max_entities` those go that are idle longest, counted by [`n_evicted`](Self::n_evicted).
     ///
-    /// Cost: some microseconds a state, shared by up to four threads, as many as the machine has at most; a
-    /// backend that serves meanwhile has so many fewer.
+    /// Cost: some microseconds a state, shared by up to four threads, as many as the machine has at most, beside the
+    /// one that asks; a backend that serves meanwhile has so many fewer.
     ///
     /// # Errors
     /// A snapshot of other windows, or one that is not as it should be; there is no store of half of it.
@@ -33,45 +39,71 @@ impl StateStore {
         }
         let store = Self::new(windows, snapshot.as_of(), max_entities);
         let n_threads = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
-        snapshot.for_each_section(|states| store.import_all(states, n_threads))?;
+        store.import_all(snapshot.sections(), n_threads)?;
         Ok(store)
     }
 
-    /// Proves the states side by side, and puts them into the store one after the other, so that it is the same
-    /// however many threads there are; or the place of the first that is not as it should be, and why.
+    /// Proves sections side by side, while this thread reads further ones and puts the states of those that are
+    /// proved into the store, in their order: so it is the same however many threads there are, and so is the error.
     pub(super) fn import_all(
         &self,
-        states: &[SavedState<'_>],
+        sections: impl Iterator<Item = Result<Section, Error>>,
         n_threads: usize,
-    ) -> Result<(), (usize, ErrorKind)> {
-        let decode =
-            |state: &SavedState<'_>| EntityState::decode(&self.windows, state.key, state.bytes);
-        let decode = |part: &[SavedState<'_>]| part.iter().map(decode).collect::<Vec<_>>();
-        let n_part = states.len().div_ceil(n_threads).max(1);
-        let put = |(place, decoded): (usize, Result<EntityState, StateError>)| {
-            let state = decoded.map_err(|error| (place, error.into()))?;
-            if let Some(saved) = states.get(place) {
-                self.put(saved.entity, state);
+    ) -> Result<(), Error> {
+        let mut last = None;
+        let mut put = |proved: Proved| {
+            let (offset, states) = proved?;
+            if states.first().is_some_and(|(first, _)| last.is_some_and(|last| last >= *first)) {
+                return Err(out_of_order(offset));
+            }
+            for (entity, state) in states {
+                self.put(entity, state);
+                last = Some(entity);
             }
             Ok(())
         };
         thread::scope(|scope| {
-            let mut parts = states.chunks(n_part);
-            let own = parts.next().unwrap_or_default();
-            // Where no thread is to be had, this one does its part.
-            let spawn = |part| (part, Builder::new().spawn_scoped(scope, move || decode(part)));
-            let others: Vec<_> = parts.map(spawn).collect();
-            (0..).zip(decode(own)).try_for_each(put)?;
-            for (number, (part, thread)) in (1..).zip(others) {
-                let decoded = match thread {
-                    Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
-                    Err(_) => decode(part),
+            let spawn = |_| {
+                let (to, sections) = mpsc::channel::<Result<Section, Error>>();
+                let (proved, from) = mpsc::channel();
+                // Nobody takes what is left after an error.
+                let prove =
+                    move || sections.iter().all(|section| proved.send(self.prove(section)).is_ok());
+                Builder::new().spawn_scoped(scope, prove).ok().map(|_| (to, from))
+            };
+            let threads: Vec<_> = (0..n_threads).map_while(spawn).collect();
+            let n_ahead = threads.len().saturating_mul(AHEAD_OF_THREAD);
+            let mut turns = threads.iter().cycle();
+            let mut waiting = VecDeque::new();
+            // Of a thread that panicked nothing comes, and the scope panics in the end.
+            let next = |waiting: &mut VecDeque<&Receiver<Proved>>| waiting.pop_front()?.recv().ok();
+            for section in sections {
+                let Some((to, from)) = turns.next() else {
+                    // No thread is to be had: this one does it all.
+                    put(self.prove(section))?;
+                    continue;
                 };
-                let first: usize = n_part.saturating_mul(number);
-                (first..).zip(decoded).try_for_each(put)?;
+                if waiting.len() >= n_ahead {
+                    next(&mut waiting).map_or(Ok(()), &mut put)?;
+                }
+                if to.send(section).is_ok() {
+                    waiting.push_back(from);
+                }
             }
-            Ok(())
+            std::iter::from_fn(|| next(&mut waiting)).try_for_each(put)
         })
+    }
+
+    /// The states of a section, if all of them are as they should be.
+    fn prove(&self, section: Result<Section, Error>) -> Proved {
+        let section = section?;
+        let saved = section.states_after(None)?;
+        let start = saved.first().map_or(0, |(offset, _)| *offset);
+        let prove = |(offset, saved): (u64, SavedState<'_>)| {
+            let state = EntityState::decode(&self.windows, saved.key, saved.bytes);
+            Ok((saved.entity, state.map_err(|error| state_error(error.into(), offset))?))
+        };
+        Ok((start, saved.into_iter().map(prove).collect::<Result<_, Error>>()?))
     }
 
     /// Writes all states as a snapshot of which `as_of` is to be the time, so that a backend that starts again
