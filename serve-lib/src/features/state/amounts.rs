@@ -72,12 +72,11 @@ impl AmountSums {
         Self { squares, low, high, ..Self::totals(plan, row) }
     }
 
-    /// Puts the sums into a row and the pairs behind its totals.
+    /// Puts number and sum into a row.
     #[inline]
-    pub(super) fn write(self, plan: &AmountPlan, row: &mut [Pair], more: &mut [Pair]) {
+    pub(super) fn write_totals(self, plan: &AmountPlan, row: &mut [Pair]) {
         let [low, high] = pair_of(self.sum);
         put(row, plan.pair, [low, high << N_BITS | self.n & N_MASK]);
-        self.write_more(plan, more);
     }
 
     /// Puts squares and extremes into the pairs behind a row's totals.

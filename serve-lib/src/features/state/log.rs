@@ -20,7 +20,7 @@ mod short;
 use crate::features::window::{Event, MAX_EVENTS, StreamPlan};
 #[cfg(feature = "store")]
 use crate::near::Span;
-pub(super) use row::{Pair, id_of, n_events_between, set_sums, sums, time_of};
+pub(super) use row::{Pair, id_of, n_events_between, time_of};
 use row::{more, more_mut};
 use search::N_HINTS;
 pub(super) use search::{Found, Hints};
@@ -54,6 +54,11 @@ impl EventLog {
     /// A long log without any event.
     pub(super) fn long() -> Self {
         Self { is_long: true, ..Self::default() }
+    }
+
+    /// A log for so many rows, short if it can be, without any event.
+    pub(super) fn for_rows(n_rows: usize) -> Self {
+        if n_rows > MOST_SHORT { Self::long() } else { Self::default() }
     }
 
     #[inline]

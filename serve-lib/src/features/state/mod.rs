@@ -245,11 +245,21 @@ impl Stream {
         self.events.lengthen(plan);
     }
 
-    /// Puts a long log that might as well be short into a short one.
-    fn shorten(&mut self, plan: &StreamPlan) {
-        if let Some(events) = self.events.shortened(plan, &self.occurrences(plan)) {
-            self.events = events;
-            self.distinct.iter_mut().for_each(|distinct| distinct.windowed = None);
+    /// Where the values of a column occurred, read from bytes: in the rows, or beside a long log where one has no row.
+    fn put_occurrences(
+        &mut self,
+        plan: &StreamPlan,
+        (at, word): (usize, usize),
+        kept: Vec<Occurrence>,
+    ) {
+        if self.events.put_occurrences(plan, word, &kept) {
+            return;
+        }
+        if !self.events.is_long() {
+            self.lengthen(plan);
+        }
+        if let Some(distinct) = self.distinct.iter_mut().nth(at) {
+            distinct.windowed = Some(Box::new(Occurrences::from_kept(kept)));
         }
     }
 

@@ -5,14 +5,12 @@ use crate::features::state::amounts::AmountSums;
 use crate::features::state::bytes::{
     Reader, Unsound, put_id, put_number, put_signed, put_wide, put_wide_signed,
 };
-use crate::features::state::log::{EventLog, id_of, n_events_between, set_sums, sums, time_of};
+use crate::features::state::log::{EventLog, id_of, n_events_between, time_of};
 use crate::features::window::{AmountPlan, MAX_AMOUNT, StreamPlan};
 
 /// The number of rows; if there are any, the newest time, how long before it the first one is; the base's
 /// count, if it has any its age and sums; then for each row twice the time since the one before, and 1 more for
 /// rows that are not of one event with an id and all amounts.
-///
-/// The log is a long one.
 pub(super) fn write(plan: &StreamPlan, log: &EventLog, clock: &Clock, out: &mut Vec<u8>) {
     let n_rows = log.n_kept(plan);
     put_number(out, n_rows as u64);
@@ -28,13 +26,13 @@ pub(super) fn write(plan: &StreamPlan, log: &EventLog, clock: &Clock, out: &mut 
     if n_dropped > 0 {
         put_number(out, clock.before(log.time(plan, 0)));
         for amount in &plan.amounts {
-            write_sums(amount, sums(plan, amount, before), out);
+            write_sums(amount, log.base_sums(plan, amount), out);
         }
     }
     for row in log.rows(plan) {
         let (time, n_of_row) = (time_of(row), n_events_between(row, before));
         let id = plan.has_id.then(|| id_of(row));
-        let sums = |amount: &AmountPlan| sums(plan, amount, row).since(sums(plan, amount, before));
+        let sums = |amount: &AmountPlan| log.own_sums(plan, amount, (row, before));
         let is_plain =
             n_of_row == 1 && id != Some(0) && plan.amounts.iter().all(|amount| sums(amount).n == 1);
         put_number(out, clock.ahead(last, time) << 1 | u64::from(!is_plain));
@@ -53,16 +51,16 @@ pub(super) fn write(plan: &StreamPlan, log: &EventLog, clock: &Clock, out: &mut 
     }
 }
 
-/// A long log.
+/// A short log, if it can be.
 pub(super) fn read(
     plan: &StreamPlan,
     clock: &mut Clock,
     reader: &mut Reader<'_>,
 ) -> Result<EventLog, Unsound> {
-    let mut log = EventLog::long();
     // A head, an id, and of each amount a byte or more.
     let least_bytes = plan.amounts.len().saturating_add(if plan.has_id { 5 } else { 1 });
     let n_rows = reader.length(plan.max_events, least_bytes)?;
+    let mut log = EventLog::for_rows(n_rows);
     if n_rows == 0 {
         return Ok(log);
     }
@@ -81,9 +79,9 @@ pub(super) fn read(
         if time >= floor {
             return Err("what was dropped is younger than the horizon");
         }
-        let row = log.begin_after(n_dropped, time);
+        log.begin_after(n_dropped, time);
         for amount in &plan.amounts {
-            set_sums(plan, amount, read_sums(amount, n_dropped, reader)?, row);
+            log.set_base_sums(plan, amount, read_sums(amount, n_dropped, reader)?);
         }
     }
     let mut n_kept = 0_u64;
@@ -102,15 +100,16 @@ pub(super) fn read(
         if id != 0 && n_of_row > 1 {
             return Err("an id of several events");
         }
-        let row = log.push_several(plan, last, id, n_of_row);
+        if n_of_row > 1 && !log.is_long() {
+            log.lengthen(plan);
+        }
+        log.push_several(plan, last, id, n_of_row);
         for amount in &plan.amounts {
             let own =
                 if is_plain { read_amount(reader)? } else { read_sums(amount, n_of_row, reader)? };
-            let totals = sums(plan, amount, row).plus(own);
-            if !totals.fits() {
+            if !log.add_own_sums(plan, amount, own) {
                 return Err("a sum that cannot be");
             }
-            set_sums(plan, amount, AmountSums { low: own.low, high: own.high, ..totals }, row);
         }
     }
     if last == clock.newest {

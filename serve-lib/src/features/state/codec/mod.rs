@@ -10,7 +10,6 @@ mod values;
 
 use super::bytes::{Reader, Unsound, put_number};
 use super::few::Few;
-use super::frauds::FraudLog;
 use super::log::NEVER;
 use super::{Distinct, EntityState, Stream};
 use crate::Limits;
@@ -160,15 +159,12 @@ impl EntityState {
         if !reader.0.is_empty() {
             return Err(content("bytes are left over"));
         }
-        let mut state = Self { key, streams };
+        let state = Self { key, streams };
         // One form for one content: what is left to prove once everything else is.
         let mut again = Vec::with_capacity(body.len());
         state.encode_body(windows, &mut again);
         if again != body {
             return Err(content("its bytes are not in their only form"));
-        }
-        for (plan, stream) in plans.iter().zip(state.streams.iter_mut()) {
-            stream.shorten(plan);
         }
         Ok(state)
     }
@@ -181,8 +177,7 @@ fn program_prefix(windows: &Windows) -> [u8; 8] {
 /// The unit of time (1 byte), then the parts.
 fn write_stream(plan: &StreamPlan, stream: &Stream, out: &mut Vec<u8>) {
     let occurrences = stream.occurrences(plan);
-    let long = (!stream.events.is_long()).then(|| stream.events.lengthened(plan));
-    let events = long.as_ref().unwrap_or(&stream.events);
+    let events = &stream.events;
     let (base, times) = (events.time(plan, 0), events.times(plan));
     let (fraud_base, frauds) = stream.frauds.base_and_entries();
     let suits = |unit: &&i64| {
@@ -217,31 +212,30 @@ fn read_stream(plan: &StreamPlan, reader: &mut Reader<'_>) -> Result<Stream, Uns
     let mut clock = Clock { unit: *unit, newest: 0 };
     let events = events::read(plan, &mut clock, reader)?;
     let times = events.times(plan);
-    let distinct = plan.distinct.iter().map(|plan_of_it| {
-        let mut distinct = Distinct::default();
-        if plan_of_it.word.is_some() {
-            let occurrences = values::read_occurrences(plan, &times, &clock, reader)?;
-            distinct.windowed = Some(Box::new(occurrences));
+    let mut stream = Stream { events, ..Stream::new(plan) };
+    for (at, plan_of_it) in plan.distinct.iter().enumerate() {
+        if let Some(word) = plan_of_it.word {
+            let kept = values::read_occurrences(plan, &times, &clock, reader)?;
+            stream.put_occurrences(plan, (at, word), kept);
         }
-        if plan_of_it.ever {
+        if plan_of_it.ever
+            && let Some(distinct) = stream.distinct.iter_mut().nth(at)
+        {
             distinct.ever = values::read_first_seen(plan.max_events, &clock, reader)?;
         }
-        Ok(distinct)
-    });
-    let distinct = distinct.collect::<Result<Few<Distinct>, Unsound>>()?;
-    let mut frauds = FraudLog::default();
+    }
     if plan.labels.is_some() {
-        frauds = values::read_frauds(plan, &clock, reader)?;
+        stream.frauds = values::read_frauds(plan, &clock, reader)?;
     }
     let has_values = |distinct: &Distinct| {
         let windowed = distinct.windowed.as_ref();
         windowed.is_some_and(|windowed| !windowed.kept().is_empty())
             || !distinct.ever.times().is_empty()
     };
-    if times.is_empty() && distinct.iter().any(has_values) {
+    if times.is_empty() && stream.distinct.iter().any(has_values) {
         return Err("values without an event");
     }
-    Ok(Stream { events, distinct, frauds })
+    Ok(stream)
 }
 
 /// Times in units, mostly as differences.

@@ -6,7 +6,7 @@ use crate::features::state::bytes::{
 };
 use crate::features::state::frauds::{Fraud, FraudLog};
 use crate::features::state::log::NEVER;
-use crate::features::state::occurrences::{FirstSeen, Occurrence, Occurrences};
+use crate::features::state::occurrences::{FirstSeen, Occurrence};
 use crate::features::window::{MAX_TIME, MIN_TIME, StreamPlan};
 
 /// For each occurrence where it is: twice the number of events passed since the occurrence before, or where there
@@ -41,6 +41,16 @@ pub(super) fn write_occurrences(
 
 /// How many occurrences back the value of each stood last; 0 where it did not.
 fn ways_back(kept: &[Occurrence]) -> Vec<usize> {
+    /// So many are looked through in less time than it takes to sort them.
+    const FEW: usize = 64;
+    if kept.len() <= FEW {
+        let way = |(number, entry): (usize, &Occurrence)| {
+            let before = kept.get(..number).unwrap_or_default();
+            let mut ways = (1..).zip(before.iter().rev());
+            ways.find(|(_, last)| last.value == entry.value).map_or(0, |(way, _)| way)
+        };
+        return kept.iter().enumerate().map(way).collect();
+    }
     let mut by_value: Vec<(u64, usize)> =
         kept.iter().enumerate().map(|(number, entry)| (entry.value, number)).collect();
     by_value.sort_unstable();
@@ -60,7 +70,7 @@ pub(super) fn read_occurrences(
     times: &[i64],
     clock: &Clock,
     reader: &mut Reader<'_>,
-) -> Result<Occurrences, Unsound> {
+) -> Result<Vec<Occurrence>, Unsound> {
     let n_entries = reader.length(plan.max_events, 2)?;
     let (mut at, mut last) = (0_usize, clock.newest.saturating_sub(plan.horizon));
     let mut entries: Vec<Occurrence> = Vec::with_capacity(n_entries);
@@ -96,7 +106,7 @@ pub(super) fn read_occurrences(
     if ways != ways_back(&entries) {
         return Err("a value stood last elsewhere");
     }
-    Ok(Occurrences::from_kept(entries))
+    Ok(entries)
 }
 
 fn value(reader: &mut Reader<'_>) -> Result<u64, Unsound> {

@@ -7,7 +7,7 @@ use super::search::hint_of;
 use super::{EventLog, Found, Hints, N_HINTS, NEVER, Pair};
 use crate::features::state::Observed;
 use crate::features::state::amounts::{self, AmountSums};
-use crate::features::window::{Event, StreamPlan};
+use crate::features::window::{AmountPlan, Event, StreamPlan};
 
 /// Rows for which room is made at least.
 const FEW_ROWS: usize = 4;
@@ -80,30 +80,55 @@ impl EventLog {
     }
 
     /// The base, to be read from bytes: events that were dropped, the last of them at this time.
-    pub(in crate::features::state) fn begin_after(
-        &mut self,
-        n_events: u64,
-        time: i64,
-    ) -> &mut [Pair] {
+    pub(in crate::features::state) fn begin_after(&mut self, n_events: u64, time: i64) {
         self.n_events = n_events;
-        set_time(&mut self.pairs, time);
-        add_count(&mut self.pairs, n_events);
-        &mut self.pairs
+        let base = self.pairs.get_mut(self.head..).unwrap_or_default();
+        set_time(base, time);
+        add_count(base, n_events);
     }
 
-    /// A row that is read from bytes: the totals of the last one, time and id its own, and so many events more.
+    /// The sums of an amount of the base.
+    pub(in crate::features::state) fn set_base_sums(
+        &mut self,
+        plan: &StreamPlan,
+        amount: &AmountPlan,
+        sums: AmountSums,
+    ) {
+        let more = self.more_of_base_mut(plan);
+        sums.write_more(amount, more);
+        sums.write_totals(amount, self.pairs.get_mut(self.head..).unwrap_or_default());
+    }
+
+    /// Adds the sums of an amount of its own to the newest row. Tells whether the row can hold them.
+    pub(in crate::features::state) fn add_own_sums(
+        &mut self,
+        plan: &StreamPlan,
+        amount: &AmountPlan,
+        own: AmountSums,
+    ) -> bool {
+        let (last, is_long) = (self.last(plan), self.is_long);
+        let row = self.pairs.get_mut(last..).unwrap_or_default();
+        let n_totals = if is_long { plan.total_pairs } else { row.len() };
+        let (totals, more) = row.split_at_mut_checked(n_totals).unwrap_or_default();
+        let all = AmountSums::read(amount, totals, more).plus(own);
+        all.write_totals(amount, totals);
+        AmountSums { low: own.low, high: own.high, ..all }.write_more(amount, more);
+        all.fits()
+    }
+
+    /// A row that is read from bytes: the totals of the last one, time and id its own, and so many events more, of a short
+    /// log one.
     pub(in crate::features::state) fn push_several(
         &mut self,
         plan: &StreamPlan,
         time: i64,
         id: u64,
         n_events: u64,
-    ) -> &mut [Pair] {
+    ) {
         self.n_events = self.n_events.wrapping_add(n_events);
         let row = self.push(plan, time);
         add_count(row, n_events);
         set_id(row, id);
-        row
     }
 
     /// Puts a row at the end: the time, and the totals of the last one.
@@ -123,7 +148,8 @@ impl EventLog {
 
     /// Makes room for all rows at once.
     pub(in crate::features::state) fn reserve(&mut self, plan: &StreamPlan, n_rows: usize) {
-        self.pairs.reserve_exact(n_rows.saturating_mul(self.row_pairs(plan)));
+        let n_pairs = n_rows.saturating_mul(self.row_pairs(plan));
+        self.pairs.reserve_exact(n_pairs.saturating_add(self.n_front(plan)));
     }
 
     /// In its place, behind those of its time.

@@ -29,6 +29,29 @@ impl EventLog {
         AmountSums { squares, ..difference }
     }
 
+    /// The sums of an amount of what was dropped.
+    pub(in crate::features::state) fn base_sums(
+        &self,
+        plan: &StreamPlan,
+        amount: &AmountPlan,
+    ) -> AmountSums {
+        AmountSums::read(amount, self.from(self.head), self.more_of_base(plan))
+    }
+
+    /// The sums of an amount of a row's own events, with the row before it.
+    pub(in crate::features::state) fn own_sums(
+        &self,
+        plan: &StreamPlan,
+        amount: &AmountPlan,
+        (row, before): (&[Pair], &[Pair]),
+    ) -> AmountSums {
+        if self.is_long {
+            return sums(plan, amount, row).since(sums(plan, amount, before));
+        }
+        let pair = |row: &[Pair]| row.get(amount.pair).copied().unwrap_or_default();
+        AmountSums::of(amounts::between(pair(row), pair(before)))
+    }
+
     /// The least and greatest amount; a walk along the rows.
     pub(in crate::features::state) fn extremes(
         &self,

@@ -66,24 +66,8 @@ pub(super) fn more_mut<'r>(plan: &StreamPlan, row: &'r mut [Pair]) -> &'r mut [P
 
 /// The sums of an amount in a long log's row.
 #[inline]
-pub(in crate::features::state) fn sums(
-    plan: &StreamPlan,
-    amount: &AmountPlan,
-    row: &[Pair],
-) -> AmountSums {
+pub(super) fn sums(plan: &StreamPlan, amount: &AmountPlan, row: &[Pair]) -> AmountSums {
     AmountSums::read(amount, row, more(plan, row))
-}
-
-/// Puts the sums of an amount into a long log's row.
-pub(in crate::features::state) fn set_sums(
-    plan: &StreamPlan,
-    amount: &AmountPlan,
-    sums: AmountSums,
-    row: &mut [Pair],
-) {
-    if let Some((totals, more)) = row.split_at_mut_checked(plan.total_pairs) {
-        sums.write(amount, totals, more);
-    }
 }
 
 /// The half of its word that is the count.

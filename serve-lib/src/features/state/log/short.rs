@@ -4,10 +4,8 @@
 //! and how many rows back the value was last, [`FIRST`] where it is in no row before. So the value is the first of
 //! its kind in an interval exactly when that way leads out of it. The word of no value is 0.
 
-use std::borrow::Cow;
-
 use super::row::more_mut;
-use super::{EventLog, MOST_SHORT, NEVER, Pair, n_events_between, time_of};
+use super::{EventLog, NEVER, Pair, time_of};
 use crate::features::state::amounts;
 use crate::features::state::occurrences::Occurrence;
 use crate::features::window::{Event, StreamPlan};
@@ -102,13 +100,6 @@ impl EventLog {
         }
     }
 
-    /// A short log as a long one.
-    pub(in crate::features::state) fn lengthened(&self, plan: &StreamPlan) -> Self {
-        let mut long = Self::long();
-        long.take_rows_of(self, plan);
-        long
-    }
-
     /// Makes a short log long, in its own room if that suffices.
     pub(in crate::features::state) fn lengthen(&mut self, plan: &StreamPlan) {
         let short = self.clone();
@@ -158,52 +149,25 @@ impl EventLog {
         (1..).zip(self.rows(plan)).filter_map(occurrence).collect()
     }
 
-    /// A long log as a short one, with the occurrences of each word's values; none where it has too many rows or some
-    /// that are not of one event, or where a value has no row.
-    pub(in crate::features::state) fn shortened(
-        &self,
+    /// Puts where a word's values occurred into the rows of a short log, if each has one.
+    pub(in crate::features::state) fn put_occurrences(
+        &mut self,
         plan: &StreamPlan,
-        occurrences: &[Cow<'_, [Occurrence]>],
-    ) -> Option<Self> {
-        let mut short = Self { n_events: self.n_events, ..Self::default() };
-        if self.pairs.is_empty() {
-            return Some(short);
-        }
-        let n_rows = self.n_kept(plan);
-        if n_rows > MOST_SHORT {
-            return None;
-        }
-        let base = self.row_at(plan, self.head);
-        let befores = std::iter::once(base).chain(self.rows(plan));
-        let mut both = self.rows(plan).zip(befores);
-        if !both.all(|(row, before)| n_events_between(row, before) == 1) {
-            return None;
-        }
-        let n_pairs = n_rows.saturating_add(1).saturating_mul(plan.short_pairs);
-        short.pairs.reserve_exact(n_pairs.saturating_add(short.n_front(plan)));
-        short.begin(plan);
-        let more = short.more_of_base_mut(plan);
-        more.iter_mut().zip(self.more_of_base(plan)).for_each(|(to, pair)| *to = *pair);
-        let totals = |to: &mut [Pair], row: &[Pair]| {
-            to.iter_mut().zip(row).take(plan.total_pairs).for_each(|(to, pair)| *to = *pair);
-        };
-        totals(short.pairs.get_mut(short.head..).unwrap_or_default(), base);
-        for row in self.rows(plan) {
-            totals(short.push(plan, time_of(row)), row);
-        }
-        for (word, of_word) in occurrences.iter().enumerate() {
-            let mut row = short.head;
-            for Occurrence { time, value, .. } in of_word.iter() {
+        word: usize,
+        kept: &[Occurrence],
+    ) -> bool {
+        let mut row = self.head;
+        for Occurrence { time, value, .. } in kept {
+            // Different values of one time have a row each.
+            row = row.wrapping_add(plan.short_pairs);
+            while self.time_at(row) < *time && row < self.pairs.len() {
                 row = row.wrapping_add(plan.short_pairs);
-                while short.time_at(row) < *time && row < short.pairs.len() {
-                    row = row.wrapping_add(plan.short_pairs);
-                }
-                if short.time_at(row) != *time {
-                    return None;
-                }
-                short.put_value(plan, row, word, *value);
             }
+            if self.is_long || self.time_at(row) != *time {
+                return false;
+            }
+            self.put_value(plan, row, word, *value);
         }
-        Some(short)
+        !self.is_long
     }
 }
