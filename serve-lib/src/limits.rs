@@ -39,7 +39,8 @@ pub struct Limits {
     /// Most steps that scoring a row takes, as [`Model::max_steps`](crate::model::Model::max_steps) counts them;
     /// 640,000.
     pub max_steps: u64,
-    /// Most bytes of a snapshot; 4 TiB. Of these one section is in memory at a time.
+    /// Most bytes of a snapshot; 4 TiB. Of these one section is in memory at a time, and nine at most while a store is
+    /// made of it.
     pub max_snapshot_bytes: u64,
     /// Most bytes of the state of one entity in a snapshot, or given to
     /// [`decode_within`](crate::features::state::EntityState::decode_within); 64 MiB. Those of golden records have the limit of

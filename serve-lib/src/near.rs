@@ -12,7 +12,7 @@ const MOST_LINES: usize = LINE_BYTES - 1;
 /// Lines of memory to be asked for, now or later. It holds nothing: what lay there may have gone by then.
 ///
 /// The address of the first one and the number. Six bytes are enough for an address of a process, and so many spans
-/// are to fit one line.
+/// are to fit one line; of a longer address the hint would be wrong, which harms nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Span([u8; 6]);
 
@@ -105,6 +105,7 @@ mod tests {
         assert_eq!((of(5, 5), of(5, 5).and_next()), (Span::default(), Span::default()));
         assert_eq!(of(0, 10).and_next(), Span::at(place, 2));
         assert_eq!(Span::of(&[0_u64; 4_096]).first_and_number().1, 63);
+        assert_eq!(Span::at(place, 2).first_and_number(), (place, 2));
     }
 
     #[test]

@@ -142,7 +142,7 @@ impl<R: Read + Seek> Snapshot<R> {
         Ok(n_states)
     }
 
-    /// Every section of states as it lies in the file, in the order of their entities.
+    /// Every section of states as it lies in the file.
     pub(crate) fn sections(&mut self) -> impl Iterator<Item = Result<Section, Error>> {
         let max_state_bytes = self.max_state_bytes;
         let entries = self.sections.clone().into_iter();
@@ -171,8 +171,8 @@ pub(crate) struct Section {
 }
 
 impl Section {
-    /// Its states, with the place of each in the file. Entities are in ascending order, from behind that of the section
-    /// before.
+    /// Its states, with the place of each in the file, once its hash is proved. Entities are in ascending order, from
+    /// behind the last one of the section before where that is known.
     pub(crate) fn states_after(
         &self,
         mut last: Option<EntityKey>,

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{Read, Seek, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, Builder};
 
@@ -16,7 +17,7 @@ const MAX_THREADS: usize = 4;
 /// Sections of each thread that are read ahead: one that it proves, and one that waits.
 const AHEAD_OF_THREAD: usize = 2;
 
-/// The states of a section, and where in the file the first one lies.
+/// Where in the file the states of a section begin, and what they are.
 type Proved = Result<(u64, Vec<(EntityKey, EntityState)>), Error>;
 
 impl StateStore {
@@ -44,7 +45,8 @@ impl StateStore {
     }
 
     /// Proves sections side by side, while this thread reads further ones and puts the states of those that are
-    /// proved into the store, in their order: so it is the same however many threads there are, and so is the error.
+    /// proved into the store, in their order: so it is the same however many threads there are, and so is the error, or
+    /// the panic.
     pub(super) fn import_all(
         &self,
         sections: impl Iterator<Item = Result<Section, Error>>,
@@ -66,17 +68,23 @@ impl StateStore {
             let spawn = |_| {
                 let (to, sections) = mpsc::channel::<Result<Section, Error>>();
                 let (proved, from) = mpsc::channel();
-                // Nobody takes what is left after an error.
-                let prove =
-                    move || sections.iter().all(|section| proved.send(self.prove(section)).is_ok());
+                let prove = move || {
+                    // Nobody takes what is left after an error.
+                    sections.into_iter().all(|section| {
+                        let prove = AssertUnwindSafe(|| self.prove(section));
+                        proved.send(catch_unwind(prove)).is_ok()
+                    })
+                };
                 Builder::new().spawn_scoped(scope, prove).ok().map(|_| (to, from))
             };
             let threads: Vec<_> = (0..n_threads).map_while(spawn).collect();
             let n_ahead = threads.len().saturating_mul(AHEAD_OF_THREAD);
             let mut turns = threads.iter().cycle();
             let mut waiting = VecDeque::new();
-            // Of a thread that panicked nothing comes, and the scope panics in the end.
-            let next = |waiting: &mut VecDeque<&Receiver<Proved>>| waiting.pop_front()?.recv().ok();
+            let next = |waiting: &mut VecDeque<&Receiver<thread::Result<Proved>>>| {
+                let proved = waiting.pop_front()?.recv().ok()?;
+                Some(proved.unwrap_or_else(|panic| resume_unwind(panic)))
+            };
             for section in sections {
                 let Some((to, from)) = turns.next() else {
                     // No thread is to be had: this one does it all.
@@ -94,7 +102,7 @@ impl StateStore {
         })
     }
 
-    /// The states of a section, if all of them are as they should be.
+    /// The states of a section, if all of them are as they should be. What went wrong when it was read waits its turn.
     fn prove(&self, section: Result<Section, Error>) -> Proved {
         let section = section?;
         let saved = section.states_after(None)?;

@@ -8,6 +8,7 @@ use std::io::Cursor;
 
 use super::{Shard, StateStore};
 use crate::artifact::wire::HEADER_BYTES;
+use crate::error::ErrorKind;
 use crate::features::state::{EntityState, Observed};
 use crate::features::window::{
     Closed, EntityKey, Event, Measure, WindowFeature, WindowProgram, Windows,
@@ -132,6 +133,17 @@ fn states_are_the_same_by_any_number_of_threads_and_the_first_unsound_is_told() 
         assert_eq!(import(&[]), (Ok(()), Vec::new()));
         let mut snapshot = Snapshot::read(Cursor::new(in_sections(&windows, &all))).unwrap();
         let mut sections: Vec<_> = snapshot.sections().collect();
+        // What could not be read is told in its turn, unless something before is unsound.
+        for (unsound_place, expected) in [(4, Some(4)), (10, None)] {
+            let mut unsound = all.clone();
+            unsound[unsound_place].2[0] ^= 0x55;
+            let snapshot = Snapshot::read(Cursor::new(in_sections(&windows, &unsound)));
+            let mut read: Vec<_> = snapshot.unwrap().sections().collect();
+            read.insert(2, Err(ErrorKind::Header { what: "not read" }.into()));
+            let copy = StateStore::new(windows.clone(), START, 200);
+            let error = copy.import_all(read.into_iter(), n_threads).expect_err("not all is read");
+            assert_eq!(error.offset(), expected.map(|place| offset_of(&unsound, place)), "{error}");
+        }
         sections.swap(1, 2);
         let copy = StateStore::new(windows.clone(), START, 200);
         let error = copy.import_all(sections.into_iter(), n_threads).expect_err("out of order");

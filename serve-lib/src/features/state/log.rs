@@ -51,14 +51,9 @@ const _: () = assert!(MOST_SHORT < *MAX_EVENTS.start() as usize);
 pub(super) const NEVER: i64 = i64::MIN;
 
 impl EventLog {
-    /// A long log without any event.
-    pub(super) fn long() -> Self {
-        Self { is_long: true, ..Self::default() }
-    }
-
     /// A log for so many rows, short if it can be, without any event.
     pub(super) fn for_rows(n_rows: usize) -> Self {
-        if n_rows > MOST_SHORT { Self::long() } else { Self::default() }
+        Self { is_long: n_rows > MOST_SHORT, ..Self::default() }
     }
 
     #[inline]

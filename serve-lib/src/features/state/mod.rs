@@ -33,7 +33,7 @@ use occurrences::{FirstSeen, Occurrence, Occurrences};
 pub use codec::StateError;
 pub use replay::{Label, Replay};
 
-/// Places in memory of one entity that are asked for ahead of a question: the log of one stream, or five of its edges,
+/// Places in memory of one entity that are asked for ahead of a question: the log of one stream, or some five of its edges,
 /// and lists of different values and of frauds. What lies at others, which few have, is waited for.
 #[cfg(feature = "store")]
 pub(crate) const N_SPANS: usize = 7;

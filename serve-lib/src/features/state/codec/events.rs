@@ -100,9 +100,6 @@ pub(super) fn read(
         if id != 0 && n_of_row > 1 {
             return Err("an id of several events");
         }
-        if n_of_row > 1 && !log.is_long() {
-            log.lengthen(plan);
-        }
         log.push_several(plan, last, id, n_of_row);
         for amount in &plan.amounts {
             let own =

@@ -116,8 +116,8 @@ impl EventLog {
         all.fits()
     }
 
-    /// A row that is read from bytes: the totals of the last one, time and id its own, and so many events more, of a short
-    /// log one.
+    /// A row that is read from bytes: the totals of the last one, time and id its own, and so many events more. Of
+    /// several the log becomes a long one.
     pub(in crate::features::state) fn push_several(
         &mut self,
         plan: &StreamPlan,
@@ -125,6 +125,9 @@ impl EventLog {
         id: u64,
         n_events: u64,
     ) {
+        if n_events > 1 && !self.is_long {
+            self.lengthen(plan);
+        }
         self.n_events = self.n_events.wrapping_add(n_events);
         let row = self.push(plan, time);
         add_count(row, n_events);

@@ -102,9 +102,11 @@ impl EventLog {
 
     /// Makes a short log long, in its own room if that suffices.
     pub(in crate::features::state) fn lengthen(&mut self, plan: &StreamPlan) {
-        let short = self.clone();
+        let (short, room) = (self.clone(), self.pairs.capacity());
         self.clear();
         self.is_long = true;
+        // For as many rows as the short one had room for.
+        self.reserve(plan, room.checked_div(plan.short_pairs).unwrap_or(0));
         self.take_rows_of(&short, plan);
     }
 
@@ -149,13 +151,16 @@ impl EventLog {
         (1..).zip(self.rows(plan)).filter_map(occurrence).collect()
     }
 
-    /// Puts where a word's values occurred into the rows of a short log, if each has one.
+    /// Puts where a word's values occurred into the rows of a short log, if each has one; if not, some may be there.
     pub(in crate::features::state) fn put_occurrences(
         &mut self,
         plan: &StreamPlan,
         word: usize,
         kept: &[Occurrence],
     ) -> bool {
+        if self.is_long {
+            return false;
+        }
         let mut row = self.head;
         for Occurrence { time, value, .. } in kept {
             // Different values of one time have a row each.
@@ -163,11 +168,11 @@ impl EventLog {
             while self.time_at(row) < *time && row < self.pairs.len() {
                 row = row.wrapping_add(plan.short_pairs);
             }
-            if self.is_long || self.time_at(row) != *time {
+            if self.time_at(row) != *time {
                 return false;
             }
             self.put_value(plan, row, word, *value);
         }
-        !self.is_long
+        true
     }
 }

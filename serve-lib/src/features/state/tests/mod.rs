@@ -2,6 +2,7 @@
 
 mod bounds;
 mod coded;
+mod forms;
 mod naive;
 
 use std::collections::HashMap;
