@@ -53,8 +53,8 @@ impl Span {
         }
     }
 
-    /// The lines of both, where `later` begins within this one or next to it, with a line at most in between: two are
-    /// read at once by many a processor.
+    /// The lines of both, where `later` begins within this one or next to it, with a line at most in between: to
+    /// ask for that too takes less than a further span.
     #[inline]
     pub(crate) fn joined(self, later: Self) -> Option<Self> {
         const NEXT: usize = 1;

@@ -1,10 +1,11 @@
 //! A snapshot: the states of all entities as of a time, one file. The trainer publishes it with a model; a
 //! backend's store begins with it.
 //!
-//! It has the header and the section table of an [artifact](crate::artifact), with a signature of its own and
-//! the table at the end, so that it is written and read section by section: a thousand states or so are in
-//! memory at a time, and some thousands while a store is made of them, however many there are. Every byte is covered by a hash; what is wrong is an
-//! [`Error`](crate::Error) that names section and byte, and nothing of that section has been used.
+//! It has the header and the section table of an [artifact](crate::artifact), with a signature of its own and the
+//! table at the end, so that it is written and read section by section: a thousand states or so are in memory at a
+//! time, and some thousands while a store is made of them, however many there are. Every byte is covered by a hash;
+//! what is wrong is an [`Error`](crate::Error) that names section and byte, and nothing of that section has been
+//! used.
 //!
 //! A snapshot is of a *window program*, not of a model: whoever has the same windows takes it.
 #![cfg_attr(

@@ -159,6 +159,12 @@ pub(super) fn extremes(plan: &AmountPlan, more: &[Pair]) -> (i64, i64) {
     pair.map_or(NO_EXTREMES, |[low, high]| (low.cast_signed(), high.cast_signed()))
 }
 
+/// The amount of a row of one event, with the row before it, if the event has it.
+#[inline]
+pub(super) fn own(plan: &AmountPlan, row: &[Pair], before: &[Pair]) -> Option<i64> {
+    between(row.get(plan.pair).copied()?, before.get(plan.pair).copied()?)
+}
+
 /// The amount of the one event that two rows differ by, if it has it.
 #[inline]
 pub(super) fn between(end: Pair, begin: Pair) -> Option<i64> {

@@ -41,7 +41,7 @@ pub(super) fn write_occurrences(
 
 /// How many occurrences back the value of each stood last; 0 where it did not.
 fn ways_back(kept: &[Occurrence]) -> Vec<usize> {
-    /// So many are looked through in less time than it takes to sort them.
+    /// Most that are looked through rather than sorted.
     const FEW: usize = 64;
     if kept.len() <= FEW {
         let way = |(number, entry): (usize, &Occurrence)| {

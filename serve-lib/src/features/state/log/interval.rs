@@ -48,8 +48,7 @@ impl EventLog {
         if self.is_long {
             return sums(plan, amount, row).since(sums(plan, amount, before));
         }
-        let pair = |row: &[Pair]| row.get(amount.pair).copied().unwrap_or_default();
-        AmountSums::of(amounts::between(pair(row), pair(before)))
+        AmountSums::of(amounts::own(amount, row, before))
     }
 
     /// The least and greatest amount; a walk along the rows.

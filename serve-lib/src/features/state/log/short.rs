@@ -123,8 +123,7 @@ impl EventLog {
             next.iter_mut().zip(row).take(plan.total_pairs).for_each(|(to, pair)| *to = *pair);
             let more = more_mut(plan, next);
             for amount in &plan.amounts {
-                let pair = |row: &[Pair]| row.get(amount.pair).copied().unwrap_or_default();
-                let own = amounts::between(pair(row), pair(before));
+                let own = amounts::own(amount, row, before);
                 own.inspect(|own| amounts::add_square(amount, *own, more));
                 amounts::set_extremes(amount, own, more);
             }
